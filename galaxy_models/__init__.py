@@ -1,0 +1,1 @@
+"""Galaxy morphology at survey scale: networks, training and scoring."""

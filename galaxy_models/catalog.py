@@ -1,0 +1,374 @@
+"""A table of galaxies -> a checked catalog of Parquet files.
+
+A catalog is read in batches and never held in memory, but for 8 bytes a row while
+its ids are checked. This module knows columns and tables; it knows neither pixels
+nor networks.
+"""
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.dataset as pa_dataset
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from galaxy_models import storage
+from galaxy_models.config import CatalogConfig
+from galaxy_models.errors import CatalogError
+
+logger = logging.getLogger(__name__)
+
+PARQUET_SUFFIXES = (".parquet", ".parq", ".pq")
+CSV_SUFFIXES = (".csv", ".tsv")
+COLUMN_ALIASES = {"object_id": ("id_str", "id"), "image": ("file_loc", "image_uri")}
+NUM_PROBED_IMAGES = 20
+ROWS_PER_STAGED_GROUP = 100_000  # about 6 MB of ids and paths
+MAX_NAMED_VALUES = 5  # how many offending values a message shows
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """A checked table of galaxies.
+
+    Every id is present and unique, every named column exists, and at least one of
+    the first images is there.
+    """
+
+    uri: str
+    """What the user named, absolute."""
+
+    parquet_uri: str
+    """A Parquet file or folder with the same rows."""
+
+    id_column: str
+    image_column: str
+    image_root: str
+    """URI of the folder that relative image paths start from."""
+
+    num_rows: int
+    fingerprint: str
+    """Hash of the set of ids, in any order."""
+
+    schema: pa.Schema
+    """Every column of the Parquet files, with its metadata."""
+
+    @property
+    def id_type(self) -> pa.DataType:
+        """Type that ids have in results: int64 or string."""
+        integer = pa.types.is_integer(self.schema.field(self.id_column).type)
+        return pa.int64() if integer else pa.string()
+
+
+def open_catalog(
+    config: CatalogConfig, staging_uri: str, columns: Sequence[str] = ()
+) -> Catalog:
+    """Check a catalog, and copy it to Parquet where it is not Parquet already.
+
+    Args:
+        config: where the catalog lies and what its columns are called.
+        staging_uri: folder for the Parquet copy of a CSV catalog; need not exist.
+        columns: further columns that must be there.
+
+    Returns:
+        The catalog, ready to be streamed.
+
+    Raises:
+        CatalogError: the catalog is missing, unreadable or empty; lacks a column;
+            has null or repeated ids; or none of its first images exists.
+    """
+    uri = storage.absolute_uri(config.catalog)
+    source = _open_table(uri)
+    id_column = _find_column(config.id_column, "object_id", source.schema, uri)
+    if _is_csv(uri):
+        source = _open_table(uri, text_columns=(id_column,))
+    image_column = _find_column(config.image_column, "image", source.schema, uri)
+    for name in columns:
+        _find_column(name, name, source.schema, uri)
+    _check_id_type(source.schema.field(id_column), uri)
+    id_hashes, ids_are_integers = _check_ids(source, id_column, uri)
+    is_folder = storage.is_folder(uri)
+    image_root = config.image_root or (uri if is_folder else storage.parent(uri))
+    image_root = storage.absolute_uri(image_root)
+    _probe_images(source, image_column, image_root, uri)
+    if _is_csv(uri):
+        parquet_uri = storage.join(staging_uri, "catalog.parquet")
+        _stage(source, parquet_uri, id_column if ids_are_integers else None, uri)
+        source = _open_table(parquet_uri)
+    else:
+        parquet_uri = uri
+    return Catalog(
+        uri=uri,
+        parquet_uri=parquet_uri,
+        id_column=id_column,
+        image_column=image_column,
+        image_root=image_root,
+        num_rows=len(id_hashes),
+        fingerprint=hashlib.blake2b(id_hashes.tobytes(), digest_size=8).hexdigest(),
+        schema=source.schema,
+    )
+
+
+def count_labels(
+    catalog: Catalog, label_column: str, validation_fraction: float
+) -> tuple[Counter[str], Counter[str]]:
+    """Count the classes on both sides of the validation split.
+
+    Args:
+        catalog: a checked catalog.
+        label_column: column of class names.
+        validation_fraction: share of galaxies held back.
+
+    Returns:
+        Galaxies a class, for training and for validation.
+
+    Raises:
+        CatalogError: a label is null; there are fewer than 2 classes, or fewer than
+            2 galaxies in one; or the split leaves a side empty.
+    """
+    training: Counter[str] = Counter()
+    validation: Counter[str] = Counter()
+    source = _open_table(catalog.parquet_uri)
+    for batch in _batches(source, [catalog.id_column, label_column], catalog.uri):
+        labels = batch.column(label_column)
+        if labels.null_count:
+            raise CatalogError(
+                f"column {label_column!r} of {catalog.uri} is null in "
+                f"{labels.null_count} row(s); label them or leave them out."
+            )
+        held_back = is_validation(batch.column(catalog.id_column), validation_fraction)
+        names = np.asarray(labels.cast(pa.string()).to_pylist(), dtype=object)
+        validation.update(names[held_back].tolist())
+        training.update(names[~held_back].tolist())
+    _check_classes(training + validation, label_column, catalog.uri)
+    for side, counts in (("training", training), ("validation", validation)):
+        if not counts:
+            raise CatalogError(
+                f"the split of {catalog.uri} leaves no galaxy for {side}: "
+                f"{catalog.num_rows} rows at --validation-fraction "
+                f"{validation_fraction}; add galaxies or change the fraction."
+            )
+    return training, validation
+
+
+def is_validation(
+    object_ids: pa.Array, validation_fraction: float
+) -> NDArray[np.bool_]:
+    """Which galaxies are held back, now and in every later run.
+
+    The side hangs on nothing but the id: it is a BLAKE2b hash of the id's text, taken
+    as a fraction of its range. So it is independent of class (stratified in
+    expectation), of order and of what else the catalog holds.
+
+    Args:
+        object_ids: string or integer, shape (galaxies,).
+        validation_fraction: share that is held back.
+
+    Returns:
+        bool, shape (galaxies,); True for validation.
+    """
+    threshold = int(validation_fraction * 2**64)
+    hashes = (
+        hashlib.blake2b(str(value).encode(), digest_size=8).digest()
+        for value in object_ids.to_pylist()
+    )
+    return np.asarray([int.from_bytes(h, "big") < threshold for h in hashes], bool)
+
+
+def _is_csv(uri: str) -> bool:
+    return uri.lower().removesuffix(".gz").endswith(CSV_SUFFIXES)
+
+
+def _open_table(uri: str, text_columns: Sequence[str] = ()) -> pa_dataset.Dataset:
+    """Open a table without reading it.
+
+    Args:
+        uri: a CSV or Parquet file, or a folder of Parquet files.
+        text_columns: CSV columns whose text must not be guessed into numbers.
+    """
+    is_folder = storage.is_folder(uri)
+    if not is_folder and not storage.is_file(uri):
+        raise CatalogError(f"no catalog at {uri}; check the path given to --catalog.")
+    if not (is_folder or _is_csv(uri) or uri.lower().endswith(PARQUET_SUFFIXES)):
+        raise CatalogError(
+            f"cannot tell what kind of catalog {uri} is; name it "
+            f"{', '.join((*CSV_SUFFIXES, *PARQUET_SUFFIXES))}, or a folder of Parquet."
+        )
+    filesystem, path = storage.filesystem_and_path(uri)
+    table_format = _csv_format(uri, text_columns) if _is_csv(uri) else "parquet"
+    try:
+        return pa_dataset.dataset(path, format=table_format, filesystem=filesystem)
+    except (pa.ArrowException, OSError) as error:
+        raise CatalogError(f"cannot read the catalog {uri}: {error}") from error
+
+
+def _csv_format(uri: str, text_columns: Sequence[str]) -> pa_dataset.CsvFileFormat:
+    delimiter = "\t" if ".tsv" in uri.lower() else ","
+    return pa_dataset.CsvFileFormat(
+        parse_options=pa_csv.ParseOptions(delimiter=delimiter),
+        convert_options=pa_csv.ConvertOptions(
+            column_types=dict.fromkeys(text_columns, pa.string()),
+            strings_can_be_null=True,
+        ),
+    )
+
+
+def _find_column(name: str, role: str, schema: pa.Schema, uri: str) -> str:
+    """Find a column by its name, or where that is the default, by its aliases."""
+    aliases = COLUMN_ALIASES.get(role, ()) if name == role else ()
+    for candidate in (name, *aliases):
+        if candidate in schema.names:
+            return str(candidate)
+    raise CatalogError(
+        f"no column {name!r} in {uri}; it has {', '.join(schema.names)}. Name the "
+        "right one with --id-column, --image-column, --label-column or --keep."
+    )
+
+
+def _batches(
+    source: pa_dataset.Dataset, columns: Sequence[str], uri: str
+) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from source.to_batches(columns=list(columns))
+    except (pa.ArrowException, OSError) as error:
+        raise CatalogError(f"cannot read the catalog {uri}: {error}") from error
+
+
+def _check_ids(
+    source: pa_dataset.Dataset, id_column: str, uri: str
+) -> tuple[NDArray[np.uint64], bool]:
+    """Refuse null or repeated ids.
+
+    Returns:
+        The ids' sorted hashes, one a row, and whether every id is a plain 64-bit
+        integer.
+    """
+    _check_id_type(source.schema.field(id_column), uri)
+    hashes = []
+    all_integers = True
+    for batch in _batches(source, [id_column], uri):
+        ids = batch.column(id_column)
+        if ids.null_count:
+            raise CatalogError(
+                f"column {id_column!r} of {uri} is null in {ids.null_count} row(s) or "
+                "more; every galaxy needs an id."
+            )
+        hashes.append(_hash_ids(ids))
+        all_integers = all_integers and _are_integers(ids)
+    sorted_hashes = np.sort(np.concatenate([np.empty(0, np.uint64), *hashes]))
+    if not len(sorted_hashes):
+        raise CatalogError(f"the catalog {uri} has no rows.")
+    repeated = sorted_hashes[1:][sorted_hashes[1:] == sorted_hashes[:-1]]
+    if len(repeated):
+        _refuse_repeated_ids(source, id_column, repeated, uri)
+    return sorted_hashes, all_integers
+
+
+def _check_id_type(field: pa.Field, uri: str) -> None:
+    is_text = pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+    if not is_text and not pa.types.is_integer(field.type):
+        raise CatalogError(
+            f"ids in column {field.name!r} of {uri} are {field.type}; they must be "
+            "strings or integers (a float cannot hold an 18-digit id)."
+        )
+
+
+def _hash_ids(ids: pa.Array) -> NDArray[np.uint64]:
+    if pa.types.is_integer(ids.type):
+        numbers: NDArray[np.int64] = ids.cast(pa.int64()).to_numpy()
+        return numbers.view(np.uint64)
+    texts = ids.to_numpy(zero_copy_only=False).astype(object)
+    return np.asarray(pd.util.hash_array(texts, categorize=False), np.uint64)
+
+
+def _are_integers(ids: pa.Array) -> bool:
+    """Whether ids survive the way to int64 and back, so that 007 stays 007."""
+    if pa.types.is_integer(ids.type):
+        return True
+    try:
+        numbers = pc.cast(ids, pa.int64())
+    except pa.ArrowInvalid:
+        return False
+    return bool(pc.all(pc.equal(numbers.cast(ids.type), ids)).as_py() in (True, None))
+
+
+def _refuse_repeated_ids(
+    source: pa_dataset.Dataset,
+    id_column: str,
+    repeated: NDArray[np.uint64],
+    uri: str,
+) -> None:
+    """Raise if ids, not only their hashes, are repeated."""
+    counts: Counter[object] = Counter()
+    for batch in _batches(source, [id_column], uri):
+        ids = batch.column(id_column)
+        suspects = ids.filter(pa.array(np.isin(_hash_ids(ids), repeated)))
+        counts.update(suspects.to_pylist())
+    names = [str(name) for name, count in counts.items() if count > 1]
+    if names:
+        raise CatalogError(
+            f"{len(names)} id(s) of column {id_column!r} in {uri} occur more than "
+            f"once: {_shown(names)}; every galaxy needs its own id."
+        )
+
+
+def _shown(values: Sequence[str]) -> str:
+    more = ", …" if len(values) > MAX_NAMED_VALUES else ""
+    return ", ".join(values[:MAX_NAMED_VALUES]) + more
+
+
+def _probe_images(
+    source: pa_dataset.Dataset, image_column: str, image_root: str, uri: str
+) -> None:
+    """Refuse a catalog none of whose first images exists: the root is wrong."""
+    column = source.schema.field(image_column)
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        raise CatalogError(
+            f"column {image_column!r} of {uri} holds {column.type}, not image paths; "
+            "name another with --image-column."
+        )
+    head = source.head(NUM_PROBED_IMAGES, columns=[image_column])
+    paths = [path for path in head.column(image_column).to_pylist() if path]
+    uris = [storage.join(image_root, path) for path in paths]
+    if not any(storage.is_file(image_uri) for image_uri in uris):
+        example = f" (for example {uris[0]})" if uris else ""
+        raise CatalogError(
+            f"none of the first {head.num_rows} images of {uri} exists{example}; give "
+            "the folder that their paths start from with --image-root."
+        )
+
+
+def _stage(
+    source: pa_dataset.Dataset, parquet_uri: str, integer_id: str | None, uri: str
+) -> None:
+    """Copy a table to Parquet, a batch at a time."""
+    schema = source.schema
+    if integer_id is not None:
+        index = schema.get_field_index(integer_id)
+        schema = schema.set(index, pa.field(integer_id, pa.int64()))
+    storage.make_folder(storage.parent(parquet_uri))
+    filesystem, path = storage.filesystem_and_path(parquet_uri)
+    with pq.ParquetWriter(path, schema, filesystem=filesystem) as writer:
+        for batch in _batches(source, source.schema.names, uri):
+            writer.write_batch(batch.cast(schema), ROWS_PER_STAGED_GROUP)
+
+
+def _check_classes(counts: Counter[str], label_column: str, uri: str) -> None:
+    if len(counts) < 2:
+        raise CatalogError(
+            f"column {label_column!r} of {uri} holds one class only "
+            f"({_shown(sorted(counts))}); a network needs at least 2."
+        )
+    rare = sorted(name for name, count in counts.items() if count < 2)
+    if rare:
+        raise CatalogError(
+            f"classes with fewer than 2 galaxies in column {label_column!r} of {uri}: "
+            f"{_shown(rare)}; add examples or leave these rows out."
+        )

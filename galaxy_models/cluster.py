@@ -1,0 +1,147 @@
+"""Ray on this machine or the cluster that the job was submitted to.
+
+The only module that starts Ray. It knows CPUs, GPUs and hosts; it knows nothing of
+galaxies.
+"""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import ray
+import ray.data
+
+from galaxy_models.errors import ResourceError
+
+logger = logging.getLogger(__name__)
+
+CPUS_PER_TRAINING_WORKER = 8  # a MobileNet's small maps feed no more threads than that
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the cluster holds in all."""
+
+    num_cpus: int
+    num_gpus: int
+    num_hosts: int
+
+
+@contextmanager
+def ray_session() -> Iterator[Resources]:
+    """Join the cluster that ``RAY_ADDRESS`` names, else start Ray embedded here.
+
+    ``ray job submit`` sets ``RAY_ADDRESS`` for its jobs. The embedded Ray ends with
+    the session; a joined cluster goes on.
+
+    Yields:
+        The resources of the cluster.
+
+    Raises:
+        ResourceError: the cluster at ``RAY_ADDRESS`` does not answer.
+    """
+    if ray.is_initialized():  # a caller's session: use it, leave it running
+        yield _resources()
+        return
+    address = os.environ.get("RAY_ADDRESS")
+    try:
+        ray.init(
+            address=address or "local",
+            logging_level=logging.WARNING,
+            log_to_driver=False,  # job_log carries what a reader needs
+            **({} if address else {"include_dashboard": False}),
+        )
+    except ConnectionError as error:
+        raise ResourceError(
+            f"no Ray cluster answers at RAY_ADDRESS={address}: start one with "
+            "`ray start --head`, or unset RAY_ADDRESS to use this machine alone."
+        ) from error
+    try:
+        _configure_ray_data()
+        resources = _resources()
+        logger.info(
+            "Ray %s: %d CPUs, %d GPUs on %d host(s)",
+            f"at {address}" if address else "on this machine",
+            resources.num_cpus,
+            resources.num_gpus,
+            resources.num_hosts,
+        )
+        yield resources
+    finally:
+        ray.shutdown()
+
+
+def _configure_ray_data() -> None:
+    """Settings that every dataset of this project runs under."""
+    context = ray.data.DataContext.get_current()
+    context.use_datasource_v2 = False  # the new reader starts 32 processes a read
+    context.execution_options.preserve_order = True  # the same seed, the same order
+    context.enable_progress_bars = False  # the job's log has its own progress lines
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
+def _resources() -> Resources:
+    total = ray.cluster_resources()
+    return Resources(
+        num_cpus=int(total.get("CPU", 0)),
+        num_gpus=int(total.get("GPU", 0)),
+        num_hosts=sum(1 for node in ray.nodes() if node["Alive"]),
+    )
+
+
+def training_workers(
+    asked: int | Literal["auto"], resources: Resources
+) -> tuple[int, int]:
+    """Spread training over what is there.
+
+    Args:
+        asked: a number of workers, or ``auto``: one per GPU; without GPUs one per
+            8 CPUs, at least one a host.
+        resources: what the cluster holds.
+
+    Returns:
+        Number of workers, and CPUs (threads) for each.
+
+    Raises:
+        ResourceError: more workers than GPUs, or without GPUs than CPUs.
+    """
+    if asked == "auto":
+        by_cpus = resources.num_cpus // CPUS_PER_TRAINING_WORKER
+        num_workers = resources.num_gpus or max(resources.num_hosts, by_cpus)
+    else:
+        num_workers = asked
+        check_num_workers(asked, resources)
+    return num_workers, max(1, resources.num_cpus // num_workers)
+
+
+def scoring_workers(asked: int | Literal["auto"], resources: Resources) -> int:
+    """Number of predicting actors: one per GPU, else one per CPU.
+
+    Raises:
+        ResourceError: more were asked for than there are GPUs or CPUs.
+    """
+    if asked == "auto":
+        return max(1, resources.num_gpus or resources.num_cpus)
+    check_num_workers(asked, resources)
+    return asked
+
+
+def check_num_workers(asked: int, resources: Resources) -> None:
+    """Refuse more workers than there are places for.
+
+    Raises:
+        ResourceError: saying what was asked for and what is there.
+    """
+    unit, available = (
+        ("GPU", resources.num_gpus)
+        if resources.num_gpus
+        else ("CPU", resources.num_cpus)
+    )
+    if asked > available:
+        raise ResourceError(
+            f"--num-workers {asked}: the cluster has {available} {unit}(s) on "
+            f"{resources.num_hosts} host(s); ask for at most {available}, or auto."
+        )

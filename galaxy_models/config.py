@@ -1,0 +1,253 @@
+"""What a job can be told: one frozen, self-checking dataclass a job.
+
+The flags of the command line, their help texts and their checks all come from
+here; a value that makes no sense raises ``ConfigError`` before any work begins.
+This module knows neither files nor Ray nor Keras.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from galaxy_models.errors import ConfigError
+
+NetworkName = Literal["mobilenet_v1", "mobilenet_v2", "mobilenet_v2_paper", "lenet5"]
+NETWORK_NAMES: tuple[NetworkName, ...] = get_args(NetworkName)
+
+MIN_IMAGE_SIZE_PX = 32  # below it the last maps of every MobileNet are empty
+MAX_IMAGE_SIZE_PX = 1024
+
+
+def _require(condition: bool, flag: str, value: object, remedy: str) -> None:
+    if not condition:
+        raise ConfigError(f"--{flag.replace('_', '-')} {value}: {remedy}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatalogConfig:
+    """Where the galaxies are listed and which columns say what."""
+
+    catalog: str
+    """Table with a row per galaxy: .csv, .tsv (also .gz), .parquet, or a folder of
+    Parquet files; on local disk or s3://."""
+
+    image_root: str | None = None
+    """Folder that relative image paths start from; the catalog's own folder if left
+    out."""
+
+    id_column: str = "object_id"
+    """Column of unique galaxy names (string or integer)."""
+
+    image_column: str = "image"
+    """Column of image URIs, or of paths relative to --image-root."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(CatalogConfig):
+    """Fit a network on labelled galaxies; write a model folder."""
+
+    output: str
+    """Model folder to write; must not exist, or be empty."""
+
+    label_column: str = "label"
+    """Column of class names."""
+
+    network: NetworkName = "mobilenet_v1"
+    """Architecture to fit."""
+
+    alpha: float = 1.0
+    """Width multiplier of mobilenet_v2_paper; 1 for the others."""
+
+    image_size: int = 224
+    """Side of the square that the network sees (px)."""
+
+    crop_fraction: float = 1.0
+    """Central part of the image's shorter side that is kept before resizing."""
+
+    epochs: int = 30
+    """Passes over the training galaxies."""
+
+    batch_size: int = 32
+    """Galaxies a step, summed over all workers."""
+
+    learning_rate: float = 5e-4
+    """Adam's first learning rate."""
+
+    plateau_patience: int = 2
+    """Epochs without a better validation loss before the rate is cut."""
+
+    plateau_factor: float = 0.5
+    """What the rate is multiplied by on a plateau."""
+
+    validation_fraction: float = 0.1
+    """Share of galaxies held back; which ones hangs on a hash of their ids."""
+
+    class_weight: Literal["balanced", "none"] = "none"
+    """balanced: every class weighs the same in the loss, however rare it is."""
+
+    rotation_deg: float = 180.0
+    """Augmentation: largest rotation either way (deg)."""
+
+    shift_fraction: float = 0.1
+    """Augmentation: largest shift along each axis, as a share of the image's side."""
+
+    zoom_fraction: float = 0.1
+    """Augmentation: largest change of scale either way."""
+
+    horizontal_flip: bool = True
+    """Augmentation: mirror left and right at random."""
+
+    vertical_flip: bool = True
+    """Augmentation: mirror top and bottom at random."""
+
+    num_workers: int | Literal["auto"] = "auto"
+    """Training processes; auto: one per GPU, else one per host's CPUs."""
+
+    seed: int = 0
+    """Seed of weights, order and augmentation."""
+
+    overwrite: bool = False
+    """Replace a model folder that stands at --output."""
+
+    def __post_init__(self) -> None:
+        """Check every value.
+
+        Raises:
+            ConfigError: naming the flag, its value and what is allowed.
+        """
+        _require(
+            self.network in NETWORK_NAMES,
+            "network",
+            self.network,
+            f"unknown; choose one of {', '.join(NETWORK_NAMES)}",
+        )
+        _require(
+            MIN_IMAGE_SIZE_PX <= self.image_size <= MAX_IMAGE_SIZE_PX,
+            "image_size",
+            self.image_size,
+            f"choose {MIN_IMAGE_SIZE_PX} to {MAX_IMAGE_SIZE_PX} px",
+        )
+        for flag in ("epochs", "batch_size", "plateau_patience"):
+            value = getattr(self, flag)
+            _require(value >= 1, flag, value, "must be at least 1")
+        for flag in ("learning_rate", "alpha"):
+            value = getattr(self, flag)
+            _require(value > 0, flag, value, "must be above 0")
+        for flag in ("validation_fraction", "plateau_factor"):
+            value = getattr(self, flag)
+            _require(0 < value < 1, flag, value, "must lie between 0 and 1")
+        for flag in ("shift_fraction", "zoom_fraction"):
+            value = getattr(self, flag)
+            _require(0 <= value < 1, flag, value, "must be 0 or more and below 1")
+        _check_crop_fraction(self.crop_fraction)
+        _require(
+            0 <= self.rotation_deg <= 180,
+            "rotation_deg",
+            self.rotation_deg,
+            "must lie from 0 to 180 degrees",
+        )
+        _require(
+            self.alpha == 1 or self.network == "mobilenet_v2_paper",
+            "alpha",
+            self.alpha,
+            f"{self.network} has no width multiplier; use mobilenet_v2_paper",
+        )
+        _check_num_workers(self.num_workers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreConfig(CatalogConfig):
+    """Predict the class of every galaxy of a catalog; write Parquet."""
+
+    model: str
+    """Model folder that jobs.train wrote."""
+
+    output: str
+    """Folder for the Parquet files; must not exist, or be empty."""
+
+    keep: tuple[str, ...] = ()
+    """Catalog columns that ride along into the predictions."""
+
+    num_workers: int | Literal["auto"] = "auto"
+    """Predicting actors; auto: one per GPU, else one per CPU."""
+
+    batch_size: int = 32
+    """Galaxies that an actor predicts at once."""
+
+    rows_per_block: int = 1024
+    """Galaxies that travel together, and the fewest that a Parquet file holds."""
+
+    max_failed_fraction: float = 0.5
+    """Share of failed rows above which the job ends with exit code 1."""
+
+    progress_interval_s: float = 10.0
+    """Seconds between two progress lines."""
+
+    overwrite: bool = False
+    """Replace predictions that stand at --output."""
+
+    def __post_init__(self) -> None:
+        """Check every value.
+
+        Raises:
+            ConfigError: naming the flag, its value and what is allowed.
+        """
+        for flag in ("batch_size", "rows_per_block"):
+            value = getattr(self, flag)
+            _require(value >= 1, flag, value, "must be at least 1")
+        _require(
+            0 <= self.max_failed_fraction <= 1,
+            "max_failed_fraction",
+            self.max_failed_fraction,
+            "must lie from 0 to 1",
+        )
+        _require(
+            self.progress_interval_s > 0,
+            "progress_interval_s",
+            self.progress_interval_s,
+            "must be above 0 seconds",
+        )
+        _check_num_workers(self.num_workers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuickstartConfig:
+    """Make up a survey, train on it, score it and show the result."""
+
+    output: str = "quickstart"
+    """Folder for everything that the quickstart makes; must not exist."""
+
+    num_labelled: int = 2000
+    """Labelled galaxies to train on."""
+
+    num_catalog: int = 300
+    """Galaxies of the catalog to score, some with broken images."""
+
+    epochs: int = 8
+    """Passes over the labelled galaxies."""
+
+    seed: int = 0
+    """Seed of the made-up sky and of the training."""
+
+    def __post_init__(self) -> None:
+        """Check every value.
+
+        Raises:
+            ConfigError: naming the flag, its value and what is allowed.
+        """
+        for flag in ("num_labelled", "num_catalog"):
+            value = getattr(self, flag)
+            _require(value >= 50, flag, value, "must be at least 50")
+        _require(self.epochs >= 1, "epochs", self.epochs, "must be at least 1")
+
+
+def _check_crop_fraction(value: float) -> None:
+    _require(0 < value <= 1, "crop_fraction", value, "must be above 0 and at most 1")
+
+
+def _check_num_workers(value: int | str) -> None:
+    _require(
+        value == "auto" or (isinstance(value, int) and value >= 1),
+        "num_workers",
+        value,
+        "must be auto or at least 1",
+    )

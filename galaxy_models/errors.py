@@ -1,0 +1,79 @@
+"""Every error that this project raises on purpose.
+
+    GalaxyBatchError
+    ├── InputError               the user's to mend; jobs exit with 2
+    │   ├── ConfigError          a flag's value
+    │   ├── CatalogError         the table of galaxies
+    │   ├── ModelFolderError     the trained model
+    │   ├── OutputError          the place where results go
+    │   └── ResourceError        CPUs, GPUs, the cluster
+    ├── JobError                 the work itself failed; jobs exit with 1
+    │   ├── TrainingError
+    │   └── ScoringError
+    └── ImageDecodeError         one image; becomes a failed row, never an exit
+
+A message names the value that came, where it came from, and the remedy.
+"""
+
+from typing import Literal
+
+FailureReason = Literal[
+    "missing", "unreadable", "not_an_image", "truncated", "too_large"
+]
+
+
+class GalaxyBatchError(Exception):
+    """The root of the tree above."""
+
+
+class InputError(GalaxyBatchError):
+    """Something that the user can mend before work begins."""
+
+
+class ConfigError(InputError):
+    """A flag has a value that makes no sense."""
+
+
+class CatalogError(InputError):
+    """The catalog cannot be read or does not keep its contract."""
+
+
+class ModelFolderError(InputError):
+    """The model folder lacks a part or contradicts itself."""
+
+
+class OutputError(InputError):
+    """The output folder cannot take the results."""
+
+
+class ResourceError(InputError):
+    """The machine or cluster has not what was asked for."""
+
+
+class JobError(GalaxyBatchError):
+    """The work began and failed."""
+
+
+class TrainingError(JobError):
+    """Training ended without a usable model."""
+
+
+class ScoringError(JobError):
+    """Scoring ended without every row in its place."""
+
+
+class ImageDecodeError(GalaxyBatchError):
+    """One image cannot become pixels.
+
+    Args:
+        reason: one word of the closed vocabulary ``FailureReason``.
+        detail: what was seen, for people.
+    """
+
+    def __init__(self, reason: FailureReason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type, tuple[FailureReason, str]]:
+        return type(self), (self.reason, self.detail)

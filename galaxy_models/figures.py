@@ -1,0 +1,103 @@
+"""Pictures that people look at: training curves, confusion, galleries.
+
+Each function takes numbers and returns PNG bytes; none reads or writes files.
+"""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+DPI = 120
+GALLERY_COLUMNS = 8
+
+
+def history_plot(history: pd.DataFrame, title: str) -> bytes:
+    """Draw accuracy (above) and loss (below) against epochs.
+
+    Args:
+        history: a row an epoch, with columns ``epoch`` (from 1), ``accuracy``,
+            ``val_accuracy``, ``loss`` and ``val_loss``.
+        title: what was trained.
+    """
+    figure = Figure(figsize=(7, 7), layout="constrained")
+    panels = figure.subplots(2, 1, sharex=True)
+    for panel, name in zip(panels, ("accuracy", "loss"), strict=True):
+        panel.plot(history["epoch"], history[name], "o-", ms=3, label="training")
+        panel.plot(
+            history["epoch"], history[f"val_{name}"], "o-", ms=3, label="validation"
+        )
+        panel.set_ylabel(name)
+        panel.grid(alpha=0.3)
+    panels[0].set_title(title)
+    panels[0].legend()
+    panels[1].set_xlabel("epoch")
+    panels[1].xaxis.get_major_locator().set_params(integer=True)
+    return _png(figure)
+
+
+def confusion_plot(
+    true: Sequence[str], predicted: Sequence[str], classes: Sequence[str]
+) -> bytes:
+    """Draw counts of true class (rows) against predicted class (columns).
+
+    Colours are shares of the row, so that a rare class is as visible as a common one.
+    """
+    index = {name: i for i, name in enumerate(classes)}
+    counts = np.zeros((len(classes), len(classes)), np.int64)
+    for truth, guess in zip(true, predicted, strict=True):
+        counts[index[truth], index[guess]] += 1
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = 2.5 + 0.8 * len(classes)
+    figure = Figure(figsize=(side, side), layout="constrained")
+    panel = figure.subplots()
+    panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(counts):
+        colour = "white" if shares[row, column] > 0.5 else "black"
+        panel.text(column, row, str(count), ha="center", va="center", color=colour)
+    panel.set_xticks(range(len(classes)), classes, rotation=40, ha="right")
+    panel.set_yticks(range(len(classes)), classes)
+    panel.set_xlabel("predicted class")
+    panel.set_ylabel("true class")
+    panel.set_title(f"{counts.sum()} validation galaxies")
+    return _png(figure)
+
+
+def gallery(
+    images: Sequence[NDArray[np.uint8] | None], captions: Sequence[str], title: str
+) -> bytes:
+    """Draw a grid of cutouts, each with a caption below it.
+
+    Args:
+        images: uint8 RGB, shape (height, width, 3) each; None where the image failed.
+        captions: one a cutout.
+        title: what is shown.
+    """
+    num_rows = -(-len(images) // GALLERY_COLUMNS)
+    figure = Figure(figsize=(1.5 * GALLERY_COLUMNS, 1.8 * num_rows + 0.4))
+    figure.set_layout_engine("constrained")
+    panels = figure.subplots(num_rows, GALLERY_COLUMNS, squeeze=False).ravel()
+    for panel in panels:
+        panel.axis("off")
+    for panel, image, caption in zip(panels, images, captions, strict=False):
+        _draw_cutout(panel, image)
+        panel.set_title(caption, fontsize=8, y=-0.02, va="top")
+    figure.suptitle(title)
+    return _png(figure)
+
+
+def _draw_cutout(panel: Any, image: NDArray[np.uint8] | None) -> None:
+    if image is None:
+        panel.text(0.5, 0.5, "no image", ha="center", color="firebrick")
+    else:
+        panel.imshow(image)
+
+
+def _png(figure: Figure) -> bytes:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=DPI)
+    return stream.getvalue()

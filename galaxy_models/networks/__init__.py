@@ -1,0 +1,100 @@
+"""Architectures, each with rescaling inside: uint8 images in, probabilities out.
+
+Knows no files, no Ray, no training and no weights. Importing it imports
+TensorFlow, which costs seconds: do so where networks are built, not on a driver.
+"""
+
+import math
+from collections.abc import Callable
+
+import keras
+
+from galaxy_models.errors import ConfigError
+from galaxy_models.networks.blocks import BATCH_NORM_MOMENTUM
+from galaxy_models.networks.complexity import count_multiply_adds
+from galaxy_models.networks.lenet5 import lenet5
+from galaxy_models.networks.mobilenet_v1 import mobilenet_v1
+from galaxy_models.networks.mobilenet_v2 import mobilenet_v2, mobilenet_v2_paper
+
+__all__ = [
+    "BATCH_NORM_MOMENTUM",
+    "MIN_IMAGE_SIZE",
+    "NETWORKS",
+    "NETWORKS_WITH_ALPHA",
+    "build_network",
+    "count_multiply_adds",
+]
+
+NETWORKS: dict[str, Callable[..., keras.Model]] = {
+    "mobilenet_v1": mobilenet_v1,
+    "mobilenet_v2": mobilenet_v2,
+    "mobilenet_v2_paper": mobilenet_v2_paper,
+    "lenet5": lenet5,
+}
+"""Builders by name; each takes ``num_classes`` and ``image_size``."""
+
+NETWORKS_WITH_ALPHA = ("mobilenet_v2_paper",)
+"""The builders that take ``alpha`` as well."""
+
+MIN_IMAGE_SIZE = 32  # px; the MobileNets halve the map five times
+
+
+def build_network(
+    name: str, num_classes: int, image_size: int, alpha: float = 1.0
+) -> keras.Model:
+    """Build an untrained network by its name.
+
+    Args:
+        name: a key of ``NETWORKS``.
+        num_classes: length of the softmax, at least 2.
+        image_size: height and width of the images, px, at least 32.
+        alpha: width multiplier, unitless, above 0; other than 1 only for
+            ``NETWORKS_WITH_ALPHA``.
+
+    Returns:
+        The network: uint8 (images, image_size, image_size, 3), values 0 to 255,
+        in; float32 (images, num_classes), rows sum to 1, out.
+
+    Raises:
+        ConfigError: an argument is outside the limits above.
+    """
+    _check_name(name)
+    _check_sizes(num_classes, image_size)
+    _check_alpha(name, alpha)
+    width = {"alpha": alpha} if name in NETWORKS_WITH_ALPHA else {}
+    return NETWORKS[name](num_classes, image_size, **width)
+
+
+def _check_name(name: str) -> None:
+    if name not in NETWORKS:
+        raise ConfigError(
+            f"There is no network named {name!r}. Choose one of {', '.join(NETWORKS)}."
+        )
+
+
+def _check_sizes(num_classes: int, image_size: int) -> None:
+    if num_classes < 2:
+        raise ConfigError(
+            f"A network needs at least 2 classes; received num_classes={num_classes}. "
+            "Give labels of two or more different classes."
+        )
+    if image_size < MIN_IMAGE_SIZE:
+        raise ConfigError(
+            f"Networks take images of at least {MIN_IMAGE_SIZE} px a side; received "
+            f"image_size={image_size}. Choose {MIN_IMAGE_SIZE} or more: images are "
+            "resized to it."
+        )
+
+
+def _check_alpha(name: str, alpha: float) -> None:
+    if not (math.isfinite(alpha) and alpha > 0):
+        raise ConfigError(
+            "alpha, the width multiplier, must be above 0 and finite; received "
+            f"alpha={alpha}. Choose 1 for the full width, or 0.5, say, for half of it."
+        )
+    if alpha != 1 and name not in NETWORKS_WITH_ALPHA:
+        raise ConfigError(
+            f"Network {name!r} has one width only; received alpha={alpha}. Leave "
+            f"alpha at 1, or choose a network that takes it: "
+            f"{', '.join(NETWORKS_WITH_ALPHA)}."
+        )

@@ -1,0 +1,80 @@
+"""MobileNet v1: depthwise separable convolutions, nothing else.
+
+Knows the architecture only; weights, training and files live elsewhere.
+"""
+
+from typing import NamedTuple
+
+import keras
+
+from galaxy_models.networks import blocks
+
+
+class Block(NamedTuple):
+    """One row of the table: depthwise blocks of the same width."""
+
+    filters: int
+    """Output channels."""
+
+    repeats: int
+    """How many such blocks follow each other."""
+
+    stride: int
+    """Step of the depthwise convolution, px of the input map."""
+
+    padding: blocks.Padding = "same"
+    """Zeros of the depthwise convolution itself."""
+
+    border_px: int = 0
+    """Zeros added beforehand on all four sides, px of the input map."""
+
+
+STEM_FILTERS = 32
+
+BLOCKS = (
+    Block(64, 1, 1),
+    Block(128, 1, 2, "bottom_right"),
+    Block(128, 1, 1),
+    Block(256, 1, 2, "bottom_right"),
+    Block(256, 1, 1),
+    Block(512, 1, 2, "bottom_right"),
+    Block(512, 5, 1),
+    Block(1024, 1, 2, "bottom_right"),
+    # The paper prints stride 2 here although the map stays 7x7. A border of 3
+    # makes both true: 7 + 2 x 3 = 13, and every second of 13 is 7.
+    Block(1024, 1, 2, border_px=3),
+)
+"""Howard et al. 2017, arXiv:1704.04861, table 1."""
+
+
+def mobilenet_v1(num_classes: int, image_size: int) -> keras.Model:
+    """Build MobileNet v1 with a hidden dense layer of 1000 before the classes.
+
+    Args:
+        num_classes: length of the softmax, at least 2.
+        image_size: height and width of the images, px, at least 32.
+
+    Returns:
+        An untrained network: uint8 (images, image_size, image_size, 3) in,
+        float32 probabilities (images, num_classes) out. At 224 px and 6 classes
+        4,259,870 parameters and 568,746,352 multiply-adds.
+
+    Source:
+        Howard et al. 2017, arXiv:1704.04861, table 1.
+    """
+    images, maps = blocks.images_from_uint8(image_size)
+    maps = blocks.conv_block(maps, STEM_FILTERS, 3, 2, "bottom_right", name="stem")
+    for row, block in enumerate(BLOCKS, start=1):
+        for repeat in range(1, block.repeats + 1):
+            maps = _block(maps, block, f"block_{row}_{repeat}")
+    outputs = blocks.mobilenet_head(maps, num_classes)
+    return keras.Model(images, outputs, name="mobilenet_v1")
+
+
+def _block(maps: keras.KerasTensor, block: Block, name: str) -> keras.KerasTensor:
+    if block.border_px:
+        border = keras.layers.ZeroPadding2D(block.border_px, name=f"{name}_border")
+        maps = border(maps)
+    return blocks.depthwise_block(
+        maps, block.filters, block.stride, block.padding, name=name
+    )

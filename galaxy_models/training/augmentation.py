@@ -1,0 +1,69 @@
+"""Random views of a galaxy: rotation, shift, zoom and flips as one affine map.
+
+A galaxy has no up and no left, so every view keeps its class. The parameters are
+drawn with NumPy from a seed, beside the data; only the resampling runs in TensorFlow,
+once an image however many views are asked for.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galaxy_models.config import TrainConfig
+
+
+def random_transforms(
+    rng: np.random.Generator, num_images: int, config: TrainConfig
+) -> NDArray[np.float32]:
+    """Draw one affine map an image.
+
+    Args:
+        rng: source of randomness; the same state gives the same maps.
+        num_images: how many.
+        config: the largest rotation (deg), shift and zoom (shares), and the flips.
+
+    Returns:
+        float32, shape (num_images, 8): rows a0 a1 a2 b0 b1 b2 0 0 that map an output
+        pixel (x, y) to the input pixel (a0 x + a1 y + a2, b0 x + b1 y + b2), as
+        ``keras.ops.image.affine_transform`` wants them.
+    """
+    angle = np.radians(rng.uniform(-1, 1, num_images) * config.rotation_deg)
+    scale = 1 + rng.uniform(-1, 1, num_images) * config.zoom_fraction
+    shift_x, shift_y = (
+        rng.uniform(-1, 1, (2, num_images)) * config.shift_fraction * config.image_size
+    )
+    mirror_x = _random_signs(rng, num_images, config.horizontal_flip)
+    mirror_y = _random_signs(rng, num_images, config.vertical_flip)
+    centre = (config.image_size - 1) / 2
+    a0, a1 = scale * mirror_x * np.cos(angle), -scale * mirror_x * np.sin(angle)
+    b0, b1 = scale * mirror_y * np.sin(angle), scale * mirror_y * np.cos(angle)
+    a2 = centre + shift_x - centre * (a0 + a1)
+    b2 = centre + shift_y - centre * (b0 + b1)
+    zero = np.zeros(num_images)
+    return np.stack([a0, a1, a2, b0, b1, b2, zero, zero], axis=1).astype(np.float32)
+
+
+def _random_signs(
+    rng: np.random.Generator, num_images: int, mirror: bool
+) -> NDArray[np.float64]:
+    draws = rng.integers(0, 2, num_images)  # drawn either way: seeds stay comparable
+    return np.where(draws * mirror, -1.0, 1.0)
+
+
+def transform_images(images: Any, transforms: Any) -> Any:
+    """Resample a batch by its affine maps.
+
+    Args:
+        images: uint8 tensor, shape (batch, size, size, 3).
+        transforms: float32 tensor, shape (batch, 8); see ``random_transforms``.
+
+    Returns:
+        uint8 tensor of the same shape; what comes from outside the frame is black,
+        as the sky is.
+    """
+    import keras  # here, so that the driver never loads TensorFlow
+
+    return keras.ops.image.affine_transform(
+        images, transforms, interpolation="bilinear", fill_mode="constant"
+    )

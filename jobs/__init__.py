@@ -1,0 +1,1 @@
+"""Command-line jobs: flags in, one library call, an exit code out."""
