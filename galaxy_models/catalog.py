@@ -85,15 +85,16 @@ def open_catalog(
             has null or repeated ids; or none of its first images exists.
     """
     uri = storage.absolute_uri(config.catalog)
-    source = _open_table(uri)
+    source = open_table(uri)
     id_column = _find_column(config.id_column, "object_id", source.schema, uri)
     if _is_csv(uri):
-        source = _open_table(uri, text_columns=(id_column,))
+        source = open_table(uri, text_columns=(id_column,))
     image_column = _find_column(config.image_column, "image", source.schema, uri)
     for name in columns:
         _find_column(name, name, source.schema, uri)
     _check_id_type(source.schema.field(id_column), uri)
-    id_hashes, ids_are_integers = _check_ids(source, id_column, uri)
+    ids_are_integers = _check_ids(source, id_column, uri)
+    fingerprint, num_rows = fingerprint_ids(source, id_column, uri)
     is_folder = storage.is_folder(uri)
     image_root = config.image_root or (uri if is_folder else storage.parent(uri))
     image_root = storage.absolute_uri(image_root)
@@ -101,7 +102,7 @@ def open_catalog(
     if _is_csv(uri):
         parquet_uri = storage.join(staging_uri, "catalog.parquet")
         _stage(source, parquet_uri, id_column if ids_are_integers else None, uri)
-        source = _open_table(parquet_uri)
+        source = open_table(parquet_uri)
     else:
         parquet_uri = uri
     return Catalog(
@@ -110,8 +111,8 @@ def open_catalog(
         id_column=id_column,
         image_column=image_column,
         image_root=image_root,
-        num_rows=len(id_hashes),
-        fingerprint=hashlib.blake2b(id_hashes.tobytes(), digest_size=8).hexdigest(),
+        num_rows=num_rows,
+        fingerprint=fingerprint,
         schema=source.schema,
     )
 
@@ -135,7 +136,7 @@ def count_labels(
     """
     training: Counter[str] = Counter()
     validation: Counter[str] = Counter()
-    source = _open_table(catalog.parquet_uri)
+    source = open_table(catalog.parquet_uri)
     for batch in _batches(source, [catalog.id_column, label_column], catalog.uri):
         labels = batch.column(label_column)
         if labels.null_count:
@@ -186,7 +187,7 @@ def _is_csv(uri: str) -> bool:
     return uri.lower().removesuffix(".gz").endswith(CSV_SUFFIXES)
 
 
-def _open_table(uri: str, text_columns: Sequence[str] = ()) -> pa_dataset.Dataset:
+def open_table(uri: str, text_columns: Sequence[str] = ()) -> pa_dataset.Dataset:
     """Open a table without reading it.
 
     Args:
@@ -241,17 +242,9 @@ def _batches(
         raise CatalogError(f"cannot read the catalog {uri}: {error}") from error
 
 
-def _check_ids(
-    source: pa_dataset.Dataset, id_column: str, uri: str
-) -> tuple[NDArray[np.uint64], bool]:
-    """Refuse null or repeated ids.
-
-    Returns:
-        The ids' sorted hashes, one a row, and whether every id is a plain 64-bit
-        integer.
-    """
+def _check_ids(source: pa_dataset.Dataset, id_column: str, uri: str) -> bool:
+    """Refuse null ids; tell whether every id is a plain 64-bit integer."""
     _check_id_type(source.schema.field(id_column), uri)
-    hashes = []
     all_integers = True
     for batch in _batches(source, [id_column], uri):
         ids = batch.column(id_column)
@@ -260,15 +253,31 @@ def _check_ids(
                 f"column {id_column!r} of {uri} is null in {ids.null_count} row(s) or "
                 "more; every galaxy needs an id."
             )
-        hashes.append(_hash_ids(ids))
         all_integers = all_integers and _are_integers(ids)
+    return all_integers
+
+
+def fingerprint_ids(
+    source: pa_dataset.Dataset, id_column: str, uri: str
+) -> tuple[str, int]:
+    """Name a set of galaxies by its ids, in any order and of either type.
+
+    Returns:
+        A hash of the ids' texts in hexadecimal, and how many there are.
+
+    Raises:
+        CatalogError: there is no row, or an id is repeated.
+    """
+    batches = _batches(source, [id_column], uri)
+    hashes = [_hash_ids(batch.column(id_column)) for batch in batches]
     sorted_hashes = np.sort(np.concatenate([np.empty(0, np.uint64), *hashes]))
     if not len(sorted_hashes):
         raise CatalogError(f"the catalog {uri} has no rows.")
     repeated = sorted_hashes[1:][sorted_hashes[1:] == sorted_hashes[:-1]]
     if len(repeated):
         _refuse_repeated_ids(source, id_column, repeated, uri)
-    return sorted_hashes, all_integers
+    digest = hashlib.blake2b(sorted_hashes.tobytes(), digest_size=8)
+    return digest.hexdigest(), len(sorted_hashes)
 
 
 def _check_id_type(field: pa.Field, uri: str) -> None:
@@ -281,11 +290,10 @@ def _check_id_type(field: pa.Field, uri: str) -> None:
 
 
 def _hash_ids(ids: pa.Array) -> NDArray[np.uint64]:
-    if pa.types.is_integer(ids.type):
-        numbers: NDArray[np.int64] = ids.cast(pa.int64()).to_numpy()
-        return numbers.view(np.uint64)
-    texts = ids.to_numpy(zero_copy_only=False).astype(object)
-    return np.asarray(pd.util.hash_array(texts, categorize=False), np.uint64)
+    """Hash ids by their text, so that a copy of another type keeps its hashes."""
+    texts = ids.cast(pa.string()).to_numpy(zero_copy_only=False)
+    hashes = pd.util.hash_array(texts.astype(object), categorize=False)
+    return np.asarray(hashes, np.uint64)
 
 
 def _are_integers(ids: pa.Array) -> bool:
@@ -296,7 +304,8 @@ def _are_integers(ids: pa.Array) -> bool:
         numbers = pc.cast(ids, pa.int64())
     except pa.ArrowInvalid:
         return False
-    return bool(pc.all(pc.equal(numbers.cast(ids.type), ids)).as_py() in (True, None))
+    survive = pc.all(pc.equal(numbers.cast(ids.type), ids), min_count=0)
+    return bool(survive.as_py())
 
 
 def _refuse_repeated_ids(

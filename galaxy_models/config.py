@@ -12,6 +12,7 @@ from galaxy_models.errors import ConfigError
 
 NetworkName = Literal["mobilenet_v1", "mobilenet_v2", "mobilenet_v2_paper", "lenet5"]
 NETWORK_NAMES: tuple[NetworkName, ...] = get_args(NetworkName)
+NETWORKS_WITH_ALPHA: tuple[NetworkName, ...] = ("mobilenet_v2_paper",)
 
 MIN_IMAGE_SIZE_PX = 32  # below it the last maps of every MobileNet are empty
 MAX_IMAGE_SIZE_PX = 1024
@@ -146,10 +147,10 @@ class TrainConfig(CatalogConfig):
             "must lie from 0 to 180 degrees",
         )
         _require(
-            self.alpha == 1 or self.network == "mobilenet_v2_paper",
+            self.alpha == 1 or self.network in NETWORKS_WITH_ALPHA,
             "alpha",
             self.alpha,
-            f"{self.network} has no width multiplier; use mobilenet_v2_paper",
+            f"{self.network} has no width multiplier; {NETWORKS_WITH_ALPHA[0]} has",
         )
         _check_num_workers(self.num_workers)
 
@@ -173,8 +174,8 @@ class ScoreConfig(CatalogConfig):
     batch_size: int = 32
     """Galaxies that an actor predicts at once."""
 
-    rows_per_block: int = 1024
-    """Galaxies that travel together, and the fewest that a Parquet file holds."""
+    rows_per_file: int = 50_000
+    """Galaxies that a Parquet file of predictions holds, if there are as many."""
 
     max_failed_fraction: float = 0.5
     """Share of failed rows above which the job ends with exit code 1."""
@@ -191,7 +192,7 @@ class ScoreConfig(CatalogConfig):
         Raises:
             ConfigError: naming the flag, its value and what is allowed.
         """
-        for flag in ("batch_size", "rows_per_block"):
+        for flag in ("batch_size", "rows_per_file"):
             value = getattr(self, flag)
             _require(value >= 1, flag, value, "must be at least 1")
         _require(

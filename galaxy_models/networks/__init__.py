@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import keras
 
+from galaxy_models.config import MIN_IMAGE_SIZE_PX, NETWORKS_WITH_ALPHA
 from galaxy_models.errors import ConfigError
 from galaxy_models.networks.blocks import BATCH_NORM_MOMENTUM
 from galaxy_models.networks.complexity import count_multiply_adds
@@ -18,9 +19,7 @@ from galaxy_models.networks.mobilenet_v2 import mobilenet_v2, mobilenet_v2_paper
 
 __all__ = [
     "BATCH_NORM_MOMENTUM",
-    "MIN_IMAGE_SIZE",
     "NETWORKS",
-    "NETWORKS_WITH_ALPHA",
     "build_network",
     "count_multiply_adds",
 ]
@@ -32,11 +31,6 @@ NETWORKS: dict[str, Callable[..., keras.Model]] = {
     "lenet5": lenet5,
 }
 """Builders by name; each takes ``num_classes`` and ``image_size``."""
-
-NETWORKS_WITH_ALPHA = ("mobilenet_v2_paper",)
-"""The builders that take ``alpha`` as well."""
-
-MIN_IMAGE_SIZE = 32  # px; the MobileNets halve the map five times
 
 
 def build_network(
@@ -78,10 +72,10 @@ def _check_sizes(num_classes: int, image_size: int) -> None:
             f"A network needs at least 2 classes; received num_classes={num_classes}. "
             "Give labels of two or more different classes."
         )
-    if image_size < MIN_IMAGE_SIZE:
+    if image_size < MIN_IMAGE_SIZE_PX:
         raise ConfigError(
-            f"Networks take images of at least {MIN_IMAGE_SIZE} px a side; received "
-            f"image_size={image_size}. Choose {MIN_IMAGE_SIZE} or more: images are "
+            f"Networks take images of at least {MIN_IMAGE_SIZE_PX} px a side; received "
+            f"image_size={image_size}. Choose {MIN_IMAGE_SIZE_PX} or more: images are "
             "resized to it."
         )
 

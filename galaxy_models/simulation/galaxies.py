@@ -75,9 +75,9 @@ class Smooth:
     blue_fraction: float
 
 
-ROUND = Smooth((0.88, 1.0), (2.0, 3.0, 4.0), 1.0, 0.2)
-IN_BETWEEN = Smooth((0.5, 0.72), (2.0, 3.0, 4.0), 1.0, 0.25)
-CIGAR = Smooth((0.24, 0.36), (1.0, 1.5), 0.75, 0.4)
+ROUND = Smooth((0.9, 1.0), (2.0, 3.0, 4.0), 1.0, 0.2)
+IN_BETWEEN = Smooth((0.46, 0.65), (2.0, 3.0, 4.0), 1.0, 0.25)
+CIGAR = Smooth((0.25, 0.34), (1.0, 1.5), 0.75, 0.4)
 
 
 def draw_galaxy(
@@ -184,9 +184,9 @@ def _bulge(
 
 def _edge_on(pose: Pose, rng: np.random.Generator) -> list[Light]:
     """A thin disc seen from its side, with a bulge and often a lane of dust."""
-    inclination = rng.uniform(85, 90) * galsim.degrees
+    inclination = rng.uniform(86, 90) * galsim.degrees
     radius = 1.2 * pose.half_light_radius
-    thickness = rng.uniform(0.07, 0.11)
+    thickness = rng.uniform(0.05, 0.09)
     bulge_fraction = rng.uniform(0.08, 0.25)
     disc = galsim.InclinedExponential(
         inclination,

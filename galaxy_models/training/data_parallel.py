@@ -71,7 +71,8 @@ class Collective:
 
 def _all_reduce_sum(flat: Any) -> Any:
     context = tf.distribute.get_replica_context()
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, flat)
+    # The copy lies on the replica's device; without a device all_reduce refuses it.
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(flat))
 
 
 class DataParallelModel(keras.Model):

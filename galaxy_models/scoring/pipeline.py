@@ -1,0 +1,176 @@
+"""The driver of a scoring run: the stages in the order in which a galaxy meets them.
+
+Never imports TensorFlow; that is the actors' part.
+"""
+
+import logging
+import time
+from typing import Any
+
+import ray
+import ray.data
+
+from galaxy_models import cluster, model_folder, storage
+from galaxy_models.catalog import Catalog, open_catalog
+from galaxy_models.cluster import Resources
+from galaxy_models.config import ScoreConfig
+from galaxy_models.errors import CatalogError, ScoringError
+from galaxy_models.job_log import JobLog, job_log
+from galaxy_models.model_folder import ModelCard
+from galaxy_models.scoring.predictor import Predictor, PredictorPlan
+from galaxy_models.scoring.progress import Progress
+from galaxy_models.scoring.run_record import (
+    RUN_RECORD_NAME,
+    RunRecord,
+    count_predictions,
+    write_run_record,
+)
+
+logger = logging.getLogger(__name__)
+
+# Actors must not take every CPU: reads and writes would wait for ever. With these
+# shares a machine with one CPU still has room for an actor, a read and a write.
+ACTOR_CPUS = 0.5
+READ_CPUS = 0.25
+WRITE_CPUS = 0.25
+MAX_ROWS_PER_BLOCK = 1024  # galaxies; what a lost actor has to do again
+MIN_BLOCKS_PER_ACTOR = 4  # so that actors finish at about the same time
+
+
+def score(config: ScoreConfig) -> RunRecord:
+    """Predict every galaxy of a catalog.
+
+    Args:
+        config: what ``jobs.score`` was told.
+
+    Returns:
+        What was done; also in ``_run.json`` beside the predictions.
+
+    Raises:
+        InputError: catalog, model, output or resources cannot serve; nothing was
+            begun.
+        ScoringError: rows were lost, or too many images failed.
+    """
+    output = storage.check_output(config.output, RUN_RECORD_NAME, config.overwrite)
+    card = model_folder.read_card(config.model)
+    staging_uri = storage.join(output, storage.STAGING_NAME)
+    catalog = open_catalog(config, staging_uri, columns=config.keep)
+    _check_kept_columns(config, catalog, card)
+    with cluster.ray_session() as resources:
+        num_actors = cluster.scoring_workers(config.num_workers, resources)
+        plan = PredictorPlan(
+            model_uri=storage.absolute_uri(config.model),
+            catalog=catalog,
+            keep=config.keep,
+            classes=card.classes,
+            decode_rule=card.decode_rule,
+            threads=max(1, resources.num_cpus // num_actors),
+        )
+        storage.clear_output(output)
+        logger.info(
+            "scoring %d galaxies with %s, %d actor(s)",
+            catalog.num_rows,
+            card.network,
+            num_actors,
+        )
+        started_s = time.monotonic()
+        with job_log(Progress(catalog.num_rows, config.progress_interval_s)) as log:
+            _run_pipeline(config, plan, output, num_actors, resources, log)
+        seconds = time.monotonic() - started_s
+    storage.delete_folder(staging_uri)
+    return _conclude(config, catalog, card, output, seconds)
+
+
+def _run_pipeline(
+    config: ScoreConfig,
+    plan: PredictorPlan,
+    output: str,
+    num_actors: int,
+    resources: Resources,
+    log: JobLog,
+) -> None:
+    filesystem, path = storage.filesystem_and_path(output)
+    rows = _read_rows(plan, num_actors)
+    predictions = rows.map_batches(
+        Predictor,
+        fn_constructor_kwargs={"plan": plan, "log": log},
+        batch_size=config.batch_size,
+        batch_format="pyarrow",
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=num_actors),
+        num_cpus=ACTOR_CPUS,
+        num_gpus=1 if resources.num_gpus else None,
+        scheduling_strategy="SPREAD",
+    )
+    try:
+        predictions.write_parquet(
+            path,
+            filesystem=filesystem,
+            try_create_dir=False,  # a directory key on S3 breaks pandas
+            min_rows_per_file=config.rows_per_file,
+            ray_remote_args={"num_cpus": WRITE_CPUS},
+            arrow_parquet_args_fn=parquet_options,
+        )
+    except ray.exceptions.RayError as error:
+        raise ScoringError(f"scoring stopped: {error}") from error
+
+
+def parquet_options() -> dict[str, Any]:
+    """How predictions are compressed."""
+    return {"compression": "zstd"}
+
+
+def _read_rows(plan: PredictorPlan, num_actors: int) -> Any:
+    catalog = plan.catalog
+    rows_per_block = -(-catalog.num_rows // (num_actors * MIN_BLOCKS_PER_ACTOR))
+    rows_per_block = min(rows_per_block, MAX_ROWS_PER_BLOCK)
+    return ray.data.read_parquet(
+        catalog.parquet_uri,
+        columns=[catalog.id_column, catalog.image_column, *plan.keep],
+        override_num_blocks=-(-catalog.num_rows // rows_per_block),
+        num_cpus=READ_CPUS,
+    )
+
+
+def _check_kept_columns(config: ScoreConfig, catalog: Catalog, card: ModelCard) -> None:
+    """Refuse columns that the predictions have already."""
+    probabilities = (f"probability_{name}" for name in card.classes)
+    taken = {
+        "object_id",
+        "predicted_class",
+        "confidence",
+        "status",
+        "error",
+        *probabilities,
+    }
+    clashes = sorted(taken.intersection(config.keep))
+    if clashes:
+        raise CatalogError(
+            f"--keep {' '.join(clashes)}: the predictions have columns of that name; "
+            f"rename them in {catalog.uri}."
+        )
+
+
+def _conclude(
+    config: ScoreConfig, catalog: Catalog, card: ModelCard, output: str, seconds: float
+) -> RunRecord:
+    """Count what was written, write the record, and say how it went."""
+    num_failed, classes = count_predictions(output, catalog)
+    record = RunRecord(
+        catalog=catalog.uri,
+        catalog_fingerprint=catalog.fingerprint,
+        model=storage.absolute_uri(config.model),
+        model_hash=card.model_hash,
+        num_rows=catalog.num_rows,
+        num_failed=num_failed,
+        classes=dict(classes.most_common()),
+        seconds=round(seconds, 1),
+        versions=model_folder.library_versions(),
+    )
+    write_run_record(output, record)
+    if num_failed > config.max_failed_fraction * catalog.num_rows:
+        raise ScoringError(
+            f"{num_failed} of {catalog.num_rows} images failed, more than "
+            f"--max-failed-fraction {config.max_failed_fraction}; the column `error` "
+            f"of {output} says why."
+        )
+    return record

@@ -1,0 +1,48 @@
+"""A line every few seconds: rows done, images/s, failures, time left."""
+
+import logging
+import time
+from collections import Counter
+
+logger = logging.getLogger(__name__)
+
+
+class Progress:
+    """Turns sums of counts into log lines.
+
+    Args:
+        num_rows: rows of the catalog.
+        interval_s: seconds between two lines.
+    """
+
+    def __init__(self, num_rows: int, interval_s: float) -> None:
+        self._num_rows = num_rows
+        self._interval_s = interval_s
+        self._first: tuple[float, int] | None = None
+        self._last_line_s = time.monotonic()
+
+    def __call__(self, counts: Counter[str]) -> None:
+        """Log a line if one is due.
+
+        Args:
+            counts: ``rows`` and ``failed`` so far; a retry counts again.
+        """
+        now_s, done = time.monotonic(), counts["rows"]
+        if self._first is None and done:
+            self._first = now_s, done  # the rate leaves start-up out
+        if now_s - self._last_line_s < self._interval_s:
+            return
+        self._last_line_s = now_s
+        logger.info("%s", self._line(now_s, done, counts["failed"]))
+
+    def _line(self, now_s: float, done: int, num_failed: int) -> str:
+        if self._first is None:
+            return "starting: no row yet"
+        first_s, first_done = self._first
+        rate = (done - first_done) / max(now_s - first_s, 1e-9)
+        left = f"{max(self._num_rows - done, 0) / rate:.0f} s left" if rate else ""
+        share = 100 * done / self._num_rows
+        return (
+            f"{done} of {self._num_rows} rows ({share:.0f} %), {rate:.0f} images/s, "
+            f"{num_failed} failed, {left or 'rate not known yet'}"
+        )

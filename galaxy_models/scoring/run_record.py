@@ -1,0 +1,62 @@
+"""What a scoring run did: ``_run.json``, written last, from the rows that are there.
+
+The counts come from the Parquet files, not from what workers said they did.
+"""
+
+import dataclasses
+import json
+from collections import Counter
+from dataclasses import dataclass
+
+from galaxy_models import storage
+from galaxy_models.catalog import Catalog, fingerprint_ids, open_table
+from galaxy_models.errors import ScoringError
+
+RUN_RECORD_NAME = "_run.json"  # a leading underscore: Parquet readers pass it by
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A finished run."""
+
+    catalog: str
+    catalog_fingerprint: str
+    model: str
+    model_hash: str
+    num_rows: int
+    num_failed: int
+    classes: dict[str, int]
+    """Galaxies a predicted class, the most common first."""
+
+    seconds: float
+    """From the first read to the last written row, start-up included (s)."""
+
+    versions: dict[str, str]
+
+
+def count_predictions(output: str, catalog: Catalog) -> tuple[int, Counter[str]]:
+    """Count the written rows, and prove that they are the catalog's.
+
+    Returns:
+        Number of failed rows, and of the others by predicted class.
+
+    Raises:
+        ScoringError: rows are missing, or there more than once.
+    """
+    predictions = open_table(output)
+    classes: Counter[str] = Counter()
+    for batch in predictions.to_batches(columns=["predicted_class"]):
+        classes.update(batch.column("predicted_class").to_pylist())
+    fingerprint, num_rows = fingerprint_ids(predictions, "object_id", output)
+    if (fingerprint, num_rows) != (catalog.fingerprint, catalog.num_rows):
+        raise ScoringError(
+            f"{output} holds {num_rows} rows for the {catalog.num_rows} of "
+            f"{catalog.uri}, or other ids; score again with --overwrite."
+        )
+    return classes.pop(None, 0), classes  # type: ignore[call-overload]
+
+
+def write_run_record(output: str, record: RunRecord) -> None:
+    """Write ``_run.json``; from then on the predictions are complete."""
+    text = json.dumps(dataclasses.asdict(record), indent=2, ensure_ascii=False)
+    storage.write_bytes(storage.join(output, RUN_RECORD_NAME), text.encode() + b"\n")

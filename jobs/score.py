@@ -1,0 +1,36 @@
+"""Predict the class of every galaxy of a catalog; write Parquet that pandas reads.
+
+    python -m jobs.score --catalog survey.parquet --model model --output predictions
+
+Out comes a folder with exactly one row for each catalog row; a galaxy whose image is
+missing or broken has status "failed" and says why. With RAY_ADDRESS set (as ``ray job
+submit`` does) the work runs on that cluster, else on this machine.
+"""
+
+import logging
+import sys
+
+from galaxy_models.config import ScoreConfig
+from galaxy_models.scoring import score
+from jobs.command_line import run_job
+
+logger = logging.getLogger(__name__)
+
+
+def score_catalog(config: ScoreConfig) -> None:
+    """Score, then say what came out and where."""
+    record = score(config)
+    classes = ", ".join(f"{name} {count}" for name, count in record.classes.items())
+    logger.info(
+        "%s: %d rows, %d failed, %.0f s (%.0f rows/s with start-up); %s",
+        config.output,
+        record.num_rows,
+        record.num_failed,
+        record.seconds,
+        record.num_rows / record.seconds,
+        classes,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run_job(ScoreConfig, score_catalog, __doc__))
