@@ -5,7 +5,6 @@ Each function takes numbers and returns PNG bytes; none reads or writes files.
 
 import io
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 DPI = 120
 GALLERY_COLUMNS = 8
+MISSING_CUTOUT = np.full((2, 2, 3), 90, np.uint8)  # grey: not a picture of the sky
 
 
 def history_plot(history: pd.DataFrame, title: str) -> bytes:
@@ -78,23 +78,18 @@ def gallery(
         title: what is shown.
     """
     num_rows = -(-len(images) // GALLERY_COLUMNS)
-    figure = Figure(figsize=(1.5 * GALLERY_COLUMNS, 1.8 * num_rows + 0.4))
-    figure.set_layout_engine("constrained")
+    figure = Figure(
+        figsize=(1.5 * GALLERY_COLUMNS, 1.7 * num_rows + 0.4), layout="constrained"
+    )
     panels = figure.subplots(num_rows, GALLERY_COLUMNS, squeeze=False).ravel()
-    for panel in panels:
+    for panel in panels[len(images) :]:
         panel.axis("off")
     for panel, image, caption in zip(panels, images, captions, strict=False):
-        _draw_cutout(panel, image)
-        panel.set_title(caption, fontsize=8, y=-0.02, va="top")
+        panel.imshow(MISSING_CUTOUT if image is None else image)
+        panel.set(xticks=[], yticks=[])
+        panel.set_xlabel(caption, fontsize=8)
     figure.suptitle(title)
     return _png(figure)
-
-
-def _draw_cutout(panel: Any, image: NDArray[np.uint8] | None) -> None:
-    if image is None:
-        panel.text(0.5, 0.5, "no image", ha="center", color="firebrick")
-    else:
-        panel.imshow(image)
 
 
 def _png(figure: Figure) -> bytes:

@@ -1,0 +1,113 @@
+"""See everything work in a few minutes: no data, no network, no cluster needed.
+
+    python -m jobs.quickstart
+
+Makes up a small survey, trains a small network on labelled galaxies, scores a catalog
+in which some images are broken, prints the head of the predictions in pandas, and
+leaves a picture: quickstart/gallery.png.
+"""
+
+import logging
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from galaxy_models import figures, storage
+from galaxy_models.cluster import ray_session
+from galaxy_models.config import QuickstartConfig, ScoreConfig, TrainConfig
+from galaxy_models.errors import OutputError
+from galaxy_models.images import DecodeRule, read_images
+from galaxy_models.schemas import STATUS_FAILED, STATUS_OK
+from galaxy_models.scoring import score
+from galaxy_models.simulation import write_survey
+from galaxy_models.training import fit
+from jobs.command_line import run_job
+
+logger = logging.getLogger(__name__)
+
+CUTOUT_SIZE_PX = 96
+NETWORK_SIZE_PX = 64
+BROKEN_FRACTION = 0.03
+NUM_SHOWN = 40  # cutouts in the gallery
+NUM_FAILED_SHOWN = 4
+
+
+def quickstart(config: QuickstartConfig) -> None:
+    """Make, train, score, show."""
+    folder = Path(config.output)
+    if folder.exists() and any(folder.iterdir()):
+        raise OutputError(f"--output {folder} is not empty; name a new folder.")
+    logger.info("drawing %d galaxies", config.num_labelled + config.num_catalog)
+    labelled = write_survey(
+        folder / "labelled",
+        config.num_labelled,
+        image_size=CUTOUT_SIZE_PX,
+        seed=config.seed,
+    )
+    survey = write_survey(
+        folder / "survey",
+        config.num_catalog,
+        image_size=CUTOUT_SIZE_PX,
+        seed=config.seed + 1,
+        broken_fraction=BROKEN_FRACTION,
+        labelled=False,
+        catalog_name="catalog.parquet",
+    )
+    model, predictions = str(folder / "model"), str(folder / "predictions")
+    with ray_session():
+        fit(
+            TrainConfig(
+                catalog=str(labelled.catalog),
+                output=model,
+                network="mobilenet_v2_paper",
+                alpha=0.35,
+                image_size=NETWORK_SIZE_PX,
+                epochs=config.epochs,
+                learning_rate=2e-3,
+                seed=config.seed,
+            )
+        )
+        catalog = str(survey.catalog)
+        score(
+            ScoreConfig(
+                catalog=catalog, model=model, output=predictions, keep=("ra", "dec")
+            )
+        )
+    show(catalog, predictions, str(folder / "gallery.png"))
+
+
+def show(catalog: str, predictions: str, gallery_uri: str) -> None:
+    """Print the head of the predictions and draw some of them."""
+    table = pd.read_parquet(predictions)
+    summary = table.drop(columns=table.filter(like="probability_").columns)
+    sys.stdout.write(f"\n>>> pd.read_parquet({predictions!r})\n{summary.head(8)}\n\n")
+    sys.stdout.write(f"{table['predicted_class'].value_counts(dropna=False)}\n\n")
+    failed = table[table["status"] == STATUS_FAILED].head(NUM_FAILED_SHOWN)
+    good = table[table["status"] == STATUS_OK].head(NUM_SHOWN - len(failed))
+    shown = pd.concat([good, failed])
+    paths = pd.read_parquet(catalog).set_index("object_id")["image"]
+    images, errors = read_images(
+        paths.loc[shown["object_id"]].tolist(),
+        storage.parent(catalog),
+        DecodeRule(CUTOUT_SIZE_PX),
+    )
+    captions = [
+        f"{row.predicted_class} {row.confidence:.2f}"
+        if row.status == STATUS_OK
+        else str(row.error).partition(":")[0]
+        for row in shown.itertuples()
+    ]
+    pictures = [
+        image if error is None else None
+        for image, error in zip(images, errors, strict=True)
+    ]
+    data = figures.gallery(
+        pictures, captions, "Made-up galaxies as the model sees them"
+    )
+    storage.write_bytes(gallery_uri, data)
+    sys.stdout.write(f"picture: {gallery_uri}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(run_job(QuickstartConfig, quickstart, __doc__))
