@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 CPUS_PER_TRAINING_WORKER = 8  # a MobileNet's small maps feed no more threads than that
 
+RAY_TOKEN_LOGGER = "ray._private.authentication.authentication_token_setup"
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -47,6 +49,8 @@ def ray_session() -> Iterator[Resources]:
         yield _resources()
         return
     address = os.environ.get("RAY_ADDRESS")
+    if address is None:  # says that it made itself a token: nothing to act on
+        logging.getLogger(RAY_TOKEN_LOGGER).setLevel(logging.ERROR)
     try:
         ray.init(
             address=address or "local",

@@ -99,7 +99,6 @@ def _run_pipeline(
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=num_actors),
         num_cpus=ACTOR_CPUS,
         num_gpus=1 if resources.num_gpus else None,
-        scheduling_strategy="SPREAD",
     )
     try:
         predictions.write_parquet(

@@ -1,0 +1,80 @@
+"""What several tests share: a made-up survey, one Ray, one trained model."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from galaxy_models.config import TrainConfig
+from galaxy_models.simulation import Survey, write_survey
+
+SmallTraining = Callable[..., TrainConfig]
+
+NUM_LABELLED = 120
+IMAGE_SIZE_PX = 48
+
+
+@pytest.fixture(scope="session")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Survey:
+    """A labelled survey: 120 galaxies, one of them broken."""
+    return write_survey(
+        tmp_path_factory.mktemp("labelled"),
+        NUM_LABELLED,
+        image_size=IMAGE_SIZE_PX,
+        seed=3,
+        broken_fraction=1 / NUM_LABELLED,
+    )
+
+
+@pytest.fixture(scope="session")
+def ray_here() -> Iterator[None]:
+    """One embedded Ray for all tests that need one: starting it takes seconds."""
+    from galaxy_models.cluster import ray_session
+
+    with ray_session():
+        yield
+
+
+@pytest.fixture(scope="session")
+def model_folder(
+    ray_here: None,
+    labelled: Survey,
+    small_training: SmallTraining,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> str:
+    """A model folder that one training worker wrote."""
+    from galaxy_models.training import fit
+
+    output = str(tmp_path_factory.mktemp("models") / "lenet5")
+    fit(small_training(labelled, output))
+    return output
+
+
+@pytest.fixture(scope="session")
+def small_training() -> SmallTraining:
+    """Configures a training run of seconds."""
+
+    def configure(survey: Survey, output: str, **changes: object) -> TrainConfig:
+        settings: dict[str, object] = {
+            "catalog": str(survey.catalog),
+            "output": output,
+            "network": "lenet5",
+            "image_size": 32,
+            "epochs": 2,
+            "batch_size": 16,
+            "validation_fraction": 0.2,
+            "num_workers": 1,
+        }
+        return TrainConfig(**(settings | changes))  # type: ignore[arg-type]
+
+    return configure
+
+
+@pytest.fixture(scope="session")
+def galaxy_data() -> Path:
+    """Folder of real galaxy images; tests that need it skip without."""
+    folder = os.environ.get("GALAXY_DATA_DIR")
+    if not folder:
+        pytest.skip("GALAXY_DATA_DIR is not set: no real galaxy images here")
+    return Path(folder)

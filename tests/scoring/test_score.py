@@ -1,0 +1,241 @@
+"""A whole scoring run on Ray: every catalog row comes out once, whatever it holds."""
+
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from galaxy_models.config import ScoreConfig
+from galaxy_models.errors import (
+    CatalogError,
+    ModelFolderError,
+    OutputError,
+    ResourceError,
+    ScoringError,
+)
+from galaxy_models.images import DecodeRule, read_images
+from galaxy_models.model_folder import load_model
+from galaxy_models.scoring import score
+from galaxy_models.simulation import CLASSES, Survey, write_survey
+
+NUM_CATALOG = 90
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="session")
+def survey(tmp_path_factory: pytest.TempPathFactory) -> Survey:
+    """90 unlabelled galaxies, 8 of them broken in the four ways of real surveys."""
+    return write_survey(
+        tmp_path_factory.mktemp("survey"),
+        NUM_CATALOG,
+        image_size=48,
+        seed=5,
+        broken_fraction=8 / NUM_CATALOG,
+        labelled=False,
+        catalog_name="catalog.parquet",
+    )
+
+
+@pytest.fixture(scope="session")
+def scored(
+    model_folder: str, survey: Survey, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    output = tmp_path_factory.mktemp("predictions") / "out"
+    config = ScoreConfig(
+        catalog=str(survey.catalog),
+        model=model_folder,
+        output=str(output),
+        keep=("ra", "dec"),
+        progress_interval_s=0.1,
+    )
+    score(config)
+    return output
+
+
+def test_every_galaxy_comes_out_once(scored: Path, survey: Survey) -> None:
+    table = pd.read_parquet(scored)
+    catalog = pd.read_parquet(survey.catalog)
+    assert len(table) == NUM_CATALOG
+    assert set(table["object_id"]) == set(catalog["object_id"])
+    assert table["object_id"].dtype == np.int64
+
+
+def test_broken_images_become_failed_rows_that_say_why(
+    scored: Path, survey: Survey
+) -> None:
+    table = pd.read_parquet(scored).set_index("object_id")
+    failed = table[table["status"] == "failed"]
+    assert set(failed.index) == set(survey.broken_object_ids)
+    reasons = failed["error"].str.partition(":")[0]
+    assert set(reasons) == {"truncated", "not_an_image", "missing"}
+    assert failed["predicted_class"].isna().all()
+    assert failed["confidence"].isna().all()
+    assert table.loc[table["status"] == "ok", "error"].isna().all()
+
+
+def test_columns_and_types_are_the_contract(scored: Path) -> None:
+    schema = pq.read_schema(next(scored.glob("*.parquet")))
+    assert schema.names == [
+        "object_id",
+        "ra",
+        "dec",
+        "predicted_class",
+        "confidence",
+        *(f"probability_{name}" for name in sorted(CLASSES)),
+        "status",
+        "error",
+    ]
+    assert str(schema.field("confidence").type) == "float"
+    assert str(schema.field("predicted_class").type) == "string"
+
+
+def test_probabilities_are_those_of_the_model_on_that_image(
+    scored: Path, survey: Survey, model_folder: str
+) -> None:
+    table = pd.read_parquet(scored).set_index("object_id")
+    table = table[table["status"] == "ok"]
+    paths = pd.read_parquet(survey.catalog).set_index("object_id")["image"]
+    images, _ = read_images(
+        paths.loc[table.index].tolist(), str(survey.catalog.parent), DecodeRule(32)
+    )
+    expected = load_model(model_folder).predict_on_batch(images)
+    columns = [f"probability_{name}" for name in sorted(CLASSES)]
+    np.testing.assert_allclose(table[columns], expected, atol=1e-4)
+    best = np.asarray(sorted(CLASSES))[expected.argmax(axis=1)]
+    assert (table["predicted_class"] == best).mean() > 0.98
+    np.testing.assert_allclose(table["confidence"], table[columns].max(axis=1))
+
+
+def test_kept_columns_ride_along_unchanged(scored: Path, survey: Survey) -> None:
+    table = pd.read_parquet(scored).set_index("object_id")
+    catalog = pd.read_parquet(survey.catalog).set_index("object_id")
+    for name in ("ra", "dec"):
+        assert (table[name] == catalog.loc[table.index, name]).all()
+
+
+def test_the_run_record_counts_what_is_there(scored: Path, survey: Survey) -> None:
+    record = json.loads((scored / "_run.json").read_text())
+    table = pd.read_parquet(scored)
+    assert record["num_rows"] == NUM_CATALOG
+    assert record["num_failed"] == len(survey.broken_object_ids)
+    assert record["classes"] == table["predicted_class"].value_counts().to_dict()
+
+
+def test_a_csv_catalog_gives_the_same_predictions(
+    scored: Path, survey: Survey, model_folder: str, tmp_path: Path
+) -> None:
+    catalog = survey.catalog.parent / "same.csv"
+    pd.read_parquet(survey.catalog).to_csv(catalog, index=False)
+    output = tmp_path / "out"
+    score(ScoreConfig(catalog=str(catalog), model=model_folder, output=str(output)))
+    by_csv = pd.read_parquet(output).set_index("object_id").sort_index()
+    by_parquet = pd.read_parquet(scored).set_index("object_id").sort_index()
+    pd.testing.assert_frame_equal(by_csv, by_parquet[by_csv.columns], atol=1e-5)
+    assert not (output / "_staged_catalog").exists()
+
+
+def test_progress_is_said_in_the_log(
+    survey: Survey,
+    model_folder: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.INFO):
+        score(
+            ScoreConfig(
+                catalog=str(survey.catalog),
+                model=model_folder,
+                output=str(tmp_path / "out"),
+                progress_interval_s=0.1,
+            )
+        )
+    lines = [record.getMessage() for record in caplog.records]
+    assert any("90 of 90 rows (100 %)" in line and "8 failed" in line for line in lines)
+
+
+def test_a_job_whose_images_mostly_fail_ends_in_an_error_but_keeps_its_rows(
+    survey: Survey, model_folder: str, tmp_path: Path
+) -> None:
+    config = ScoreConfig(
+        catalog=str(survey.catalog),
+        model=model_folder,
+        output=str(tmp_path / "out"),
+        max_failed_fraction=0.05,
+    )
+    with pytest.raises(ScoringError, match=r"8 of 90 images failed.*0\.05"):
+        score(config)
+    assert len(pd.read_parquet(tmp_path / "out")) == NUM_CATALOG
+
+
+def test_earlier_predictions_are_replaced_only_when_told(
+    survey: Survey, model_folder: str, tmp_path: Path
+) -> None:
+    settings = {
+        "catalog": str(survey.catalog),
+        "model": model_folder,
+        "output": str(tmp_path / "out"),
+    }
+    score(ScoreConfig(**settings))  # type: ignore[arg-type]
+    with pytest.raises(OutputError, match="earlier results.*--overwrite"):
+        score(ScoreConfig(**settings))  # type: ignore[arg-type]
+    score(ScoreConfig(**settings, overwrite=True))  # type: ignore[arg-type]
+    assert len(pd.read_parquet(tmp_path / "out")) == NUM_CATALOG
+
+
+def test_kept_columns_that_the_predictions_have_are_refused(
+    survey: Survey, model_folder: str, tmp_path: Path
+) -> None:
+    config = ScoreConfig(
+        catalog=str(survey.catalog),
+        model=model_folder,
+        output=str(tmp_path / "out"),
+        keep=("object_id",),
+    )
+    with pytest.raises(CatalogError, match="--keep object_id.*columns of that name"):
+        score(config)
+
+
+def test_a_folder_that_is_no_model_is_refused(survey: Survey, tmp_path: Path) -> None:
+    config = ScoreConfig(
+        catalog=str(survey.catalog),
+        model=str(survey.catalog.parent),
+        output=str(tmp_path / "out"),
+    )
+    with pytest.raises(ModelFolderError, match=r"lacks model\.json and model\.keras"):
+        score(config)
+
+
+def test_more_actors_than_cpus_are_refused(
+    survey: Survey, model_folder: str, tmp_path: Path
+) -> None:
+    config = ScoreConfig(
+        catalog=str(survey.catalog),
+        model=model_folder,
+        output=str(tmp_path / "out"),
+        num_workers=999,
+    )
+    with pytest.raises(ResourceError, match="--num-workers 999"):
+        score(config)
+
+
+@pytest.mark.real_data
+def test_of_the_real_survey_exactly_the_truncated_image_fails(
+    galaxy_data: Path, model_folder: str, tmp_path: Path
+) -> None:
+    config = ScoreConfig(
+        catalog=str(galaxy_data / "sdss_survey" / "catalog.parquet"),
+        model=model_folder,
+        output=str(tmp_path / "out"),
+        keep=("ra", "dec"),
+    )
+    score(config)
+    table = pd.read_parquet(tmp_path / "out")
+    assert len(table) == table["object_id"].nunique() == 4001
+    failed = table[table["status"] == "failed"]
+    assert len(failed) == 1
+    assert failed["ra"].item() == pytest.approx(57.618371)
+    assert failed["error"].item().startswith("truncated")

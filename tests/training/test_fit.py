@@ -1,0 +1,146 @@
+"""A whole training run on Ray, with one worker and with two."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+from galaxy_models.catalog import is_validation
+from galaxy_models.config import TrainConfig
+from galaxy_models.errors import CatalogError, OutputError, ResourceError
+from galaxy_models.model_folder import load_model, read_card
+from galaxy_models.simulation import CLASSES, Survey
+from galaxy_models.training import fit
+from galaxy_models.training.fit import class_weights
+
+SmallTraining = Callable[..., TrainConfig]
+slow = pytest.mark.slow
+
+
+@slow
+def test_a_model_folder_holds_everything_that_scoring_and_readers_need(
+    model_folder: str,
+) -> None:
+    assert {path.name for path in Path(model_folder).iterdir()} == {
+        "model.keras",
+        "model.json",
+        "history.csv",
+        "history.png",
+        "confusion_matrix.png",
+        "validation_predictions.parquet",
+    }
+    card = read_card(model_folder)
+    assert card.classes == tuple(sorted(CLASSES))
+    assert card.decode_rule.image_size == 32
+    assert load_model(model_folder).output_shape == (None, len(CLASSES))
+
+
+@slow
+def test_history_has_a_row_for_each_epoch_and_a_picture_of_two_panels(
+    model_folder: str,
+) -> None:
+    history = pd.read_csv(Path(model_folder) / "history.csv")
+    assert history["epoch"].tolist() == [1, 2]
+    assert np.isfinite(history[["loss", "accuracy", "val_loss", "val_accuracy"]]).all(
+        axis=None
+    )
+    width, height = Image.open(Path(model_folder) / "history.png").size
+    assert width > 500 and height > 500
+
+
+@slow
+def test_a_broken_training_image_is_left_out_and_counted(
+    model_folder: str, labelled: Survey
+) -> None:
+    data = read_card(model_folder).data
+    assert data["left_out"] == len(labelled.broken_object_ids) == 1
+    assert sum(data["training"].values()) + sum(data["validation"].values()) == 120
+
+
+@slow
+def test_validation_predictions_are_the_galaxies_that_the_hash_holds_back(
+    model_folder: str, labelled: Survey
+) -> None:
+    predictions = pd.read_parquet(Path(model_folder) / "validation_predictions.parquet")
+    catalog = pd.read_csv(labelled.catalog)
+    held_back = catalog["object_id"][is_validation(pa.array(catalog["object_id"]), 0.2)]
+    expected = set(held_back) - set(labelled.broken_object_ids)
+    assert set(predictions["object_id"]) == expected
+    assert predictions["object_id"].is_unique
+    accuracy = (predictions["label"] == predictions["predicted_class"]).mean()
+    assert read_card(model_folder).metrics["val_accuracy"] == pytest.approx(accuracy)
+
+
+@slow
+def test_the_kept_weights_are_those_of_the_best_epoch(model_folder: str) -> None:
+    history = pd.read_csv(Path(model_folder) / "history.csv")
+    best = history.sort_values("val_loss")["val_accuracy"].iloc[0]
+    assert read_card(model_folder).metrics["val_accuracy"] == pytest.approx(
+        best, abs=1e-6
+    )
+
+
+@slow
+def test_two_workers_train_and_count_as_one_does(
+    ray_here: None,
+    labelled: Survey,
+    model_folder: str,
+    small_training: SmallTraining,
+    tmp_path: Path,
+) -> None:
+    card = fit(small_training(labelled, str(tmp_path / "two"), num_workers=2))
+    one = pd.read_parquet(Path(model_folder) / "validation_predictions.parquet")
+    two = pd.read_parquet(tmp_path / "two" / "validation_predictions.parquet")
+    assert two["object_id"].tolist() == one["object_id"].tolist()
+    assert card.data["left_out"] == 1
+    history = pd.read_csv(tmp_path / "two" / "history.csv")
+    best = history.sort_values("val_loss")["val_accuracy"].iloc[0]
+    # The history's figure is a sum over both workers; the table was made afterwards.
+    assert card.metrics["val_accuracy"] == pytest.approx(best, abs=1e-6)
+
+
+@slow
+def test_one_class_of_one_example_is_refused_before_anything_is_written(
+    ray_here: None, labelled: Survey, small_training: SmallTraining, tmp_path: Path
+) -> None:
+    table = pd.read_csv(labelled.catalog)
+    table.loc[0, "label"] = "ring"
+    table.to_csv(labelled.catalog.parent / "rare.csv", index=False)
+    output = tmp_path / "model"
+    config = small_training(
+        labelled, str(output), catalog=str(labelled.catalog.parent / "rare.csv")
+    )
+    with pytest.raises(CatalogError, match=r"fewer than 2 galaxies.*ring"):
+        fit(config)
+    assert not (output / "model.json").exists()
+
+
+@slow
+def test_more_workers_than_cpus_are_refused(
+    ray_here: None, labelled: Survey, small_training: SmallTraining, tmp_path: Path
+) -> None:
+    config = small_training(labelled, str(tmp_path / "m"), num_workers=999)
+    with pytest.raises(ResourceError, match=r"--num-workers 999: the cluster has \d+"):
+        fit(config)
+
+
+def test_a_folder_that_holds_something_else_is_refused(
+    labelled: Survey, small_training: SmallTraining, tmp_path: Path
+) -> None:
+    (tmp_path / "thesis.tex").write_text("irreplaceable")
+    with pytest.raises(OutputError, match="holds something else"):
+        fit(small_training(labelled, str(tmp_path), overwrite=True))
+    assert (tmp_path / "thesis.tex").read_text() == "irreplaceable"
+
+
+def test_balanced_weights_give_every_class_the_same_sum() -> None:
+    counts = Counter(round=90, cigar=10)
+    cigar, round_ = class_weights("balanced", counts, ("cigar", "round"))
+    assert cigar * 10 == pytest.approx(round_ * 90)
+    assert (cigar * 10 + round_ * 90) / 100 == pytest.approx(1)
+    assert class_weights("none", counts, ("cigar", "round")) == (1.0, 1.0)
