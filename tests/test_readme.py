@@ -1,0 +1,51 @@
+"""The README keeps up with the code."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from galaxy_models.config import QuickstartConfig, ScoreConfig, TrainConfig
+from galaxy_models.schemas import PREDICTION_COLUMNS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+CONFIGS = (TrainConfig, ScoreConfig, QuickstartConfig)
+
+
+def flag_rows(config: type) -> list[str]:
+    rows = []
+    for field in dataclasses.fields(config):
+        default = field.default
+        if default is dataclasses.MISSING:
+            default = "required"
+        elif default in (None, ()):
+            default = "none"
+        rows.append(f"| `--{field.name.replace('_', '-')}` | {default} |")
+    return rows
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_readme_lists_every_flag_with_its_default(config: type) -> None:
+    assert [row for row in flag_rows(config) if row not in README] == []
+
+
+def test_readme_lists_no_flag_that_is_gone() -> None:
+    known = {row for config in CONFIGS for row in flag_rows(config)}
+    listed = set(re.findall(r"^\| `--[a-z-]+` \| [^|]+ \|", README, re.MULTILINE))
+    assert listed == known
+
+
+def test_readme_lists_every_output_column() -> None:
+    for column in PREDICTION_COLUMNS:
+        assert f"| `{column.name}` |" in README
+
+
+def test_every_dependency_is_pinned() -> None:
+    pins = (ROOT / "infra" / "constraints.txt").read_text().lower().replace("_", "-")
+    project = (ROOT / "pyproject.toml").read_text()
+    named = re.findall(r'^    "([a-z0-9-]+)(?:\[[^"]*)?[<>=]', project, re.MULTILINE)
+    assert "tensorflow" in named
+    assert "pytest" in named
+    assert [name for name in named if f"\n{name}==" not in pins] == []
