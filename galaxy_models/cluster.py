@@ -6,6 +6,7 @@ galaxies.
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,16 +21,26 @@ logger = logging.getLogger(__name__)
 
 CPUS_PER_TRAINING_WORKER = 8  # a MobileNet's small maps feed no more threads than that
 
+PROBE_TIMEOUT_S = 10.0
 RAY_TOKEN_LOGGER = "ray._private.authentication.authentication_token_setup"
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What the cluster holds in all."""
+    """What the cluster holds."""
 
-    num_cpus: int
+    cpus_by_host: tuple[int, ...]
     num_gpus: int
-    num_hosts: int
+
+    @property
+    def num_cpus(self) -> int:
+        """CPUs of all hosts."""
+        return sum(self.cpus_by_host)
+
+    @property
+    def num_hosts(self) -> int:
+        """Hosts that are alive."""
+        return len(self.cpus_by_host)
 
 
 @contextmanager
@@ -49,20 +60,16 @@ def ray_session() -> Iterator[Resources]:
         yield _resources()
         return
     address = os.environ.get("RAY_ADDRESS")
-    if address is None:  # says that it made itself a token: nothing to act on
+    if address:
+        _check_answers(address)
+    else:  # says that it made itself a token: nothing to act on
         logging.getLogger(RAY_TOKEN_LOGGER).setLevel(logging.ERROR)
-    try:
-        ray.init(
-            address=address or "local",
-            logging_level=logging.WARNING,
-            log_to_driver=False,  # job_log carries what a reader needs
-            **({} if address else {"include_dashboard": False}),
-        )
-    except ConnectionError as error:
-        raise ResourceError(
-            f"no Ray cluster answers at RAY_ADDRESS={address}: start one with "
-            "`ray start --head`, or unset RAY_ADDRESS to use this machine alone."
-        ) from error
+    ray.init(
+        address=address or "local",
+        logging_level=logging.WARNING,
+        log_to_driver=False,  # job_log carries what a reader needs
+        **({} if address else {"include_dashboard": False}),
+    )
     try:
         _configure_ray_data()
         resources = _resources()
@@ -78,6 +85,20 @@ def ray_session() -> Iterator[Resources]:
         ray.shutdown()
 
 
+def _check_answers(address: str) -> None:
+    """Probe a cluster's port: ``ray.init`` would try a dead one for minutes."""
+    host, _, port = address.rpartition("//")[2].rpartition(":")
+    if not port.isdigit():  # "auto": Ray finds it by itself
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), PROBE_TIMEOUT_S).close()
+    except OSError as error:
+        raise ResourceError(
+            f"no Ray cluster answers at RAY_ADDRESS={address} ({error}): start one "
+            "with `ray start --head`, or unset RAY_ADDRESS to use this machine alone."
+        ) from error
+
+
 def _configure_ray_data() -> None:
     """Settings that every dataset of this project runs under."""
     context = ray.data.DataContext.get_current()
@@ -88,11 +109,10 @@ def _configure_ray_data() -> None:
 
 
 def _resources() -> Resources:
-    total = ray.cluster_resources()
+    hosts = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     return Resources(
-        num_cpus=int(total.get("CPU", 0)),
-        num_gpus=int(total.get("GPU", 0)),
-        num_hosts=sum(1 for node in ray.nodes() if node["Alive"]),
+        cpus_by_host=tuple(int(host.get("CPU", 0)) for host in hosts),
+        num_gpus=int(sum(host.get("GPU", 0) for host in hosts)),
     )
 
 
@@ -114,11 +134,22 @@ def training_workers(
     """
     if asked == "auto":
         by_cpus = resources.num_cpus // CPUS_PER_TRAINING_WORKER
-        num_workers = resources.num_gpus or max(resources.num_hosts, by_cpus)
+        num_with_cpus = sum(cpus > 0 for cpus in resources.cpus_by_host)
+        num_workers = resources.num_gpus or max(num_with_cpus, by_cpus, 1)
     else:
         num_workers = asked
         check_num_workers(asked, resources)
-    return num_workers, max(1, resources.num_cpus // num_workers)
+    return num_workers, _cpus_for_each(num_workers, resources)
+
+
+def _cpus_for_each(num_workers: int, resources: Resources) -> int:
+    """Most CPUs that every worker can have on one host; hosts may differ."""
+    cpus = max(1, resources.num_cpus // num_workers)
+    while (
+        cpus > 1 and sum(host // cpus for host in resources.cpus_by_host) < num_workers
+    ):
+        cpus -= 1
+    return cpus
 
 
 def scoring_workers(asked: int | Literal["auto"], resources: Resources) -> int:

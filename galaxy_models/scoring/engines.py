@@ -3,13 +3,13 @@
 An engine knows a model, not where pixels come from or where probabilities go.
 """
 
-import os
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from galaxy_models.model_folder import load_model
+from galaxy_models.tensorflow_runtime import start_tensorflow
 
 
 class Engine(Protocol):
@@ -36,13 +36,10 @@ class KerasEngine:
     """
 
     def __init__(self, model_uri: str, threads: int) -> None:
-        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-        os.environ["KERAS_BACKEND"] = "tensorflow"
+        start_tensorflow(threads)
 
         import tensorflow as tf
 
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
         model = load_model(model_uri)
         signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8)
 

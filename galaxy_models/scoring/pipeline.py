@@ -17,6 +17,7 @@ from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import CatalogError, ScoringError
 from galaxy_models.job_log import JobLog, job_log
 from galaxy_models.model_folder import ModelCard
+from galaxy_models.schemas import predictions_schema
 from galaxy_models.scoring.predictor import Predictor, PredictorPlan
 from galaxy_models.scoring.progress import Progress
 from galaxy_models.scoring.run_record import (
@@ -96,7 +97,12 @@ def _run_pipeline(
         fn_constructor_kwargs={"plan": plan, "log": log},
         batch_size=config.batch_size,
         batch_format="pyarrow",
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=num_actors),
+        compute=ray.data.ActorPoolStrategy(
+            # Fewer are enough after a host is lost, but all start at once.
+            min_size=1,
+            max_size=num_actors,
+            initial_size=num_actors,
+        ),
         num_cpus=ACTOR_CPUS,
         num_gpus=1 if resources.num_gpus else None,
     )
@@ -132,16 +138,8 @@ def _read_rows(plan: PredictorPlan, num_actors: int) -> Any:
 
 def _check_kept_columns(config: ScoreConfig, catalog: Catalog, card: ModelCard) -> None:
     """Refuse columns that the predictions have already."""
-    probabilities = (f"probability_{name}" for name in card.classes)
-    taken = {
-        "object_id",
-        "predicted_class",
-        "confidence",
-        "status",
-        "error",
-        *probabilities,
-    }
-    clashes = sorted(taken.intersection(config.keep))
+    taken = predictions_schema(catalog.id_type, (), card.classes).names
+    clashes = sorted(set(taken).intersection(config.keep))
     if clashes:
         raise CatalogError(
             f"--keep {' '.join(clashes)}: the predictions have columns of that name; "

@@ -5,7 +5,6 @@ is padded with weight 0), or the others would wait for ever in the all-reduce. I
 TensorFlow only when it runs.
 """
 
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from galaxy_models.config import TrainConfig
 from galaxy_models.job_log import JobLog
 from galaxy_models.model_folder import HISTORY_NAME, MODEL_NAME
 from galaxy_models.schemas import probability_column
+from galaxy_models.tensorflow_runtime import start_tensorflow
 from galaxy_models.training import augmentation
 
 SHUFFLE_BUFFER_BYTES = 512 * 2**20  # decoded galaxies that a worker mixes at once
@@ -111,21 +111,6 @@ def train_worker(loop_config: dict[str, Any]) -> None:
         verbose=0,
     )
     _report_result(network, history.history, validation, rank)
-
-
-def start_tensorflow(threads: int) -> None:
-    """Import TensorFlow quietly, with a bound on its threads.
-
-    Must run before anything else touches TensorFlow in the process.
-    """
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(min(threads, 2))
-    tf.get_logger().setLevel("ERROR")
 
 
 class ShardReader:

@@ -1,0 +1,63 @@
+"""How work is spread over what a cluster holds."""
+
+import pytest
+
+from galaxy_models.cluster import (
+    Resources,
+    ray_session,
+    scoring_workers,
+    training_workers,
+)
+from galaxy_models.errors import ResourceError
+
+LAPTOP = Resources(cpus_by_host=(2,), num_gpus=0)
+GPU_HOST = Resources(cpus_by_host=(16,), num_gpus=4)
+
+
+def test_one_training_worker_takes_all_cpus_of_a_laptop() -> None:
+    assert training_workers("auto", LAPTOP) == (1, 2)
+
+
+def test_two_training_workers_share_the_cpus() -> None:
+    assert training_workers(2, LAPTOP) == (2, 1)
+
+
+def test_there_is_a_training_worker_and_an_actor_for_each_gpu() -> None:
+    assert training_workers("auto", GPU_HOST) == (4, 4)
+    assert scoring_workers("auto", GPU_HOST) == 4
+
+
+def test_workers_on_unequal_hosts_ask_for_no_more_than_fits() -> None:
+    unequal = Resources(cpus_by_host=(2, 6), num_gpus=0)
+    assert training_workers("auto", unequal) == (2, 3)
+    assert training_workers(4, unequal) == (4, 2)
+
+
+def test_a_head_without_cpus_gets_no_training_worker() -> None:
+    headed = Resources(cpus_by_host=(0, 4, 4), num_gpus=0)
+    assert training_workers("auto", headed) == (2, 4)
+
+
+def test_there_is_a_scoring_actor_for_each_cpu() -> None:
+    assert scoring_workers("auto", LAPTOP) == 2
+
+
+@pytest.mark.parametrize("spread", [training_workers, scoring_workers])
+def test_more_workers_than_cpus_or_gpus_are_refused(spread: object) -> None:
+    assert callable(spread)
+    with pytest.raises(ResourceError, match=r"--num-workers 3: .* 2 CPU\(s\).*auto"):
+        spread(3, LAPTOP)
+    with pytest.raises(ResourceError, match=r"--num-workers 5: .* 4 GPU\(s\)"):
+        spread(5, GPU_HOST)
+
+
+def test_a_cluster_that_does_not_answer_is_named_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
+    with (
+        pytest.raises(ResourceError, match=r"RAY_ADDRESS=127\.0\.0\.1:9.*ray start"),
+        ray_session(),
+    ):
+        pass

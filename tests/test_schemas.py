@@ -1,0 +1,49 @@
+"""The columns of the predictions."""
+
+import pyarrow as pa
+
+from galaxy_models.schemas import (
+    PREDICTION_COLUMNS,
+    predictions_schema,
+    probability_column,
+)
+
+
+def test_columns_stand_in_the_order_in_which_people_read_them() -> None:
+    kept = [pa.field("ra", pa.float64())]
+
+    schema = predictions_schema(pa.int64(), kept, ("cigar", "round"))
+
+    assert schema.names == [
+        "object_id", "ra", "predicted_class", "confidence", "probability_cigar",
+        "probability_round", "status", "error",
+    ]  # fmt: skip
+
+
+def test_ids_keep_their_type_and_probabilities_are_float32() -> None:
+    for id_type in (pa.int64(), pa.string()):
+        schema = predictions_schema(id_type, [], ("cigar", "round"))
+
+        assert schema.field("object_id").type == id_type
+        assert schema.field("confidence").type == pa.float32()
+        assert schema.field("probability_round").type == pa.float32()
+        assert schema.field("status").type == pa.string()
+
+
+def test_kept_columns_keep_their_type_and_metadata() -> None:
+    kept = pa.field("ra", pa.float64(), metadata={"unit": "deg"})
+
+    field = predictions_schema(pa.int64(), [kept], ("a", "b")).field("ra")
+
+    assert field.equals(kept, check_metadata=True)
+
+
+def test_every_column_says_what_it_means() -> None:
+    schema = predictions_schema(pa.int64(), [], ("cigar", "round"))
+
+    meanings = {column.name: column.meaning for column in PREDICTION_COLUMNS}
+    for field in schema:
+        name = field.name
+        if name.startswith(probability_column("")):
+            name = "probability_<class>"
+        assert field.metadata[b"description"].decode() == meanings[name]
