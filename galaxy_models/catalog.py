@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from galaxy_models import storage
 from galaxy_models.config import CatalogConfig
-from galaxy_models.errors import CatalogError
+from galaxy_models.errors import CatalogError, InputError
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def open_catalog(
         source = open_table(uri, text_columns=(id_column,))
     image_column = _find_column(config.image_column, "image", source.schema, uri)
     for name in columns:
-        _find_column(name, name, source.schema, uri)
+        _find_column(name, "", source.schema, uri)
     _check_id_type(source.schema.field(id_column), uri)
     ids_are_integers = _check_ids(source, id_column, uri)
     fingerprint, num_rows = fingerprint_ids(source, id_column, uri)
@@ -115,72 +115,6 @@ def open_catalog(
         fingerprint=fingerprint,
         schema=source.schema,
     )
-
-
-def count_labels(
-    catalog: Catalog, label_column: str, validation_fraction: float
-) -> tuple[Counter[str], Counter[str]]:
-    """Count the classes on both sides of the validation split.
-
-    Args:
-        catalog: a checked catalog.
-        label_column: column of class names.
-        validation_fraction: share of galaxies held back.
-
-    Returns:
-        Galaxies a class, for training and for validation.
-
-    Raises:
-        CatalogError: a label is null; there are fewer than 2 classes, or fewer than
-            2 galaxies in one; or the split leaves a side empty.
-    """
-    training: Counter[str] = Counter()
-    validation: Counter[str] = Counter()
-    source = open_table(catalog.parquet_uri)
-    for batch in _batches(source, [catalog.id_column, label_column], catalog.uri):
-        labels = batch.column(label_column)
-        if labels.null_count:
-            raise CatalogError(
-                f"column {label_column!r} of {catalog.uri} is null in "
-                f"{labels.null_count} row(s); label them or leave them out."
-            )
-        held_back = is_validation(batch.column(catalog.id_column), validation_fraction)
-        names = np.asarray(labels.cast(pa.string()).to_pylist(), dtype=object)
-        validation.update(names[held_back].tolist())
-        training.update(names[~held_back].tolist())
-    _check_classes(training + validation, label_column, catalog.uri)
-    for side, counts in (("training", training), ("validation", validation)):
-        if not counts:
-            raise CatalogError(
-                f"the split of {catalog.uri} leaves no galaxy for {side}: "
-                f"{catalog.num_rows} rows at --validation-fraction "
-                f"{validation_fraction}; add galaxies or change the fraction."
-            )
-    return training, validation
-
-
-def is_validation(
-    object_ids: pa.Array, validation_fraction: float
-) -> NDArray[np.bool_]:
-    """Which galaxies are held back, now and in every later run.
-
-    The side hangs on nothing but the id: it is a BLAKE2b hash of the id's text, taken
-    as a fraction of its range. So it is independent of class (stratified in
-    expectation), of order and of what else the catalog holds.
-
-    Args:
-        object_ids: string or integer, shape (galaxies,).
-        validation_fraction: share that is held back.
-
-    Returns:
-        bool, shape (galaxies,); True for validation.
-    """
-    threshold = int(validation_fraction * 2**64)
-    hashes = (
-        hashlib.blake2b(str(value).encode(), digest_size=8).digest()
-        for value in object_ids.to_pylist()
-    )
-    return np.asarray([int.from_bytes(h, "big") < threshold for h in hashes], bool)
 
 
 def _is_csv(uri: str) -> bool:
@@ -211,7 +145,7 @@ def open_table(uri: str, text_columns: Sequence[str] = ()) -> pa_dataset.Dataset
 
 
 def _csv_format(uri: str, text_columns: Sequence[str]) -> pa_dataset.CsvFileFormat:
-    delimiter = "\t" if ".tsv" in uri.lower() else ","
+    delimiter = "\t" if uri.lower().removesuffix(".gz").endswith(".tsv") else ","
     return pa_dataset.CsvFileFormat(
         parse_options=pa_csv.ParseOptions(delimiter=delimiter),
         convert_options=pa_csv.ConvertOptions(
@@ -222,7 +156,7 @@ def _csv_format(uri: str, text_columns: Sequence[str]) -> pa_dataset.CsvFileForm
 
 
 def _find_column(name: str, role: str, schema: pa.Schema, uri: str) -> str:
-    """Find a column by its name, or where that is the default, by its aliases."""
+    """Find a column by its name, or where that is its role's, by the role's aliases."""
     aliases = COLUMN_ALIASES.get(role, ()) if name == role else ()
     for candidate in (name, *aliases):
         if candidate in schema.names:
@@ -233,9 +167,14 @@ def _find_column(name: str, role: str, schema: pa.Schema, uri: str) -> str:
     )
 
 
-def _batches(
+def read_batches(
     source: pa_dataset.Dataset, columns: Sequence[str], uri: str
 ) -> Iterator[pa.RecordBatch]:
+    """Read some columns of a table, a batch at a time.
+
+    Raises:
+        CatalogError: the table cannot be read on.
+    """
     try:
         yield from source.to_batches(columns=list(columns))
     except (pa.ArrowException, OSError) as error:
@@ -246,14 +185,14 @@ def _check_ids(source: pa_dataset.Dataset, id_column: str, uri: str) -> bool:
     """Refuse null ids; tell whether every id is a plain 64-bit integer."""
     _check_id_type(source.schema.field(id_column), uri)
     all_integers = True
-    for batch in _batches(source, [id_column], uri):
+    for batch in read_batches(source, [id_column], uri):
         ids = batch.column(id_column)
         if ids.null_count:
             raise CatalogError(
                 f"column {id_column!r} of {uri} is null in {ids.null_count} row(s) or "
                 "more; every galaxy needs an id."
             )
-        all_integers = all_integers and _are_integers(ids)
+        all_integers = all_integers and _are_integers(ids, uri)
     return all_integers
 
 
@@ -268,7 +207,7 @@ def fingerprint_ids(
     Raises:
         CatalogError: there is no row, or an id is repeated.
     """
-    batches = _batches(source, [id_column], uri)
+    batches = read_batches(source, [id_column], uri)
     hashes = [_hash_ids(batch.column(id_column)) for batch in batches]
     sorted_hashes = np.sort(np.concatenate([np.empty(0, np.uint64), *hashes]))
     if not len(sorted_hashes):
@@ -296,13 +235,16 @@ def _hash_ids(ids: pa.Array) -> NDArray[np.uint64]:
     return np.asarray(hashes, np.uint64)
 
 
-def _are_integers(ids: pa.Array) -> bool:
+def _are_integers(ids: pa.Array, uri: str) -> bool:
     """Whether ids survive the way to int64 and back, so that 007 stays 007."""
-    if pa.types.is_integer(ids.type):
-        return True
     try:
         numbers = pc.cast(ids, pa.int64())
-    except pa.ArrowInvalid:
+    except pa.ArrowInvalid as error:
+        if pa.types.is_integer(ids.type):
+            raise CatalogError(
+                f"ids of {uri} do not fit into 64 signed bits ({error}); store "
+                "object_id as strings."
+            ) from error
         return False
     survive = pc.all(pc.equal(numbers.cast(ids.type), ids), min_count=0)
     return bool(survive.as_py())
@@ -316,7 +258,7 @@ def _refuse_repeated_ids(
 ) -> None:
     """Raise if ids, not only their hashes, are repeated."""
     counts: Counter[object] = Counter()
-    for batch in _batches(source, [id_column], uri):
+    for batch in read_batches(source, [id_column], uri):
         ids = batch.column(id_column)
         suspects = ids.filter(pa.array(np.isin(_hash_ids(ids), repeated)))
         counts.update(suspects.to_pylist())
@@ -324,11 +266,12 @@ def _refuse_repeated_ids(
     if names:
         raise CatalogError(
             f"{len(names)} id(s) of column {id_column!r} in {uri} occur more than "
-            f"once: {_shown(names)}; every galaxy needs its own id."
+            f"once: {shown(names)}; every galaxy needs its own id."
         )
 
 
-def _shown(values: Sequence[str]) -> str:
+def shown(values: Sequence[str]) -> str:
+    """List the first few of many values, for an error's message."""
     more = ", …" if len(values) > MAX_NAMED_VALUES else ""
     return ", ".join(values[:MAX_NAMED_VALUES]) + more
 
@@ -346,12 +289,19 @@ def _probe_images(
     head = source.head(NUM_PROBED_IMAGES, columns=[image_column])
     paths = [path for path in head.column(image_column).to_pylist() if path]
     uris = [storage.join(image_root, path) for path in paths]
-    if not any(storage.is_file(image_uri) for image_uri in uris):
+    if not any(_is_there(image_uri) for image_uri in uris):
         example = f" (for example {uris[0]})" if uris else ""
         raise CatalogError(
             f"none of the first {head.num_rows} images of {uri} exists{example}; give "
             "the folder that their paths start from with --image-root."
         )
+
+
+def _is_there(image_uri: str) -> bool:
+    try:
+        return storage.is_file(image_uri)
+    except (InputError, OSError, ValueError):  # no path at all: a row that fails later
+        return False
 
 
 def _stage(
@@ -365,19 +315,5 @@ def _stage(
     storage.make_folder(storage.parent(parquet_uri))
     filesystem, path = storage.filesystem_and_path(parquet_uri)
     with pq.ParquetWriter(path, schema, filesystem=filesystem) as writer:
-        for batch in _batches(source, source.schema.names, uri):
+        for batch in read_batches(source, source.schema.names, uri):
             writer.write_batch(batch.cast(schema), ROWS_PER_STAGED_GROUP)
-
-
-def _check_classes(counts: Counter[str], label_column: str, uri: str) -> None:
-    if len(counts) < 2:
-        raise CatalogError(
-            f"column {label_column!r} of {uri} holds one class only "
-            f"({_shown(sorted(counts))}); a network needs at least 2."
-        )
-    rare = sorted(name for name, count in counts.items() if count < 2)
-    if rare:
-        raise CatalogError(
-            f"classes with fewer than 2 galaxies in column {label_column!r} of {uri}: "
-            f"{_shown(rare)}; add examples or leave these rows out."
-        )

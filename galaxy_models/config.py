@@ -153,6 +153,7 @@ class TrainConfig(CatalogConfig):
             f"{self.network} has no width multiplier; {NETWORKS_WITH_ALPHA[0]} has",
         )
         _check_num_workers(self.num_workers)
+        _check_seed(self.seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,10 +240,15 @@ class QuickstartConfig:
             value = getattr(self, flag)
             _require(value >= 50, flag, value, "must be at least 50")
         _require(self.epochs >= 1, "epochs", self.epochs, "must be at least 1")
+        _check_seed(self.seed)
 
 
 def _check_crop_fraction(value: float) -> None:
     _require(0 < value <= 1, "crop_fraction", value, "must be above 0 and at most 1")
+
+
+def _check_seed(value: int) -> None:
+    _require(0 <= value < 2**31, "seed", value, "must lie from 0 to 2147483647")
 
 
 def _check_num_workers(value: int | str) -> None:

@@ -59,8 +59,10 @@ def confusion_plot(
     for (row, column), count in np.ndenumerate(counts):
         colour = "white" if shares[row, column] > 0.5 else "black"
         panel.text(column, row, str(count), ha="center", va="center", color=colour)
-    panel.set_xticks(range(len(classes)), classes, rotation=40, ha="right")
-    panel.set_yticks(range(len(classes)), classes)
+    panel.set_xticks(
+        range(len(classes)), classes, rotation=40, ha="right", parse_math=False
+    )
+    panel.set_yticks(range(len(classes)), classes, parse_math=False)
     panel.set_xlabel("predicted class")
     panel.set_ylabel("true class")
     panel.set_title(f"{counts.sum()} validation galaxies")

@@ -13,10 +13,16 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from galaxy_models import storage
-from galaxy_models.errors import ConfigError, ImageDecodeError, InputError
+from galaxy_models.errors import (
+    ConfigError,
+    FailureReason,
+    ImageDecodeError,
+    InputError,
+)
 
 MAX_IMAGE_PIXELS = 64_000_000  # 8000 px squared: far above any cutout, far below a bomb
 SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
+UNBOUNDED_MODES = ("I", "F")  # 32-bit integers and floats
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ def _read_file(path: str | None, image_root: str) -> bytes:
         return storage.read_bytes(uri)
     except FileNotFoundError as error:
         raise ImageDecodeError("missing", f"no file {uri}") from error
-    except (OSError, InputError) as error:
+    except (OSError, InputError, ValueError) as error:  # ValueError: no path at all
         raise ImageDecodeError("unreadable", f"{uri}: {error}") from error
 
 
@@ -110,7 +116,7 @@ def decode_image(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
         )
     except Exception as error:  # Pillow's plugins raise nearly every type there is
         raise ImageDecodeError(
-            "truncated" if "truncated" in str(error) else "unreadable",
+            _reason(error),
             f"{image.format} of {len(data)} bytes: {error}",
         ) from error
     return np.asarray(square, dtype=np.uint8)
@@ -128,7 +134,7 @@ def _open_image(data: bytes) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise ImageDecodeError("too_large", str(error)) from error
     except Exception as error:  # a header that misleads a plugin
-        raise ImageDecodeError("unreadable", f"header: {error}") from error
+        raise ImageDecodeError(_reason(error), f"header: {error}") from error
     width, height = image.size
     if width * height > MAX_IMAGE_PIXELS:
         raise ImageDecodeError(
@@ -137,11 +143,17 @@ def _open_image(data: bytes) -> Image.Image:
     return image
 
 
+def _reason(error: Exception) -> FailureReason:
+    return "truncated" if "truncated" in str(error).lower() else "unreadable"
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in SIXTEEN_BIT_MODES:
         # Pillow's own conversion clips at 255 and would turn the frame white.
         pixels = np.asarray(image).astype(np.uint16) >> 8
         return Image.fromarray(pixels.astype(np.uint8)).convert("RGB")
+    if image.mode in UNBOUNDED_MODES:
+        raise ValueError(f"pixels of mode {image.mode} have no known white level")
     return image.convert("RGB")
 
 

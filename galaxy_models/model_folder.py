@@ -83,8 +83,8 @@ def read_card(folder_uri: str) -> ModelCard:
     """Read a model folder's card and check that the folder is whole.
 
     Raises:
-        ModelFolderError: the folder or a part of it is missing, or the card cannot
-            be understood.
+        ModelFolderError: the folder or a part of it is missing, the card cannot be
+            understood, or ``model.keras`` is not the file that it names.
     """
     folder_uri = storage.absolute_uri(folder_uri)
     if not storage.is_folder(folder_uri):
@@ -99,7 +99,15 @@ def read_card(folder_uri: str) -> ModelCard:
             f"the model folder {folder_uri} lacks {' and '.join(missing)}; it holds "
             f"{', '.join(present) or 'nothing'}. Was its training interrupted?"
         )
-    return _parse_card(folder_uri)
+    card = _parse_card(folder_uri)
+    if hash_model(storage.read_bytes(storage.join(folder_uri, MODEL_NAME))) != (
+        card.model_hash
+    ):
+        raise ModelFolderError(
+            f"{MODEL_NAME} in {folder_uri} is not the file that {CARD_NAME} names by "
+            f"its hash {card.model_hash[:12]}…; copy the folder again, whole."
+        )
+    return card
 
 
 def _parse_card(folder_uri: str) -> ModelCard:
@@ -121,18 +129,12 @@ def load_model(folder_uri: str) -> Any:
         (galaxies, classes) out.
 
     Raises:
-        ModelFolderError: ``model.keras`` is not the one that the card names, or
-            does not fit it.
+        ModelFolderError: as for ``read_card``, or the network does not fit the card.
     """
     import keras  # here, so that reading a card stays cheap
 
     card = read_card(folder_uri)
     data = storage.read_bytes(storage.join(folder_uri, MODEL_NAME))
-    if hash_model(data) != card.model_hash:
-        raise ModelFolderError(
-            f"{MODEL_NAME} in {folder_uri} is not the file that {CARD_NAME} names by "
-            f"its hash {card.model_hash[:12]}…; copy the folder again, whole."
-        )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / MODEL_NAME
         path.write_bytes(data)

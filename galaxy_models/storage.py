@@ -16,6 +16,7 @@ from galaxy_models.errors import InputError, OutputError
 
 REMOTE_SCHEMES = ("s3",)
 STAGING_NAME = "_staged_catalog"  # a job's own copy of a catalog that is not Parquet
+UNFINISHED_NAME = "_unfinished"  # stands in an output folder while its job runs
 
 
 def absolute_uri(uri: str) -> str:
@@ -169,29 +170,39 @@ def check_output(uri: str, marker: str, overwrite: bool) -> str:
         OutputError: the URI is a file, or holds something that must not be lost.
     """
     uri = absolute_uri(uri)
-    if is_file(uri):
-        raise OutputError(f"--output {uri} is a file; name a folder.")
+    for path in (uri, *([] if is_remote(uri) else map(str, Path(uri).parents))):
+        if is_file(path):
+            raise OutputError(f"--output {path} is a file; name a folder.")
     names = [name for name in list_names(uri) if name != STAGING_NAME]
-    if names and marker not in names:
+    is_unfinished = UNFINISHED_NAME in names
+    if names and marker not in names and not is_unfinished:
         raise OutputError(
             f"--output {uri} holds something else ({', '.join(names[:5])}); "
             "name a new or empty folder."
         )
     if names and not overwrite:
+        state = "unfinished" if is_unfinished else "earlier"
         raise OutputError(
-            f"--output {uri} holds earlier results; name a new folder, or replace "
+            f"--output {uri} holds {state} results; name a new folder, or replace "
             "them with --overwrite."
         )
     return uri
 
 
-def clear_output(uri: str) -> None:
-    """Empty a checked output folder, but for the catalog staged there."""
+def begin_output(uri: str) -> None:
+    """Empty a checked output folder, but for a staged catalog, and mark it as begun."""
     filesystem, path = filesystem_and_path(uri)
     selector = fs.FileSelector(path, allow_not_found=True)
     for info in filesystem.get_file_info(selector):
-        if info.type == fs.FileType.Directory and info.base_name != STAGING_NAME:
-            filesystem.delete_dir(info.path)
-        elif info.type == fs.FileType.File:
+        if info.type == fs.FileType.File:
             filesystem.delete_file(info.path)
-    make_folder(uri)
+        elif info.base_name != STAGING_NAME:
+            filesystem.delete_dir(info.path)
+    write_bytes(join(uri, UNFINISHED_NAME), b"")
+
+
+def finish_output(uri: str) -> None:
+    """Take a job's scaffolding out of its output folder."""
+    delete_folder(join(uri, STAGING_NAME))
+    filesystem, path = filesystem_and_path(join(uri, UNFINISHED_NAME))
+    filesystem.delete_file(path)

@@ -42,7 +42,9 @@ def run_job(
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
     )
     try:
-        config = tyro.cli(config_class, args=arguments, description=description)
+        config = tyro.cli(
+            config_class, prog=_program(), args=arguments, description=description
+        )
         job(config)
     except GalaxyBatchError as error:
         sys.stderr.write(f"error: {error}\n")
@@ -51,3 +53,9 @@ def run_job(
         sys.stderr.write("interrupted\n")
         return EXIT_INTERRUPTED
     return EXIT_OK
+
+
+def _program() -> str | None:
+    """The command as people type it, ``python -m jobs.NAME``."""
+    spec = sys.modules["__main__"].__spec__
+    return f"python -m {spec.name}" if spec is not None else None

@@ -105,7 +105,6 @@ def test_a_quickstart_flag_out_of_range_is_named_with_its_value_and_remedy(
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32])
-@pytest.mark.xfail(strict=True, reason="no check of --seed yet; it fails on a worker")
 def test_a_seed_that_numpy_cannot_take_is_refused(seed: int) -> None:
     with pytest.raises(ConfigError, match=f"--seed {seed}"):
         train_config(seed=seed)

@@ -87,7 +87,6 @@ def test_confusion_colours_are_shares_of_the_true_class(drawn: list[Any]) -> Non
     )
 
 
-@pytest.mark.xfail(strict=True, reason="matplotlib reads $…$ as mathematics")
 def test_class_names_are_shown_as_they_are() -> None:
     figures.confusion_plot(["$a_$"], ["$a_$"], ["$a_$", "b"])
 

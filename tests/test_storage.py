@@ -198,7 +198,6 @@ def test_earlier_results_stand_untouched_after_the_check_with_overwrite(
     assert (earlier_results / "part" / "b.parquet").read_text() == "old"
 
 
-@pytest.mark.xfail(strict=True, reason="found out only when the folder is made")
 def test_an_output_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
@@ -206,20 +205,43 @@ def test_an_output_below_a_file_is_refused(tmp_path: Path) -> None:
         storage.check_output(f"{tmp_path}/file/predictions", MARKER, overwrite=False)
 
 
-def test_clearing_keeps_the_staged_catalog_and_nothing_else(
+def test_an_interrupted_jobs_folder_is_refused_as_unfinished(
+    earlier_results: Path,
+) -> None:
+    storage.begin_output(str(earlier_results))
+
+    with pytest.raises(OutputError, match="holds unfinished results; .*--overwrite"):
+        storage.check_output(str(earlier_results), MARKER, overwrite=False)
+    storage.check_output(str(earlier_results), MARKER, overwrite=True)
+
+
+def test_beginning_empties_the_folder_but_for_the_staged_catalog(
     earlier_results: Path,
 ) -> None:
     staged = earlier_results / storage.STAGING_NAME / "catalog.parquet"
     staged.parent.mkdir()
     staged.write_text("rows")
 
-    storage.clear_output(str(earlier_results))
+    storage.begin_output(str(earlier_results))
 
-    assert [path.name for path in earlier_results.iterdir()] == [storage.STAGING_NAME]
+    assert storage.list_names(str(earlier_results)) == [
+        storage.STAGING_NAME,
+        storage.UNFINISHED_NAME,
+    ]
     assert staged.read_text() == "rows"
 
 
-def test_clearing_makes_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    storage.clear_output(str(tmp_path / "new"))
+def test_beginning_makes_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    storage.begin_output(str(tmp_path / "new"))
 
     assert (tmp_path / "new").is_dir()
+
+
+def test_finishing_leaves_results_only(earlier_results: Path) -> None:
+    storage.begin_output(str(earlier_results))
+    (earlier_results / storage.STAGING_NAME).mkdir()
+    (earlier_results / MARKER).write_text("{}")
+
+    storage.finish_output(str(earlier_results))
+
+    assert storage.list_names(str(earlier_results)) == [MARKER]

@@ -67,7 +67,7 @@ def score(config: ScoreConfig) -> RunRecord:
             decode_rule=card.decode_rule,
             threads=max(1, resources.num_cpus // num_actors),
         )
-        storage.clear_output(output)
+        storage.begin_output(output)
         logger.info(
             "scoring %d galaxies with %s, %d actor(s)",
             catalog.num_rows,
@@ -78,7 +78,6 @@ def score(config: ScoreConfig) -> RunRecord:
         with job_log(Progress(catalog.num_rows, config.progress_interval_s)) as log:
             _run_pipeline(config, plan, output, num_actors, resources, log)
         seconds = time.monotonic() - started_s
-    storage.delete_folder(staging_uri)
     return _conclude(config, catalog, card, output, seconds)
 
 
@@ -164,6 +163,7 @@ def _conclude(
         versions=model_folder.library_versions(),
     )
     write_run_record(output, record)
+    storage.finish_output(output)
     if num_failed > config.max_failed_fraction * catalog.num_rows:
         raise ScoringError(
             f"{num_failed} of {catalog.num_rows} images failed, more than "

@@ -10,11 +10,12 @@ import numpy as np
 import pyarrow as pa
 import ray
 
-from galaxy_models.catalog import Catalog, is_validation
+from galaxy_models.catalog import Catalog
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import TrainingError
 from galaxy_models.images import DecodeRule, read_images
 from galaxy_models.job_log import JobLog
+from galaxy_models.training.labels import is_validation
 
 DECODE_BATCH_SIZE = 64  # galaxies; small enough that every CPU gets some
 ROWS_PER_BLOCK = 512  # galaxies; 77 MB of decoded pixels at 224 px

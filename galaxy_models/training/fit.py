@@ -14,7 +14,7 @@ import ray.train
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from galaxy_models import cluster, model_folder, storage
-from galaxy_models.catalog import count_labels, open_catalog
+from galaxy_models.catalog import open_catalog
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import TrainingError
 from galaxy_models.images import DecodeRule
@@ -27,6 +27,7 @@ from galaxy_models.training.history import (
     validation_metrics,
     write_records,
 )
+from galaxy_models.training.labels import count_labels
 from galaxy_models.training.worker import WorkerPlan, shard_name, train_worker
 
 logger = logging.getLogger(__name__)
@@ -55,11 +56,11 @@ def fit(config: TrainConfig) -> ModelCard:
     training, validation = count_labels(
         catalog, config.label_column, config.validation_fraction
     )
+    classes = tuple(sorted(training + validation))
     logger.info("training on %s; held back %s", _listed(training), _listed(validation))
     with cluster.ray_session() as resources, job_log() as log:
         num_workers, threads = cluster.training_workers(config.num_workers, resources)
-        storage.clear_output(output)
-        classes = tuple(sorted(training + validation))
+        storage.begin_output(output)
         shards = decode_shards(config, catalog, classes, num_workers, log)
         plan = WorkerPlan(
             config=config,
@@ -70,18 +71,17 @@ def fit(config: TrainConfig) -> ModelCard:
             num_workers=num_workers,
             threads=threads,
         )
-        num_left_out = catalog.num_rows - plan.num_training - plan.num_validation
         data = {
             "catalog": catalog.uri,
             "fingerprint": catalog.fingerprint,
             "training": dict(training),
             "validation": dict(validation),
-            "left_out": num_left_out,
+            "left_out": catalog.num_rows - plan.num_training - plan.num_validation,
         }
         result = _run_workers(plan, shards, log, output, resources.num_gpus > 0)
         card = _write_folder(plan, data, result, output)
-    for leftover in (staging_uri, storage.join(output, RAY_TRAIN_NAME)):
-        storage.delete_folder(leftover)
+    storage.delete_folder(storage.join(output, RAY_TRAIN_NAME))
+    storage.finish_output(output)
     return card
 
 

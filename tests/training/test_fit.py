@@ -10,13 +10,13 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from galaxy_models.catalog import is_validation
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import CatalogError, OutputError, ResourceError
 from galaxy_models.model_folder import load_model, read_card
 from galaxy_models.simulation import CLASSES, Survey
 from galaxy_models.training import fit
 from galaxy_models.training.fit import class_weights
+from galaxy_models.training.labels import is_validation
 
 SmallTraining = Callable[..., TrainConfig]
 slow = pytest.mark.slow

@@ -1,0 +1,164 @@
+"""From flags to an exit code and a line that people can act on."""
+
+import dataclasses
+import sys
+from typing import Any
+
+import pytest
+
+from galaxy_models.config import QuickstartConfig, ScoreConfig, TrainConfig
+from galaxy_models.errors import (
+    CatalogError,
+    ConfigError,
+    InputError,
+    JobError,
+    ModelFolderError,
+    OutputError,
+    ResourceError,
+    ScoringError,
+    TrainingError,
+)
+from jobs.command_line import run_job
+
+NEEDED = ["--catalog", "a.csv", "--model", "model", "--output", "predictions"]
+
+
+def run(
+    job: Any = lambda _: None, arguments: list[str] = NEEDED, config: Any = ScoreConfig
+) -> int:
+    return run_job(config, job, "What this job does.", arguments)
+
+
+def raising(error: BaseException) -> Any:
+    def job(_: object) -> None:
+        raise error
+
+    return job
+
+
+def test_a_job_that_did_its_work_exits_with_0(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run() == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [InputError, ConfigError, CatalogError, ModelFolderError, OutputError]
+    + [ResourceError],
+)
+def test_what_the_user_can_mend_exits_with_2_and_one_line(
+    error: type[InputError], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(raising(error("--catalog a.csv: no such file."))) == 2
+    assert capsys.readouterr().err == "error: --catalog a.csv: no such file.\n"
+
+
+@pytest.mark.parametrize("error", [JobError, TrainingError, ScoringError])
+def test_work_that_failed_exits_with_1_and_one_line(
+    error: type[JobError], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(raising(error("3 rows are missing."))) == 1
+    assert capsys.readouterr().err == "error: 3 rows are missing.\n"
+
+
+def test_an_interrupted_job_exits_with_130(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(raising(KeyboardInterrupt())) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    with pytest.raises(ZeroDivisionError):
+        run(raising(ZeroDivisionError()))
+
+
+def test_flags_arrive_in_the_config() -> None:
+    received: list[ScoreConfig] = []
+    flags = ["--keep", "ra", "dec", "--num-workers", "3", "--overwrite"]
+
+    run(received.append, [*NEEDED, *flags])
+
+    assert received == [
+        ScoreConfig(
+            catalog="a.csv",
+            model="model",
+            output="predictions",
+            keep=("ra", "dec"),
+            num_workers=3,
+            overwrite=True,
+        )
+    ]
+
+
+def test_the_command_line_is_read_where_no_arguments_are_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["jobs.score", *NEEDED])
+    received: list[ScoreConfig] = []
+
+    assert run_job(ScoreConfig, received.append, None) == 0
+    assert received[0].catalog == "a.csv"
+
+
+@pytest.mark.parametrize(
+    ("flags", "line"),
+    [
+        (["--batch-size", "0"], "error: --batch-size 0: must be at least 1.\n"),
+        (
+            ["--max-failed-fraction", "2"],
+            "error: --max-failed-fraction 2.0: must lie from 0 to 1.\n",
+        ),
+        (
+            ["--num-workers", "0"],
+            "error: --num-workers 0: must be auto or at least 1.\n",
+        ),
+    ],
+)
+def test_a_value_out_of_range_exits_with_2_before_the_job(
+    flags: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(raising(AssertionError("the job ran")), [*NEEDED, *flags]) == 2
+    assert capsys.readouterr().err == line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (NEEDED[:4], "--output"),
+        ([*NEEDED, "--batch-size", "many"], "--batch-size"),
+        ([*NEEDED, "--bach-size", "32"], "--batch-size"),
+    ],
+    ids=["missing flag", "no number", "misspelt flag"],
+)
+def test_flags_that_cannot_be_parsed_exit_with_2_and_name_the_flag(
+    arguments: list[str], shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(raising(AssertionError("the job ran")), arguments)
+
+    assert caught.value.code == 2
+    assert shown in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("config", [TrainConfig, ScoreConfig, QuickstartConfig])
+def test_help_lists_every_flag_with_its_sentence(
+    config: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(arguments=["--help"], config=config)
+
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    assert "What this job does." in text
+    for field in dataclasses.fields(config):
+        assert f"--{field.name.replace('_', '-')}" in text
+
+
+def test_help_explains_a_flag_in_the_words_of_the_config(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        run(arguments=["--help"], config=TrainConfig)
+
+    assert "Adam's first learning rate." in capsys.readouterr().out

@@ -1,0 +1,217 @@
+"""A model folder is whole and what it says it is, or it is refused."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from galaxy_models.errors import ModelFolderError
+from galaxy_models.images import DecodeRule
+from galaxy_models.model_folder import (
+    CARD_NAME,
+    MODEL_NAME,
+    ModelCard,
+    hash_model,
+    library_versions,
+    load_model,
+    read_card,
+    write_card,
+)
+
+REPOSITORY = Path(__file__).parents[1]
+CARD = ModelCard(
+    network="lenet5",
+    classes=("cigar", "round", "spirale barrée"),
+    decode_rule=DecodeRule(64, 0.875),
+    model_hash=hash_model(b"weights"),
+    training={"epochs": 3, "learning_rate": 5e-4},
+    data={"catalog": "/sky/galaxies.csv", "training": {"cigar": 4}},
+    metrics={"val_accuracy": 0.5},
+    versions={"python": "3.11"},
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder whose card is right for its (nonsense) model."""
+    (tmp_path / MODEL_NAME).write_bytes(b"weights")
+    write_card(str(tmp_path), CARD)
+    return tmp_path
+
+
+def rewrite_card(folder: Path, **changes: Any) -> None:
+    path = folder / CARD_NAME
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def modules_after(code: str) -> set[str]:
+    """The top-level modules that a fresh Python has loaded after some code."""
+    tail = "; import sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    finished = subprocess.run(
+        [sys.executable, "-c", code + tail],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    return set(finished.stdout.split())
+
+
+def test_a_card_comes_back_as_it_was_written(folder: Path) -> None:
+    assert read_card(str(folder)) == CARD
+
+
+def test_a_card_is_json_that_people_can_read(folder: Path) -> None:
+    text = (folder / CARD_NAME).read_text()
+
+    assert text.endswith("}\n")
+    assert "spirale barrée" in text
+    assert json.loads(text)["decode_rule"] == {"image_size": 64, "crop_fraction": 0.875}
+
+
+def test_a_missing_folder_is_refused_with_the_job_that_makes_one(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(
+        ModelFolderError,
+        match=f"no model folder at {tmp_path}/nowhere; .*--model.*jobs.train",
+    ):
+        read_card(f"{tmp_path}/nowhere")
+
+
+@pytest.mark.parametrize(
+    ("removed", "message"),
+    [
+        ([CARD_NAME], r"lacks model\.json; it holds model\.keras\. .*interrupted"),
+        ([MODEL_NAME], r"lacks model\.keras; it holds model\.json\. .*interrupted"),
+        ([CARD_NAME, MODEL_NAME], r"lacks model\.json and model\.keras.*nothing"),
+    ],
+)
+def test_missing_parts_are_named(
+    removed: list[str], message: str, folder: Path
+) -> None:
+    for name in removed:
+        (folder / name).unlink()
+
+    with pytest.raises(ModelFolderError, match=message):
+        read_card(str(folder))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", "{}", '{"network": "lenet5"}', "\udcff"],
+    ids=["empty", "cut", "list", "null", "no keys", "few keys", "no UTF-8"],
+)
+def test_a_card_that_cannot_be_understood_is_named(text: str, folder: Path) -> None:
+    (folder / CARD_NAME).write_bytes(text.encode(errors="surrogateescape"))
+
+    with pytest.raises(
+        ModelFolderError, match=f"cannot understand {folder}/model.json: "
+    ):
+        read_card(str(folder))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"unknown": 1},
+        {"classes": None},
+        {"decode_rule": {"image_size": 0}},
+        {"decode_rule": {"image_size": 64, "crop_fraction": 2}},
+        {"decode_rule": {"size": 64}},
+    ],
+)
+def test_a_card_with_an_impossible_value_is_refused(
+    changes: dict[str, Any], folder: Path
+) -> None:
+    rewrite_card(folder, **changes)
+
+    with pytest.raises(ModelFolderError, match=r"cannot understand .*model\.json"):
+        read_card(str(folder))
+
+
+def test_a_model_that_the_card_does_not_name_is_refused(folder: Path) -> None:
+    (folder / MODEL_NAME).write_bytes(b"weightz")
+
+    with pytest.raises(
+        ModelFolderError,
+        match=rf"model\.keras in {folder} is not .*{CARD.model_hash[:12]}…; copy",
+    ):
+        read_card(str(folder))
+
+
+def test_a_model_has_one_name_however_often_it_is_hashed() -> None:
+    assert hash_model(b"weights") == hash_model(b"weights")
+    assert hash_model(b"weights") != hash_model(b"weightz")
+    assert len(hash_model(b"")) == 64
+
+
+def test_versions_name_what_decides_a_result() -> None:
+    versions = library_versions()
+
+    assert versions["python"].startswith("3.")
+    assert {"keras", "numpy", "pillow", "pyarrow", "ray", "tensorflow"} < set(versions)
+
+
+def test_reading_a_card_does_not_import_tensorflow(folder: Path) -> None:
+    code = (
+        f"from galaxy_models.model_folder import read_card; read_card({str(folder)!r})"
+    )
+
+    assert not {"tensorflow", "keras"} & modules_after(code)
+
+
+def test_the_jobs_are_imported_without_tensorflow() -> None:
+    loaded = modules_after("import jobs.train, jobs.score")
+
+    assert "galaxy_models" in loaded
+    assert not {"tensorflow", "keras"} & loaded
+
+
+@pytest.fixture(scope="module")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bytes of a network with three classes."""
+    import keras
+
+    network = keras.Sequential(
+        [
+            keras.layers.Input((8, 8, 3), dtype="uint8"),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+    path = tmp_path_factory.mktemp("model") / MODEL_NAME
+    network.save(path)
+    return path.read_bytes()
+
+
+@pytest.mark.slow
+def test_a_whole_folder_gives_a_network_that_predicts(
+    folder: Path, tiny_model: bytes
+) -> None:
+    (folder / MODEL_NAME).write_bytes(tiny_model)
+    rewrite_card(folder, model_hash=hash_model(tiny_model))
+
+    probabilities = load_model(str(folder))(np.zeros((2, 8, 8, 3), np.uint8))
+
+    assert probabilities.shape == (2, 3)
+    assert np.asarray(probabilities).sum(axis=1) == pytest.approx([1, 1])
+
+
+@pytest.mark.slow
+def test_a_model_with_another_number_of_classes_is_refused(
+    folder: Path, tiny_model: bytes
+) -> None:
+    (folder / MODEL_NAME).write_bytes(tiny_model)
+    rewrite_card(folder, model_hash=hash_model(tiny_model), classes=["cigar", "round"])
+
+    with pytest.raises(
+        ModelFolderError, match=r"puts out \(None, 3\), but model\.json names 2 classes"
+    ):
+        load_model(str(folder))
