@@ -184,15 +184,12 @@ class ShardReader:
         for rows in self.rows(shuffle_seed):
             labels = rows["label"].astype(np.int32)
             weights = self._class_weights[labels]
-            yield self._pad(rows["image"], labels, weights)
+            batch = pad_batch(rows["image"], labels, weights, self.plan.batch_size)
+            yield batch
             num_given += 1
-        size, batch = self.plan.config.image_size, self.plan.batch_size
+        images, labels, weights = batch  # a shard has a galaxy at least
         for _ in range(self.num_steps - num_given):
-            yield (
-                np.zeros((batch, size, size, 3), np.uint8),
-                np.zeros(batch, np.int32),
-                np.zeros(batch, np.float32),
-            )
+            yield images, labels, np.zeros_like(weights)
 
     def rows(self, shuffle_seed: int | None = None) -> Iterator[dict[str, Any]]:
         """Give this worker's rows as NumPy columns, a batch at a time."""
@@ -206,18 +203,27 @@ class ShardReader:
         )
         yield from batches
 
-    def _pad(
-        self,
-        images: NDArray[np.uint8],
-        labels: NDArray[np.int32],
-        weights: NDArray[np.float32],
-    ) -> Batch:
-        missing = self.plan.batch_size - len(labels)
-        return (
-            np.pad(images, [(0, missing), (0, 0), (0, 0), (0, 0)]),
-            np.pad(labels, (0, missing)),
-            np.pad(weights, (0, missing)),
-        )
+
+def pad_batch(
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int32],
+    weights: NDArray[np.float32],
+    batch_size: int,
+) -> Batch:
+    """Fill a short batch up with its own galaxies, at weight 0.
+
+    Black frames would do for the loss, but not for batch normalisation, which sees
+    every row.
+
+    Args:
+        images: uint8, shape (galaxies, size, size, 3).
+        labels: int32, shape (galaxies,).
+        weights: float32, shape (galaxies,).
+        batch_size: galaxies to come out, at least as many.
+    """
+    index = np.arange(batch_size) % len(labels)
+    is_padding = np.arange(batch_size) >= len(labels)
+    return images[index], labels[index], np.where(is_padding, 0, weights[index])
 
 
 def _transform(images: Any, labels: Any, weights: Any, transforms: Any) -> Any:
