@@ -64,12 +64,7 @@ def ray_session() -> Iterator[Resources]:
         _check_answers(address)
     else:  # says that it made itself a token: nothing to act on
         logging.getLogger(RAY_TOKEN_LOGGER).setLevel(logging.ERROR)
-    ray.init(
-        address=address or "local",
-        logging_level=logging.WARNING,
-        log_to_driver=False,  # job_log carries what a reader needs
-        **({} if address else {"include_dashboard": False}),
-    )
+    _start_ray(address)
     try:
         _configure_ray_data()
         resources = _resources()
@@ -83,6 +78,21 @@ def ray_session() -> Iterator[Resources]:
         yield resources
     finally:
         ray.shutdown()
+
+
+def _start_ray(address: str | None) -> None:
+    try:
+        ray.init(
+            address=address or "local",
+            logging_level=logging.WARNING,
+            log_to_driver=False,  # job_log carries what a reader needs
+            **({} if address else {"include_dashboard": False}),
+        )
+    except Exception as error:  # Ray raises bare ones ("node timed out …")
+        raise ResourceError(
+            f"Ray did not start at {address or 'this machine'}: {error}. Try again "
+            "when the machine is less busy, or name a cluster with RAY_ADDRESS."
+        ) from error
 
 
 def _check_answers(address: str) -> None:

@@ -203,6 +203,12 @@ class ScoreConfig(CatalogConfig):
             "must lie from 0 to 1",
         )
         _require(
+            len(set(self.keep)) == len(self.keep),
+            "keep",
+            " ".join(self.keep),
+            "names a column twice",
+        )
+        _require(
             self.progress_interval_s > 0,
             "progress_interval_s",
             self.progress_interval_s,
@@ -218,7 +224,7 @@ class QuickstartConfig:
     output: str = "quickstart"
     """Folder for everything that the quickstart makes; must not exist."""
 
-    num_labelled: int = 2000
+    num_labelled: int = 800
     """Labelled galaxies to train on."""
 
     num_catalog: int = 300

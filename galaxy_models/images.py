@@ -151,7 +151,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in SIXTEEN_BIT_MODES:
         # Pillow's own conversion clips at 255 and would turn the frame white.
         pixels = np.asarray(image).astype(np.uint16) >> 8
-        return Image.fromarray(pixels.astype(np.uint8)).convert("RGB")
+        eight_bit = Image.fromarray(pixels.astype(np.uint8))
+        eight_bit.info.update(image.info)  # holds the EXIF orientation
+        return eight_bit.convert("RGB")
     if image.mode in UNBOUNDED_MODES:
         raise ValueError(f"pixels of mode {image.mode} have no known white level")
     return image.convert("RGB")

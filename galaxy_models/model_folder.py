@@ -138,7 +138,12 @@ def load_model(folder_uri: str) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / MODEL_NAME
         path.write_bytes(data)
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        try:
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        except ValueError as error:
+            raise ModelFolderError(
+                f"Keras cannot load {MODEL_NAME} in {folder_uri}: {error}"
+            ) from error
     expected = (None, len(card.classes))
     if model.output_shape != expected:
         raise ModelFolderError(

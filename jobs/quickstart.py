@@ -81,7 +81,8 @@ def show(catalog: str, predictions: str, gallery_uri: str) -> None:
     """Print the head of the predictions and draw some of them."""
     table = pd.read_parquet(predictions)
     summary = table.drop(columns=table.filter(like="probability_").columns)
-    sys.stdout.write(f"\n>>> pd.read_parquet({predictions!r})\n{summary.head(8)}\n\n")
+    head = summary.head(8).to_string()
+    sys.stdout.write(f"\n>>> pd.read_parquet({predictions!r})\n{head}\n\n")
     sys.stdout.write(f"{table['predicted_class'].value_counts(dropna=False)}\n\n")
     failed = table[table["status"] == STATUS_FAILED].head(NUM_FAILED_SHOWN)
     good = table[table["status"] == STATUS_OK].head(NUM_SHOWN - len(failed))

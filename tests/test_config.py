@@ -138,3 +138,8 @@ def test_no_failed_and_only_failed_images_can_both_be_allowed() -> None:
 def test_a_config_cannot_change_after_its_checks(config: Any) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         config.output = "elsewhere"
+
+
+def test_a_column_kept_twice_is_refused() -> None:
+    with pytest.raises(ConfigError, match="--keep ra ra: names a column twice"):
+        ScoreConfig(catalog="c", model="m", output="o", keep=("ra", "ra"))

@@ -15,7 +15,7 @@ from galaxy_models.config import TrainConfig
 from galaxy_models.errors import TrainingError
 from galaxy_models.images import DecodeRule, read_images
 from galaxy_models.job_log import JobLog
-from galaxy_models.training.labels import is_validation
+from galaxy_models.training.labels import is_validation, label_texts
 
 DECODE_BATCH_SIZE = 64  # galaxies; small enough that every CPU gets some
 ROWS_PER_BLOCK = 512  # galaxies; 77 MB of decoded pixels at 224 px
@@ -100,7 +100,8 @@ def decode_side(
         if error is not None:
             log.say(f"left out galaxy {object_id}: {error}")
     index = {name: i for i, name in enumerate(classes)}
-    labels = [index[str(label)] for label in rows[config.label_column].to_pylist()]
+    names = label_texts(rows[config.label_column], config.label_column, catalog.uri)
+    labels = [index[name] for name in names]
     return {
         "object_id": np.asarray(object_ids, _id_type(catalog))[is_good],
         "label": np.asarray(labels, np.int64)[is_good],

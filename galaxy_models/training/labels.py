@@ -29,9 +29,14 @@ def count_labels(
         Galaxies a class, for training and for validation.
 
     Raises:
-        CatalogError: a label is null; there are fewer than 2 classes, or fewer than
-            2 galaxies in one; or the split leaves a side empty.
+        CatalogError: the labels are the ids, or null; there are fewer than 2 classes,
+            or fewer than 2 galaxies in one; or the split leaves a side empty.
     """
+    if label_column == catalog.id_column:
+        raise CatalogError(
+            f"--label-column {label_column}: that is the column of ids in "
+            f"{catalog.uri}; name the column of class names."
+        )
     training: Counter[str] = Counter()
     validation: Counter[str] = Counter()
     source = open_table(catalog.parquet_uri)
@@ -43,7 +48,7 @@ def count_labels(
                 f"{labels.null_count} row(s); label them or leave them out."
             )
         held_back = is_validation(batch.column(catalog.id_column), validation_fraction)
-        names = _label_texts(labels, label_column, catalog.uri)
+        names = label_texts(labels, label_column, catalog.uri)
         validation.update(names[held_back].tolist())
         training.update(names[~held_back].tolist())
     _check_classes(training + validation, label_column, catalog.uri)
@@ -57,7 +62,12 @@ def count_labels(
     return training, validation
 
 
-def _label_texts(labels: pa.Array, label_column: str, uri: str) -> NDArray[Any]:
+def label_texts(labels: pa.Array, label_column: str, uri: str) -> NDArray[Any]:
+    """Spell labels of any type as class names.
+
+    Raises:
+        CatalogError: the column holds something that has no text.
+    """
     try:
         return np.asarray(labels.cast(pa.string()).to_pylist(), dtype=object)
     except pa.ArrowException as error:

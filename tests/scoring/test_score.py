@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from galaxy_models.catalog import open_catalog
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import (
     CatalogError,
@@ -20,6 +21,7 @@ from galaxy_models.errors import (
 from galaxy_models.images import DecodeRule, read_images
 from galaxy_models.model_folder import load_model
 from galaxy_models.scoring import score
+from galaxy_models.scoring.run_record import count_predictions
 from galaxy_models.simulation import CLASSES, Survey, write_survey
 
 NUM_CATALOG = 90
@@ -239,3 +241,15 @@ def test_of_the_real_survey_exactly_the_truncated_image_fails(
     assert len(failed) == 1
     assert failed["ra"].item() == pytest.approx(57.618371)
     assert failed["error"].item().startswith("truncated")
+
+
+def test_lost_rows_end_the_job_in_an_error(
+    scored: Path, survey: Survey, tmp_path: Path
+) -> None:
+    catalog = open_catalog(
+        ScoreConfig(catalog=str(survey.catalog), model="m", output="o"), str(tmp_path)
+    )
+    table = pq.read_table(scored)
+    pq.write_table(table.slice(1), tmp_path / "part.parquet")
+    with pytest.raises(ScoringError, match="89 rows for the 90"):
+        count_predictions(str(tmp_path), catalog)
