@@ -63,6 +63,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     dashboard = f"http://127.0.0.1:{dashboard_port}"
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith("RAY_")},
+        # As in an activated environment: the jobs' `python` is this one.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_API_SERVER_ADDRESS": dashboard,
