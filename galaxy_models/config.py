@@ -29,7 +29,7 @@ class CatalogConfig:
 
     catalog: str
     """Table with a row per galaxy: .csv, .tsv (also .gz), .parquet, or a folder of
-    Parquet files; on local disk or s3://."""
+    Parquet files."""
 
     image_root: str | None = None
     """Folder that relative image paths start from; the catalog's own folder if left
