@@ -6,7 +6,6 @@ nor networks.
 """
 
 import hashlib
-import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,8 +22,6 @@ from numpy.typing import NDArray
 from galaxy_models import storage
 from galaxy_models.config import CatalogConfig
 from galaxy_models.errors import CatalogError, InputError
-
-logger = logging.getLogger(__name__)
 
 PARQUET_SUFFIXES = (".parquet", ".parq", ".pq")
 CSV_SUFFIXES = (".csv", ".tsv")
@@ -92,7 +89,6 @@ def open_catalog(
     image_column = _find_column(config.image_column, "image", source.schema, uri)
     for name in columns:
         _find_column(name, "", source.schema, uri)
-    _check_id_type(source.schema.field(id_column), uri)
     ids_are_integers = _check_ids(source, id_column, uri)
     fingerprint, num_rows = fingerprint_ids(source, id_column, uri)
     is_folder = storage.is_folder(uri)

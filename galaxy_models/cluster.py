@@ -19,7 +19,7 @@ from galaxy_models.errors import ResourceError
 
 logger = logging.getLogger(__name__)
 
-CPUS_PER_TRAINING_WORKER = 8  # a MobileNet's small maps feed no more threads than that
+CPUS_PER_TRAINING_WORKER = 8  # a guess: not measured on hosts with as many
 
 PROBE_TIMEOUT_S = 10.0
 RAY_TOKEN_LOGGER = "ray._private.authentication.authentication_token_setup"

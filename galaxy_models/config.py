@@ -103,7 +103,7 @@ class TrainConfig(CatalogConfig):
     """Augmentation: mirror top and bottom at random."""
 
     num_workers: int | Literal["auto"] = "auto"
-    """Training processes; auto: one per GPU, else one per host's CPUs."""
+    """Training processes; auto: one per GPU, else one per host or per 8 CPUs."""
 
     seed: int = 0
     """Seed of weights, order and augmentation."""

@@ -55,7 +55,7 @@ def predictions_schema(
         name: str, type_: pa.DataType, described_as: str | None = None
     ) -> pa.Field:
         column = meaning[described_as or name]
-        metadata = {"description": column.meaning}
+        metadata = {"description": column.meaning, "unit": column.unit}
         return pa.field(name, type_, metadata=metadata)
 
     return pa.schema(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from galaxy_models import storage
 from galaxy_models.catalog import Catalog, fingerprint_ids, open_table
-from galaxy_models.errors import ScoringError
+from galaxy_models.errors import CatalogError, ScoringError
 
 RUN_RECORD_NAME = "_run.json"  # a leading underscore: Parquet readers pass it by
 
@@ -29,7 +29,7 @@ class RunRecord:
     """Galaxies a predicted class, the most common first."""
 
     seconds: float
-    """From the first read to the last written row, start-up included (s)."""
+    """From a running Ray to the last written row, the actors' start included (s)."""
 
     versions: dict[str, str]
 
@@ -47,7 +47,10 @@ def count_predictions(output: str, catalog: Catalog) -> tuple[int, Counter[str]]
     classes: Counter[str] = Counter()
     for batch in predictions.to_batches(columns=["predicted_class"]):
         classes.update(batch.column("predicted_class").to_pylist())
-    fingerprint, num_rows = fingerprint_ids(predictions, "object_id", output)
+    try:
+        fingerprint, num_rows = fingerprint_ids(predictions, "object_id", output)
+    except CatalogError as error:  # no fault of the user's: rows came out twice
+        raise ScoringError(f"{error} Score again with --overwrite.") from error
     if (fingerprint, num_rows) != (catalog.fingerprint, catalog.num_rows):
         raise ScoringError(
             f"{output} holds {num_rows} rows for the {catalog.num_rows} of "

@@ -287,4 +287,4 @@ def _predict_validation(network: Any, validation: ShardReader) -> pd.DataFrame:
         for index, name in enumerate(classes):
             columns[probability_column(name)] = probabilities[:, index]
         tables.append(pd.DataFrame(columns))
-    return pd.concat(tables) if tables else pd.DataFrame()
+    return pd.concat(tables)  # a shard has a galaxy at least

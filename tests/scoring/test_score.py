@@ -253,3 +253,16 @@ def test_lost_rows_end_the_job_in_an_error(
     pq.write_table(table.slice(1), tmp_path / "part.parquet")
     with pytest.raises(ScoringError, match="89 rows for the 90"):
         count_predictions(str(tmp_path), catalog)
+
+
+def test_rows_written_twice_end_the_job_in_an_error(
+    scored: Path, survey: Survey, tmp_path: Path
+) -> None:
+    catalog = open_catalog(
+        ScoreConfig(catalog=str(survey.catalog), model="m", output="o"), str(tmp_path)
+    )
+    table = pq.read_table(scored)
+    pq.write_table(table, tmp_path / "whole.parquet")
+    pq.write_table(table.slice(0, 1), tmp_path / "again.parquet")
+    with pytest.raises(ScoringError, match="1 id.* more than once"):
+        count_predictions(str(tmp_path), catalog)
