@@ -1,12 +1,10 @@
 """The same two jobs through a real cluster: started, submitted to, stopped."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -58,7 +56,6 @@ def free_port() -> int:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     folder = tmp_path_factory.mktemp("ray")
-    session = tempfile.mkdtemp(prefix="ray-")  # short: sockets' paths have a limit
     token = folder / "token"
     token.write_text("a-token-for-this-test-only-0123456789")
     token.chmod(0o600)
@@ -78,7 +75,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         *("--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard_port}"),
         f"--dashboard-agent-listen-port={free_port()}",
         f"--ray-client-server-port={free_port()}",
-        *(f"--temp-dir={session}", "--num-cpus=2", "--disable-usage-stats"),
+        *(f"--temp-dir=/tmp/ray-{os.getpid()}", "--num-cpus=2"),
+        "--disable-usage-stats",
     ]
     with (folder / "head.log").open("w") as log:
         head = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
@@ -88,7 +86,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     finally:
         head.send_signal(signal.SIGTERM)
         head.wait(timeout=90)
-        shutil.rmtree(session, ignore_errors=True)
 
 
 def wait_for(url: str, head: subprocess.Popen[bytes], log: Path) -> None:
