@@ -1,14 +1,18 @@
 """Image files -> uint8 RGB at the network's size; the only module that knows JPEG.
 
 One function serves training and scoring, so a network never sees at work what it
-did not see in its lessons. This module knows nothing of catalogs, networks or Ray.
+did not see in its lessons. Plain JPEGs go a quick way (libjpeg-turbo, OpenCV); every
+other file, and every JPEG with a flaw, goes to Pillow, which alone says what is wrong
+with it. This module knows nothing of catalogs, networks or Ray.
 """
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -19,10 +23,21 @@ from galaxy_models.errors import (
     ImageDecodeError,
     InputError,
 )
+from galaxy_models.resampling import resize_square, resize_with_pillow
 
 MAX_IMAGE_PIXELS = 64_000_000  # 8000 px squared: far above any cutout, far below a bomb
 SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 UNBOUNDED_MODES = ("I", "F")  # 32-bit integers and floats
+
+JPEG_START = b"\xff\xd8\xff"
+ORIENTATION_MARKS = (b"Exif\0\0", b"tiff:Orientation")  # EXIF's and XMP's
+PLAIN_COLORSPACES = ("YCbCr", "Gray")
+MAX_DIVISOR = 8  # libjpeg scales fast by 1/2, 1/4 and 1/8
+MIN_SPARE = 1.1  # scaled to hardly more than the result, parts are too sharp
+DIVIDED_BLUR = 0.03  # libjpeg's scaling leaves more detail than an average; measured
+
+ImageFile = bytes | ImageDecodeError
+"""A file's bytes, or why it could not be read."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +46,8 @@ class DecodeRule:
 
     The central square of side ``crop_fraction`` × the shorter side is cut out and
     resized, antialiased (Pillow's bilinear filter, whose support grows with the
-    scale). Nothing is stretched: a galaxy's axis ratio is its class.
+    scale, or a close match of it). Nothing is stretched: a galaxy's axis ratio is its
+    class.
     """
 
     image_size: int
@@ -67,12 +83,40 @@ def read_images(
         uint8, shape (len(paths), image_size, image_size, 3), black where it failed;
         and for each path None, or what failed (a ``FailureReason``, a colon, details).
     """
-    size = rule.image_size
-    images = np.zeros((len(paths), size, size, 3), np.uint8)
-    errors: list[str | None] = []
-    for index, path in enumerate(paths):
+    return decode_files(read_files(paths, image_root), rule)
+
+
+def read_files(paths: Sequence[str | None], image_root: str) -> list[ImageFile]:
+    """Read image files whole.
+
+    Args:
+        paths: as for ``read_images``.
+        image_root: URI of a folder.
+
+    Returns:
+        The bytes of each file, or why they are not to be had.
+    """
+    files: list[ImageFile] = []
+    for path in paths:
         try:
-            images[index] = decode_image(_read_file(path, image_root), rule)
+            files.append(_read_file(path, image_root))
+        except ImageDecodeError as error:
+            files.append(error)
+    return files
+
+
+def decode_files(
+    files: Sequence[ImageFile], rule: DecodeRule
+) -> tuple[NDArray[np.uint8], list[str | None]]:
+    """Decode files that were read; returns what ``read_images`` does."""
+    size = rule.image_size
+    images = np.zeros((len(files), size, size, 3), np.uint8)
+    errors: list[str | None] = []
+    for index, file in enumerate(files):
+        try:
+            if isinstance(file, ImageDecodeError):
+                raise file
+            images[index] = decode_image(file, rule)
             errors.append(None)
         except ImageDecodeError as error:
             errors.append(str(error))
@@ -94,6 +138,15 @@ def _read_file(path: str | None, image_root: str) -> bytes:
 def decode_image(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
     """Decode a file's bytes into the square that a network sees.
 
+    A plain JPEG (greyscale or YCbCr, baseline or progressive, without orientation)
+    is decoded by libjpeg-turbo, scaled by 1/2, 1/4 or 1/8 on the way if the square
+    stays a tenth larger than the result, and resized with a close match of Pillow's
+    filter. On 296 real galaxies of 424 px the distance from Pillow's full decode and
+    resize was, in grey levels, 0.20 in the mean and 4 at most at 224 px, 0.35 and 23
+    at 160, 0.30 and 14 at 128; of all sizes from 24 px, 0.7 and 37 was the worst.
+    The bound that tests hold: 1.5 in an image's mean, 50 in any pixel. Whatever else
+    is an image, or has a flaw, is Pillow's.
+
     Args:
         data: a whole JPEG, PNG or other file that Pillow reads; greyscale, palette,
             CMYK, 16-bit and EXIF-rotated images become upright 8-bit RGB.
@@ -106,20 +159,54 @@ def decode_image(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
         ImageDecodeError: reason ``not_an_image``, ``truncated``, ``too_large`` or
             ``unreadable``.
     """
+    square = _decode_plain_jpeg(data, rule)
+    return _decode_any(data, rule) if square is None else square
+
+
+def _decode_plain_jpeg(data: bytes, rule: DecodeRule) -> NDArray[np.uint8] | None:
+    """Decode the quick way; None where Pillow must look at the file."""
+    if not data.startswith(JPEG_START):
+        return None
+    if any(mark in data for mark in ORIENTATION_MARKS):
+        return None
+    try:
+        height, width, colorspace, _ = simplejpeg.decode_jpeg_header(data)
+        if colorspace not in PLAIN_COLORSPACES or height * width > MAX_IMAGE_PIXELS:
+            return None
+        divisor = _divisor(min(width, height) * rule.crop_fraction, rule.image_size)
+        pixels = simplejpeg.decode_jpeg(
+            data,
+            "RGB",
+            min_height=math.ceil(height / divisor),
+            min_width=math.ceil(width / divisor),
+            strict=True,  # a warning, such as of a premature end, raises
+        )
+    except ValueError:
+        return None
+    box = _central_square((width / divisor, height / divisor), rule.crop_fraction)
+    return resize_square(pixels, box, rule.image_size, DIVIDED_BLUR * (divisor > 1))
+
+
+def _divisor(side: float, image_size: int) -> int:
+    """Largest power of two that leaves the central square larger than the result."""
+    divisor = 1
+    while divisor < MAX_DIVISOR and side / (2 * divisor) >= MIN_SPARE * image_size:
+        divisor *= 2
+    return divisor
+
+
+def _decode_any(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
+    """Decode whatever Pillow reads, or say what is wrong with it."""
     image = _open_image(data)
     try:
         upright = ImageOps.exif_transpose(_to_rgb(image))
-        square = upright.resize(
-            (rule.image_size, rule.image_size),
-            Image.Resampling.BILINEAR,
-            box=_central_square(upright.size, rule.crop_fraction),
-        )
+        box = _central_square(upright.size, rule.crop_fraction)
+        return resize_with_pillow(upright, box, rule.image_size)
     except Exception as error:  # Pillow's plugins raise nearly every type there is
         raise ImageDecodeError(
             _reason(error),
             f"{image.format} of {len(data)} bytes: {error}",
         ) from error
-    return np.asarray(square, dtype=np.uint8)
 
 
 def _open_image(data: bytes) -> Image.Image:
@@ -160,7 +247,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _central_square(
-    size: tuple[int, int], crop_fraction: float
+    size: tuple[float, float], crop_fraction: float
 ) -> tuple[float, float, float, float]:
     width, height = size
     side = min(width, height) * crop_fraction

@@ -4,18 +4,35 @@ import io
 import pickle
 import struct
 import zlib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
 from galaxy_models.errors import ConfigError, ImageDecodeError
 from galaxy_models.images import DecodeRule, decode_image, read_images
+from galaxy_models.simulation import CLASSES, draw_galaxy
 
 RULE = DecodeRule(32)
+MAX_MEAN_DISTANCE = 1.5  # grey levels, an image's mean; promised by decode_image
+MAX_DISTANCE = 50  # grey levels, any pixel
+TURNS = {  # EXIF orientation: how the stored pixels become upright
+    1: lambda stored: stored,
+    2: np.fliplr,
+    3: lambda stored: np.rot90(stored, 2),
+    4: np.flipud,
+    5: lambda stored: stored.swapaxes(0, 1),
+    6: lambda stored: np.rot90(stored, -1),
+    7: lambda stored: np.rot90(stored, 2).swapaxes(0, 1),
+    8: lambda stored: np.rot90(stored, 1),
+}
 HTML = b"<!DOCTYPE html><html><body>404 Not Found</body></html>"
 
 
@@ -60,6 +77,56 @@ def failure(data: bytes) -> ImageDecodeError:
     with pytest.raises(ImageDecodeError) as caught:
         decode_image(data, RULE)
     return caught.value
+
+
+@cache
+def galaxy(label: str = "spiral", side: int = 424) -> Image.Image:
+    return Image.fromarray(draw_galaxy(label, side, np.random.default_rng(7)))
+
+
+def spot(width: int, height: int) -> Image.Image:
+    """A round spot in the very centre."""
+    y, x = np.mgrid[0:height, 0:width]
+    radius = np.hypot(x - (width - 1) / 2, y - (height - 1) / 2)
+    light = 250 * np.exp(-((radius / (0.1 * min(width, height))) ** 2))
+    return Image.fromarray(light.astype(np.uint8)).convert("RGB")
+
+
+def ycck_jpeg(colour: tuple[int, int, int]) -> bytes:
+    """A JPEG in Adobe's inverted YCCK, which Pillow reads and cannot write."""
+    inverted = flat(tuple(255 - level for level in colour), "RGB").convert("YCbCr")
+    stored = [*inverted.getpixel((0, 0)), 255]
+    data = bytearray(
+        encoded(flat(tuple(255 - level for level in stored), "CMYK"), "JPEG")
+    )
+    data[data.index(b"Adobe") + 11] = 2  # the transform: 0 CMYK, 2 YCCK
+    return bytes(data)
+
+
+def with_size(data: bytes, width: int, height: int) -> bytes:
+    """A JPEG whose header claims another size."""
+    start = data.index(b"\xff\xc0") + 5
+    return data[:start] + struct.pack(">HH", height, width) + data[start + 4 :]
+
+
+def pillow_full(data: bytes, rule: DecodeRule) -> NDArray[np.int_]:
+    """What Pillow makes of an image at full quality."""
+    image = Image.open(io.BytesIO(data)).convert("RGB")
+    side = min(image.size) * rule.crop_fraction
+    left, top = (image.width - side) / 2, (image.height - side) / 2
+    square = image.resize(
+        (rule.image_size, rule.image_size),
+        Image.Resampling.BILINEAR,
+        box=(left, top, left + side, top + side),
+    )
+    return np.asarray(square, int)
+
+
+def assert_close_to_pillow(files: Iterable[bytes], rule: DecodeRule) -> None:
+    for data in files:
+        distance = np.abs(decode_image(data, rule) - pillow_full(data, rule))
+        assert distance.mean() <= MAX_MEAN_DISTANCE
+        assert distance.max() <= MAX_DISTANCE
 
 
 def test_a_png_comes_out_as_pillow_resizes_it() -> None:
@@ -149,6 +216,146 @@ def test_a_photograph_on_its_side_is_turned_upright() -> None:
     assert np.abs(square - upright).max() <= 12
 
 
+@pytest.mark.parametrize("orientation", TURNS)
+def test_every_exif_orientation_is_turned_upright(orientation: int) -> None:
+    stored = smooth_picture(64, 64)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(Image.fromarray(stored), "JPEG", quality=95, exif=exif)
+
+    square = decode_image(data, DecodeRule(64))
+
+    assert np.abs(square - TURNS[orientation](stored).astype(int)).max() <= 12
+
+
+def test_an_orientation_in_xmp_counts_too() -> None:
+    stored = smooth_picture(64, 64)
+    xmp = b'<x:xmpmeta><rdf:Description tiff:Orientation="3"/></x:xmpmeta>'
+    data = encoded(Image.fromarray(stored), "JPEG", quality=95, xmp=xmp)
+
+    square = decode_image(data, DecodeRule(64))
+
+    assert np.abs(square - TURNS[3](stored).astype(int)).max() <= 12
+
+
+def test_adobe_ycck_becomes_rgb() -> None:
+    square = decode_image(ycck_jpeg((10, 200, 30)), RULE)
+
+    assert np.abs(square.astype(int) - (10, 200, 30)).max() <= 3
+
+
+def test_a_jpeg_that_stores_rgb_becomes_rgb() -> None:
+    data = encoded(flat((10, 200, 30), "RGB"), "JPEG", keep_rgb=True)
+
+    assert np.abs(decode_image(data, RULE).astype(int) - (10, 200, 30)).max() <= 3
+
+
+@pytest.mark.parametrize("options", [{"progressive": True}, {"subsampling": 0}])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_jpegs_of_every_plain_kind_are_close_to_pillow(
+    mode: str, options: dict[str, Any]
+) -> None:
+    data = encoded(galaxy().convert(mode), "JPEG", quality=90, **options)
+
+    assert_close_to_pillow([data], DecodeRule(160))
+
+
+@pytest.mark.parametrize("crop_fraction", [1.0, 0.875, 0.6])
+@pytest.mark.parametrize("image_size", [224, 160, 128, 64])
+@pytest.mark.parametrize("side", [200, 423, 424])
+def test_made_up_galaxies_are_close_to_pillow(
+    side: int, image_size: int, crop_fraction: float
+) -> None:
+    files = (encoded(galaxy(label, side), "JPEG", quality=90) for label in CLASSES)
+
+    assert_close_to_pillow(files, DecodeRule(image_size, crop_fraction))
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("image_size", [224, 160, 128])
+@pytest.mark.parametrize("folder", ["galaxy_zoo_1", "galaxy_zoo_2", "sdss_survey"])
+def test_real_galaxies_are_close_to_pillow(
+    folder: str, image_size: int, galaxy_data: Path
+) -> None:
+    paths = sorted((galaxy_data / folder / "images").iterdir())[:100]
+
+    files = (path.read_bytes() for path in paths)
+
+    assert_close_to_pillow(files, DecodeRule(image_size))
+
+
+@pytest.mark.parametrize("image_size", [224, 20])
+def test_giants_are_close_to_pillow(image_size: int) -> None:
+    giant = galaxy().resize((2048, 1500))
+
+    assert_close_to_pillow([encoded(giant, "JPEG")], DecodeRule(image_size, 0.9))
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 7, 9, 17])
+@pytest.mark.parametrize("image_size", [1, 4, 9])
+def test_tiny_jpegs_are_decoded(side: int, image_size: int) -> None:
+    data = encoded(Image.new("RGB", (side, side), (90, 90, 90)), "JPEG")
+
+    square = decode_image(data, DecodeRule(image_size, 0.7))
+
+    assert square.shape == (image_size, image_size, 3)
+    assert np.abs(square.astype(int) - 90).max() <= 2
+
+
+def test_a_plain_jpeg_does_not_need_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encoded(galaxy(), "JPEG")
+    monkeypatch.delattr(Image, "open")
+
+    assert decode_image(data, RULE).any()
+
+
+def test_shrinking_a_jpeg_averages_and_does_not_pick_pixels() -> None:
+    checkers = (np.indices((96, 96)).sum(axis=0) % 2 * 255).astype(np.uint8)
+    data = encoded(Image.fromarray(checkers), "JPEG", quality=95)
+
+    for image_size in (16, 40, 60):
+        square = decode_image(data, DecodeRule(image_size)).astype(int)
+        assert np.abs(square - 127).max() < 70
+        assert np.abs(square.mean() - 127) < 3
+
+
+@pytest.mark.parametrize("image_size", [90, 60, 50, 40, 30])
+def test_a_jpeg_of_noise_keeps_the_contrast_that_pillow_leaves(image_size: int) -> None:
+    grey = Image.fromarray(noise_picture(100)[:, :, 0])
+    data = encoded(grey, "JPEG", quality=95)
+    rule = DecodeRule(image_size)
+
+    contrast = decode_image(data, rule).std() / pillow_full(data, rule).std()
+
+    assert 0.85 < contrast < 1.15
+
+
+@pytest.mark.parametrize("crop_fraction", [1.0, 0.875, 0.61])
+@pytest.mark.parametrize("size", [(424, 424), (423, 423), (425, 640), (641, 424)])
+def test_what_is_in_the_centre_stays_there(
+    size: tuple[int, int], crop_fraction: float
+) -> None:
+    data = encoded(spot(*size), "JPEG", quality=95)
+
+    light = decode_image(data, DecodeRule(128, crop_fraction))[:, :, 1].astype(float)
+
+    y, x = np.indices(light.shape)
+    assert (light * x).sum() / light.sum() == pytest.approx(63.5, abs=0.1)
+    assert (light * y).sum() / light.sum() == pytest.approx(63.5, abs=0.1)
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    files = [encoded(galaxy(label), "JPEG") for label in CLASSES] * 8
+    alone = [decode_image(data, DecodeRule(100, 0.9)) for data in files]
+
+    with ThreadPoolExecutor(4) as threads:
+        together = threads.map(
+            lambda data: decode_image(data, DecodeRule(100, 0.9)), files
+        )
+
+    np.testing.assert_array_equal(list(together), alone)
+
+
 def test_a_wide_image_is_cropped_in_its_centre_and_not_stretched() -> None:
     pixels = np.zeros((32, 96, 3), np.uint8)
     pixels[:, 32:64] = noise_picture(32)
@@ -197,6 +404,63 @@ def test_a_truncated_file_is_reported_as_truncated(
     assert f"{file_format} of {len(data)} bytes" in error.detail
 
 
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_galaxy_that_lacks_its_last_rows_is_reported_as_truncated(
+    progressive: bool,
+) -> None:
+    data = encoded(galaxy(), "JPEG", progressive=progressive)
+
+    for num_lost in (20, 100, 1000, len(data) // 2):
+        assert failure(data[:-num_lost]).reason == "truncated"
+
+
+@pytest.mark.real_data
+def test_the_one_truncated_galaxy_of_the_survey_is_found(galaxy_data: Path) -> None:
+    folder = galaxy_data / "sdss_survey"
+    names = pd.read_parquet(folder / "catalog.parquet").image.tolist()
+
+    _, errors = read_images(names, str(folder), DecodeRule(16))
+
+    assert len(errors) == 4001
+    [error] = [error for error in errors if error]
+    assert error.startswith("truncated: JPEG of 2449 bytes")
+
+
+def test_a_jpeg_with_something_behind_its_end_is_decoded() -> None:
+    data = encoded(galaxy(), "JPEG")
+
+    square = decode_image(data + bytes(1000), RULE)
+
+    np.testing.assert_array_equal(square, decode_image(data, RULE))
+
+
+def test_a_jpeg_with_stray_bytes_before_a_marker_is_decoded() -> None:
+    data = encoded(galaxy(), "JPEG")
+    stray = data[:-2] + b"\1\2\3" + data[-2:]
+
+    assert_close_to_pillow([stray], RULE)
+
+
+def test_a_jpeg_of_noise_after_its_header_is_not_decoded() -> None:
+    data = encoded(galaxy(), "JPEG")
+    start = data.index(b"\xff\xda")
+
+    assert failure(data[:3] + np.random.default_rng(0).bytes(500)).reason in (
+        "not_an_image",
+        "unreadable",
+        "truncated",
+    )
+    assert failure(data[: start + 2] + bytes(500)).reason in ("unreadable", "truncated")
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("side", [8001, 12_000, 60_000])
+def test_a_jpeg_bomb_is_reported_as_too_large(side: int) -> None:
+    data = with_size(encoded(galaxy(), "JPEG"), side, side)
+
+    assert failure(data).reason == "too_large"
+
+
 def test_a_file_that_ends_in_its_header_is_reported_as_truncated() -> None:
     data = encoded(Image.fromarray(noise_picture()), "PNG")
 
@@ -240,6 +504,14 @@ def test_random_bytes_are_not_an_image() -> None:
 @pytest.mark.parametrize("side", [8001, 12_000, 60_000])
 def test_a_decompression_bomb_is_reported_as_too_large(side: int) -> None:
     assert failure(png_with_header(side, side)).reason == "too_large"
+
+
+def test_a_whole_jpeg_that_is_too_large_is_not_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("galaxy_models.images.MAX_IMAGE_PIXELS", 424 * 424 - 1)
+
+    assert failure(encoded(galaxy(), "JPEG")).reason == "too_large"
 
 
 def test_a_frame_that_is_a_little_too_large_is_named_with_its_size() -> None:
