@@ -14,6 +14,9 @@ NetworkName = Literal["mobilenet_v1", "mobilenet_v2", "mobilenet_v2_paper", "len
 NETWORK_NAMES: tuple[NetworkName, ...] = get_args(NetworkName)
 NETWORKS_WITH_ALPHA: tuple[NetworkName, ...] = ("mobilenet_v2_paper",)
 
+EngineName = Literal["litert-int8", "litert-float", "keras"]
+LITERT_ENGINES: tuple[EngineName, ...] = ("litert-int8", "litert-float")
+
 MIN_IMAGE_SIZE_PX = 32  # below it the last maps of every MobileNet are empty
 MAX_IMAGE_SIZE_PX = 1024
 
@@ -154,7 +157,7 @@ class TrainConfig(CatalogConfig):
             self.alpha,
             f"{self.network} has no width multiplier; {NETWORKS_WITH_ALPHA[0]} has",
         )
-        _check_num_workers(self.num_workers)
+        _check_count_or_auto("num_workers", self.num_workers)
         _check_seed(self.seed)
 
 
@@ -171,11 +174,22 @@ class ScoreConfig(CatalogConfig):
     keep: tuple[str, ...] = ()
     """Catalog columns that ride along into the predictions."""
 
+    engine: EngineName | Literal["auto"] = "auto"
+    """What predicts; auto: keras on GPUs; on CPUs litert-int8 where its classes agreed
+    with the trained model's on validation galaxies, else litert-float."""
+
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    """Where to predict; auto: on GPUs if there are any."""
+
+    plan: Literal["auto", "fused", "two-stage"] = "auto"
+    """fused: an actor decodes and predicts; two-stage: CPU tasks decode for actors that
+    only predict; auto: two-stage on GPUs."""
+
     num_workers: int | Literal["auto"] = "auto"
     """Predicting actors; auto: one per GPU, else one per CPU."""
 
-    batch_size: int = 32
-    """Galaxies that an actor predicts at once."""
+    batch_size: int | Literal["auto"] = "auto"
+    """Galaxies that an actor predicts at once; auto: 256 on GPUs, else 32."""
 
     rows_per_file: int = 50_000
     """Galaxies that a Parquet file of predictions holds, if there are as many."""
@@ -195,9 +209,13 @@ class ScoreConfig(CatalogConfig):
         Raises:
             ConfigError: naming the flag, its value and what is allowed.
         """
-        for flag in ("batch_size", "rows_per_file"):
-            value = getattr(self, flag)
-            _require(value >= 1, flag, value, "must be at least 1")
+        _check_engine(self.engine, self.device)
+        _require(
+            self.rows_per_file >= 1,
+            "rows_per_file",
+            self.rows_per_file,
+            "must be at least 1",
+        )
         _require(
             0 <= self.max_failed_fraction <= 1,
             "max_failed_fraction",
@@ -216,7 +234,8 @@ class ScoreConfig(CatalogConfig):
             self.progress_interval_s,
             "must be above 0 seconds",
         )
-        _check_num_workers(self.num_workers)
+        _check_count_or_auto("num_workers", self.num_workers)
+        _check_count_or_auto("batch_size", self.batch_size)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,10 +278,21 @@ def _check_seed(value: int) -> None:
     _require(0 <= value < 2**31, "seed", value, "must lie from 0 to 2147483647")
 
 
-def _check_num_workers(value: int | str) -> None:
+def _check_count_or_auto(flag: str, value: int | str) -> None:
     _require(
         value == "auto" or (isinstance(value, int) and value >= 1),
-        "num_workers",
+        flag,
         value,
         "must be auto or at least 1",
+    )
+
+
+def _check_engine(engine: str, device: str) -> None:
+    names = ("auto", *get_args(EngineName))
+    _require(engine in names, "engine", engine, f"choose one of {', '.join(names)}")
+    _require(
+        device != "gpu" or engine not in LITERT_ENGINES,
+        "engine",
+        engine,
+        "LiteRT predicts on CPUs only; with --device gpu choose keras or auto",
     )

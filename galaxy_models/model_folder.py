@@ -1,6 +1,8 @@
 """The model folder: everything that scoring needs, in one place.
 
     model.keras                      the network with its weights
+    model_int8.tflite                the same for CPUs: 8-bit integers (LiteRT)
+    model_float.tflite               the same for CPUs: 32-bit floats (LiteRT)
     model.json                       the card: classes, decode rule, figures, hash
     history.csv, history.png         a row and a point an epoch
     confusion_matrix.png             validation galaxies
@@ -23,14 +25,46 @@ from typing import Any
 from galaxy_models import storage
 from galaxy_models.errors import ConfigError, ModelFolderError
 from galaxy_models.images import DecodeRule
+from galaxy_models.litert import LiteRTNetwork
 
 MODEL_NAME = "model.keras"
+INT8_NAME = "model_int8.tflite"
+FLOAT_NAME = "model_float.tflite"
 CARD_NAME = "model.json"
 HISTORY_NAME = "history.csv"
 HISTORY_PLOT_NAME = "history.png"
 CONFUSION_NAME = "confusion_matrix.png"
 VALIDATION_NAME = "validation_predictions.parquet"
-VERSIONED_PACKAGES = ("keras", "numpy", "pillow", "pyarrow", "ray", "tensorflow")
+VERSIONED_PACKAGES = (
+    "ai-edge-litert", "keras", "numpy", "opencv-python-headless", "pillow", "pyarrow",
+    "ray", "simplejpeg", "tensorflow",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LiteRTRecord:
+    """A LiteRT file of the folder, and how its predictions compare with Keras'.
+
+    All figures are over the validation galaxies.
+    """
+
+    file_hash: str
+    """SHA-256 of the file."""
+
+    agreement: float
+    """Share of galaxies given the class that ``model.keras`` gives, 0 to 1."""
+
+    val_accuracy: float
+    """Share of galaxies given their label, 0 to 1; ``metrics`` has Keras'."""
+
+    max_probability_difference: float
+    """Largest difference of any class's probability from Keras', 0 to 1."""
+
+    num_galaxies: int
+    """Galaxies compared."""
+
+    num_float_layers: int = 0
+    """int8 only: leading convolutions kept in float, so that faint light survives."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +91,9 @@ class ModelCard:
 
     metrics: dict[str, float] = field(default_factory=dict)
     """Figures on the validation galaxies, of the weights that were kept."""
+
+    litert: dict[str, LiteRTRecord] = field(default_factory=dict)
+    """The folder's LiteRT files by name; empty in folders of version 0.1."""
 
     versions: dict[str, str] = field(default_factory=dict)
     """Library versions in training."""
@@ -100,14 +137,25 @@ def read_card(folder_uri: str) -> ModelCard:
             f"{', '.join(present) or 'nothing'}. Was its training interrupted?"
         )
     card = _parse_card(folder_uri)
-    if hash_model(storage.read_bytes(storage.join(folder_uri, MODEL_NAME))) != (
-        card.model_hash
-    ):
-        raise ModelFolderError(
-            f"{MODEL_NAME} in {folder_uri} is not the file that {CARD_NAME} names by "
-            f"its hash {card.model_hash[:12]}…; copy the folder again, whole."
-        )
+    hashes = {name: record.file_hash for name, record in card.litert.items()}
+    for name, expected in {MODEL_NAME: card.model_hash, **hashes}.items():
+        _check_hash(folder_uri, name, expected)
     return card
+
+
+def _check_hash(folder_uri: str, name: str, expected: str) -> None:
+    try:
+        data = storage.read_bytes(storage.join(folder_uri, name))
+    except FileNotFoundError as error:
+        raise ModelFolderError(
+            f"the model folder {folder_uri} lacks {name}, which its {CARD_NAME} names; "
+            "copy the folder again, whole."
+        ) from error
+    if hash_model(data) != expected:
+        raise ModelFolderError(
+            f"{name} in {folder_uri} is not the file that {CARD_NAME} names by its "
+            f"hash {expected[:12]}…; copy the folder again, whole."
+        )
 
 
 def _parse_card(folder_uri: str) -> ModelCard:
@@ -116,6 +164,10 @@ def _parse_card(folder_uri: str) -> ModelCard:
         content = json.loads(storage.read_bytes(uri))
         content["decode_rule"] = DecodeRule(**content["decode_rule"])
         content["classes"] = tuple(content["classes"])
+        content["litert"] = {
+            name: LiteRTRecord(**record)
+            for name, record in content.get("litert", {}).items()
+        }
         return ModelCard(**content)
     except (ValueError, KeyError, TypeError, ConfigError) as error:
         raise ModelFolderError(f"cannot understand {uri}: {error!r}") from error
@@ -151,3 +203,34 @@ def load_model(folder_uri: str) -> Any:
             f"{CARD_NAME} names {len(card.classes)} classes."
         )
     return model
+
+
+def load_litert(folder_uri: str, file_name: str, threads: int) -> LiteRTNetwork:
+    """Load one of the folder's LiteRT files.
+
+    Args:
+        folder_uri: a model folder.
+        file_name: ``INT8_NAME`` or ``FLOAT_NAME``.
+        threads: CPU threads that it may use.
+
+    Returns:
+        The network, ready to predict; TensorFlow is not imported.
+
+    Raises:
+        ModelFolderError: as for ``read_card``, or the file does not fit the card.
+    """
+    card = read_card(folder_uri)
+    data = storage.read_bytes(storage.join(folder_uri, file_name))
+    try:
+        network = LiteRTNetwork(data, threads)
+    except ModelFolderError as error:
+        raise ModelFolderError(f"{file_name} in {folder_uri}: {error}") from error
+    size = card.decode_rule.image_size
+    found = network.input_shape, network.output_shape
+    if found != ((1, size, size, 3), (1, len(card.classes))):
+        raise ModelFolderError(
+            f"{file_name} in {folder_uri} takes images of shape {found[0]} and puts "
+            f"out {found[1]}, but {CARD_NAME} says {size}×{size} px and "
+            f"{len(card.classes)} classes."
+        )
+    return network

@@ -74,7 +74,8 @@ def test_a_training_flag_out_of_range_is_named_with_its_value_and_remedy(
 @pytest.mark.parametrize(
     ("flag", "value", "message"),
     [
-        ("batch_size", 0, r"--batch-size 0: must be at least 1\."),
+        ("batch_size", 0, r"--batch-size 0: must be auto or at least 1\."),
+        ("engine", "onnx", r"--engine onnx: choose one of auto, litert-int8, .*keras"),
         ("rows_per_file", 0, r"--rows-per-file 0: must be at least 1\."),
         ("max_failed_fraction", -0.1, r"--max-failed-fraction -0\.1: .*from 0 to 1"),
         ("max_failed_fraction", 1.1, r"--max-failed-fraction 1\.1: .*from 0 to 1"),
@@ -143,3 +144,9 @@ def test_a_config_cannot_change_after_its_checks(config: Any) -> None:
 def test_a_column_kept_twice_is_refused() -> None:
     with pytest.raises(ConfigError, match="--keep ra ra: names a column twice"):
         ScoreConfig(catalog="c", model="m", output="o", keep=("ra", "ra"))
+
+
+@pytest.mark.parametrize("engine", ["litert-int8", "litert-float"])
+def test_a_cpu_engine_on_gpus_is_refused(engine: str) -> None:
+    with pytest.raises(ConfigError, match=f"--engine {engine}: .*CPUs only; .*keras"):
+        score_config(engine=engine, device="gpu")

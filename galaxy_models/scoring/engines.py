@@ -1,15 +1,31 @@
 """What turns pixels into probabilities inside an actor.
 
-An engine knows a model, not where pixels come from or where probabilities go.
+An engine knows a model, not where pixels come from or where probabilities go. Only
+the Keras engine imports TensorFlow, which costs seconds and 400 MB.
 """
 
-from typing import Any, Protocol
+import logging
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from galaxy_models.model_folder import load_model
+from galaxy_models import model_folder
+from galaxy_models.config import EngineName
+from galaxy_models.errors import ModelFolderError
+from galaxy_models.model_folder import ModelCard
 from galaxy_models.tensorflow_runtime import start_tensorflow
+
+logger = logging.getLogger(__name__)
+
+MIN_INT8_AGREEMENT = (
+    0.99  # share of validation galaxies; below it auto predicts in float
+)
+
+LITERT_FILES: dict[EngineName, str] = {
+    "litert-int8": model_folder.INT8_NAME,
+    "litert-float": model_folder.FLOAT_NAME,
+}
 
 
 class Engine(Protocol):
@@ -27,20 +43,84 @@ class Engine(Protocol):
         ...
 
 
+def choose_engine(
+    asked: EngineName | Literal["auto"], card: ModelCard, *, on_gpus: bool
+) -> EngineName:
+    """Settle which engine predicts.
+
+    Args:
+        asked: what ``--engine`` says.
+        card: of the model folder.
+        on_gpus: whether the predicting actors hold GPUs.
+
+    Raises:
+        ModelFolderError: the folder lacks the file of the engine asked for.
+    """
+    served = [name for name, file in LITERT_FILES.items() if file in card.litert]
+    if asked != "auto":
+        if asked in LITERT_FILES and asked not in served:
+            raise ModelFolderError(
+                f"--engine {asked}: the model folder has no {LITERT_FILES[asked]}; it "
+                f"can serve {', '.join([*served, 'keras'])}. Training it again adds "
+                "the file."
+            )
+        return asked
+    if on_gpus:
+        return "keras"
+    if "litert-int8" in served:
+        agreement = card.litert[model_folder.INT8_NAME].agreement
+        if agreement >= MIN_INT8_AGREEMENT:
+            return "litert-int8"
+        logger.info(
+            "int8 gives the trained model's class to %.1f %% of validation galaxies, "
+            "fewer than %.0f %%: not used",
+            100 * agreement,
+            100 * MIN_INT8_AGREEMENT,
+        )
+    return "litert-float" if "litert-float" in served else "keras"
+
+
+def load_engine(
+    name: EngineName, model_uri: str, threads: int, *, on_gpu: bool = False
+) -> Engine:
+    """Load a model folder's network into an engine.
+
+    Args:
+        name: which engine.
+        model_uri: a model folder.
+        threads: CPU threads that it may use.
+        on_gpu: Keras only: see ``KerasEngine``.
+
+    Raises:
+        ModelFolderError: the engine's file does not fit the folder's card.
+    """
+    if name == "keras":
+        return KerasEngine(model_uri, threads, on_gpu=on_gpu)
+    return model_folder.load_litert(model_uri, LITERT_FILES[name], threads)
+
+
 class KerasEngine:
     """The trained Keras model, compiled into one TensorFlow function.
 
     Args:
         model_uri: a model folder.
         threads: CPU threads that it may use.
+        on_gpu: use the GPU, in mixed precision (it computes in float16; weights and
+            probabilities stay float32).
+
+    Source:
+        Micikevicius et al. 2018, arXiv:1710.03740 (mixed precision).
     """
 
-    def __init__(self, model_uri: str, threads: int) -> None:
-        start_tensorflow(threads)
+    def __init__(self, model_uri: str, threads: int, *, on_gpu: bool = False) -> None:
+        start_tensorflow(threads, use_gpus=on_gpu)
 
         import tensorflow as tf
 
-        model = load_model(model_uri)
+        model = model_folder.load_model(model_uri)
+        if on_gpu:
+            for layer in model.layers[1:-1]:  # but for the pixels and the softmax
+                layer.dtype_policy = "mixed_float16"
         signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8)
 
         @tf.function(input_signature=[signature], jit_compile=False)

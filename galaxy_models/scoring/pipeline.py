@@ -12,13 +12,25 @@ import ray.data
 
 from galaxy_models import cluster, model_folder, storage
 from galaxy_models.catalog import Catalog, open_catalog
-from galaxy_models.cluster import Resources
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import CatalogError, ScoringError
 from galaxy_models.job_log import JobLog, job_log
 from galaxy_models.model_folder import ModelCard
 from galaxy_models.schemas import predictions_schema
-from galaxy_models.scoring.predictor import Predictor, PredictorPlan
+from galaxy_models.scoring.engines import LITERT_FILES, load_engine
+from galaxy_models.scoring.plan import (
+    ACTOR_CPUS,
+    READ_CPUS,
+    WRITE_CPUS,
+    StagePlan,
+    plan_stages,
+)
+from galaxy_models.scoring.predictor import (
+    FusedPredictor,
+    Predictor,
+    PredictorPlan,
+    decode_rows,
+)
 from galaxy_models.scoring.progress import Progress
 from galaxy_models.scoring.run_record import (
     RUN_RECORD_NAME,
@@ -28,14 +40,6 @@ from galaxy_models.scoring.run_record import (
 )
 
 logger = logging.getLogger(__name__)
-
-# Actors must not take every CPU: reads and writes would wait for ever. With these
-# shares a machine with one CPU still has room for an actor, a read and a write.
-ACTOR_CPUS = 0.5
-READ_CPUS = 0.25
-WRITE_CPUS = 0.25
-MAX_ROWS_PER_BLOCK = 1024  # galaxies; what a lost actor has to do again
-MIN_BLOCKS_PER_ACTOR = 4  # so that actors finish at about the same time
 
 
 def score(config: ScoreConfig) -> RunRecord:
@@ -58,55 +62,51 @@ def score(config: ScoreConfig) -> RunRecord:
     catalog = open_catalog(config, staging_uri, columns=config.keep)
     _check_kept_columns(config, catalog, card)
     with cluster.ray_session() as resources:
-        num_actors = cluster.scoring_workers(config.num_workers, resources)
+        stages = plan_stages(config, card, resources, catalog.num_rows)
         plan = PredictorPlan(
             model_uri=storage.absolute_uri(config.model),
             catalog=catalog,
             keep=config.keep,
             classes=card.classes,
             decode_rule=card.decode_rule,
-            threads=max(1, resources.num_cpus // num_actors),
+            engine=stages.engine,
+            threads=stages.threads,
+            batch_size=stages.batch_size,
+            on_gpus=stages.on_gpus,
         )
+        _check_engine(plan)
         storage.begin_output(output)
         logger.info(
-            "scoring %d galaxies with %s, %d actor(s)",
+            "scoring %d galaxies with %s: %s",
             catalog.num_rows,
             card.network,
-            num_actors,
+            stages.described(),
         )
         started_s = time.monotonic()
         with job_log(Progress(catalog.num_rows, config.progress_interval_s)) as log:
-            _run_pipeline(config, plan, output, num_actors, resources, log)
+            _run_pipeline(config, plan, stages, output, log)
         seconds = time.monotonic() - started_s
-    return _conclude(config, catalog, card, output, seconds)
+    return _conclude(config, catalog, card, stages.engine, output, seconds)
+
+
+def _check_engine(plan: PredictorPlan) -> None:
+    """Load a LiteRT file once, here, where a misfit is told before work begins."""
+    if plan.engine in LITERT_FILES:
+        load_engine(plan.engine, plan.model_uri, threads=1)
 
 
 def _run_pipeline(
     config: ScoreConfig,
     plan: PredictorPlan,
+    stages: StagePlan,
     output: str,
-    num_actors: int,
-    resources: Resources,
     log: JobLog,
 ) -> None:
     filesystem, path = storage.filesystem_and_path(output)
-    rows = _read_rows(plan, num_actors)
-    predictions = rows.map_batches(
-        Predictor,
-        fn_constructor_kwargs={"plan": plan, "log": log},
-        batch_size=config.batch_size,
-        batch_format="pyarrow",
-        compute=ray.data.ActorPoolStrategy(
-            # Fewer are enough after a host is lost, but all start at once.
-            min_size=1,
-            max_size=num_actors,
-            initial_size=num_actors,
-        ),
-        num_cpus=ACTOR_CPUS,
-        num_gpus=1 if resources.num_gpus else None,
-    )
+    rows = _read_rows(plan, stages)
+    predict = _predict_in_two_stages if stages.two_stage else _predict_in_one_stage
     try:
-        predictions.write_parquet(
+        predict(rows, plan, stages, log).write_parquet(
             path,
             filesystem=filesystem,
             try_create_dir=False,  # a directory key on S3 breaks pandas
@@ -118,21 +118,58 @@ def _run_pipeline(
         raise ScoringError(f"scoring stopped: {error}") from error
 
 
-def parquet_options() -> dict[str, Any]:
-    """How predictions are compressed."""
-    return {"compression": "zstd"}
-
-
-def _read_rows(plan: PredictorPlan, num_actors: int) -> Any:
+def _read_rows(plan: PredictorPlan, stages: StagePlan) -> Any:
     catalog = plan.catalog
-    rows_per_block = -(-catalog.num_rows // (num_actors * MIN_BLOCKS_PER_ACTOR))
-    rows_per_block = min(rows_per_block, MAX_ROWS_PER_BLOCK)
     return ray.data.read_parquet(
         catalog.parquet_uri,
         columns=[catalog.id_column, catalog.image_column, *plan.keep],
-        override_num_blocks=-(-catalog.num_rows // rows_per_block),
+        override_num_blocks=-(-catalog.num_rows // stages.rows_per_block),
         num_cpus=READ_CPUS,
     )
+
+
+def _predict_in_one_stage(
+    rows: Any, plan: PredictorPlan, stages: StagePlan, log: JobLog
+) -> Any:
+    return rows.map_batches(
+        FusedPredictor, batch_size=None, **_actors(plan, stages, log)
+    )
+
+
+def _predict_in_two_stages(
+    rows: Any, plan: PredictorPlan, stages: StagePlan, log: JobLog
+) -> Any:
+    decoded = rows.map_batches(
+        decode_rows,
+        fn_kwargs={"plan": plan},
+        batch_size=stages.batch_size,
+        batch_format="pyarrow",
+        num_cpus=stages.decode_cpus,
+    )
+    return decoded.map_batches(
+        Predictor, batch_size=stages.batch_size, **_actors(plan, stages, log)
+    )
+
+
+def _actors(plan: PredictorPlan, stages: StagePlan, log: JobLog) -> dict[str, Any]:
+    """How ``map_batches`` runs the predicting actors."""
+    return {
+        "fn_constructor_kwargs": {"plan": plan, "log": log},
+        "batch_format": "pyarrow",
+        "compute": ray.data.ActorPoolStrategy(
+            # Fewer are enough after a host is lost, but all start at once.
+            min_size=1,
+            max_size=stages.num_actors,
+            initial_size=stages.num_actors,
+        ),
+        "num_cpus": ACTOR_CPUS,
+        "num_gpus": stages.actor_gpus or None,
+    }
+
+
+def parquet_options() -> dict[str, Any]:
+    """How predictions are compressed."""
+    return {"compression": "zstd"}
 
 
 def _check_kept_columns(config: ScoreConfig, catalog: Catalog, card: ModelCard) -> None:
@@ -147,7 +184,12 @@ def _check_kept_columns(config: ScoreConfig, catalog: Catalog, card: ModelCard) 
 
 
 def _conclude(
-    config: ScoreConfig, catalog: Catalog, card: ModelCard, output: str, seconds: float
+    config: ScoreConfig,
+    catalog: Catalog,
+    card: ModelCard,
+    engine: str,
+    output: str,
+    seconds: float,
 ) -> RunRecord:
     """Count what was written, write the record, and say how it went."""
     num_failed, classes = count_predictions(output, catalog)
@@ -156,6 +198,7 @@ def _conclude(
         catalog_fingerprint=catalog.fingerprint,
         model=storage.absolute_uri(config.model),
         model_hash=card.model_hash,
+        engine=engine,
         num_rows=catalog.num_rows,
         num_failed=num_failed,
         classes=dict(classes.most_common()),

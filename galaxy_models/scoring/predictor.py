@@ -1,9 +1,9 @@
-"""One predicting actor: catalog rows in, prediction rows out, never fewer.
+"""What actors and tasks do: catalog rows in, prediction rows out, never fewer.
 
-Reads, decodes and predicts in one place, so that pixels never travel. It knows
-catalog columns and an engine; it knows neither Parquet nor the cluster.
+Knows catalog columns, pixels and an engine; it knows neither Parquet nor the cluster.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +11,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from galaxy_models.catalog import Catalog
-from galaxy_models.images import DecodeRule, read_images
+from galaxy_models.config import EngineName
+from galaxy_models.images import DecodeRule, decode_files
 from galaxy_models.job_log import JobLog
 from galaxy_models.schemas import STATUS_FAILED, STATUS_OK, predictions_schema
-from galaxy_models.scoring.engines import Engine, KerasEngine
+from galaxy_models.scoring.engines import load_engine
+from galaxy_models.scoring.read_ahead import FILES_PER_READ, read_ahead
+
+PIXELS_COLUMN = "_pixels"  # between the two stages only
+ERROR_COLUMN = "_error"
 
 
 @dataclass(frozen=True)
@@ -26,8 +31,14 @@ class PredictorPlan:
     keep: tuple[str, ...]
     classes: tuple[str, ...]
     decode_rule: DecodeRule
+    engine: EngineName
     threads: int
     """CPU threads for each actor."""
+
+    batch_size: int
+    """Galaxies predicted at once."""
+
+    on_gpus: bool = False
 
     @property
     def schema(self) -> pa.Schema:
@@ -37,12 +48,47 @@ class PredictorPlan:
 
 
 class Predictor:
-    """Callable for Ray Data: loads the model once, then predicts batch after batch."""
+    """Ray Data's callable in two stages: loads the model once, predicts pixels."""
 
     def __init__(self, plan: PredictorPlan, log: JobLog) -> None:
-        self._plan = plan
+        self.plan = plan
         self._log = log
-        self._engine: Engine = KerasEngine(plan.model_uri, plan.threads)
+        self._engine = load_engine(
+            plan.engine, plan.model_uri, plan.threads, on_gpu=plan.on_gpus
+        )
+
+    def __call__(self, rows: pa.Table) -> pa.Table:
+        """Predict some galaxies.
+
+        Args:
+            rows: what ``decode_rows`` gave.
+
+        Returns:
+            As many rows, in the same order, with the columns of ``plan.schema``.
+        """
+        size = self.plan.decode_rule.image_size
+        pixels = rows[PIXELS_COLUMN].combine_chunks()
+        images = np.frombuffer(pixels.buffers()[1], np.uint8)
+        images = images.reshape(-1, size, size, 3)
+        images = images[pixels.offset : pixels.offset + len(pixels)]
+        errors = rows[ERROR_COLUMN].to_pylist()
+        return prediction_rows(rows, self.predict(images, errors), errors, self.plan)
+
+    def predict(
+        self, images: NDArray[np.uint8], errors: list[str | None]
+    ) -> NDArray[np.float32]:
+        """Predict decoded galaxies, and count them for the job's log."""
+        probabilities = self._engine.predict(images)
+        num_failed = sum(error is not None for error in errors)
+        self._log.count(rows=len(errors), failed=num_failed)
+        return probabilities
+
+
+class FusedPredictor(Predictor):
+    """Ray Data's callable in one stage: reads, decodes and predicts.
+
+    So pixels never travel, and each core has one actor that keeps it busy.
+    """
 
     def __call__(self, rows: pa.Table) -> pa.Table:
         """Predict some galaxies.
@@ -53,13 +99,49 @@ class Predictor:
         Returns:
             As many rows, in the same order, with the columns of ``plan.schema``.
         """
-        catalog = self._plan.catalog
-        paths = rows[catalog.image_column].to_pylist()
-        images, errors = read_images(paths, catalog.image_root, self._plan.decode_rule)
-        probabilities = self._engine.predict(images)
-        num_failed = sum(error is not None for error in errors)
-        self._log.count(rows=len(errors), failed=num_failed)
-        return prediction_rows(rows, probabilities, errors, self._plan)
+        probabilities = [np.empty((0, len(self.plan.classes)), np.float32)]
+        errors: list[str | None] = []
+        for images, image_errors in decoded_batches(rows, self.plan):
+            probabilities.append(self.predict(images, image_errors))
+            errors.extend(image_errors)
+        return prediction_rows(rows, np.concatenate(probabilities), errors, self.plan)
+
+
+def decoded_batches(
+    rows: pa.Table, plan: PredictorPlan
+) -> Iterator[tuple[NDArray[np.uint8], list[str | None]]]:
+    """Decode galaxies in batches, while the files of the next ones are read."""
+    paths = rows[plan.catalog.image_column].to_pylist()
+    reads_per_batch = -(-plan.batch_size // FILES_PER_READ)
+    for files in read_ahead(paths, plan.catalog.image_root, reads_per_batch):
+        yield decode_files(files, plan.decode_rule)
+
+
+def decode_rows(rows: pa.Table, *, plan: PredictorPlan) -> pa.Table:
+    """Ray step of the two-stage plan: read and decode the images of some galaxies.
+
+    Args:
+        rows: the catalog's id, image and kept columns.
+        plan: where images lie and how they are decoded.
+
+    Returns:
+        The rows with their pixels (uint8, image_size × image_size × 3 bytes a galaxy,
+        black where it failed) and errors (null, or what failed).
+    """
+    size = plan.decode_rule.image_size
+    images = [np.empty((0, size, size, 3), np.uint8)]
+    errors: list[str | None] = []
+    for batch, batch_errors in decoded_batches(rows, plan):
+        images.append(batch)
+        errors.extend(batch_errors)
+    pixels = pa.Array.from_buffers(
+        pa.binary(3 * size * size),
+        len(rows),
+        [None, pa.py_buffer(np.concatenate(images))],
+    )
+    return rows.append_column(PIXELS_COLUMN, pixels).append_column(
+        ERROR_COLUMN, pa.array(errors, pa.string())
+    )
 
 
 def prediction_rows(

@@ -23,6 +23,9 @@ class RunRecord:
     catalog_fingerprint: str
     model: str
     model_hash: str
+    engine: str
+    """What predicted; probabilities of litert-int8 differ a little from keras'."""
+
     num_rows: int
     num_failed: int
     classes: dict[str, int]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import ray
 import ray.train
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
@@ -19,9 +20,10 @@ from galaxy_models.config import TrainConfig
 from galaxy_models.errors import TrainingError
 from galaxy_models.images import DecodeRule
 from galaxy_models.job_log import JobLog, job_log
-from galaxy_models.model_folder import ModelCard
+from galaxy_models.model_folder import LiteRTRecord, ModelCard
 from galaxy_models.training.backend import CollectiveConfig
-from galaxy_models.training.examples import Shards, decode_shards
+from galaxy_models.training.examples import SIDES, Shards, decode_shards
+from galaxy_models.training.export import export_litert
 from galaxy_models.training.history import (
     read_shards,
     validation_metrics,
@@ -79,7 +81,7 @@ def fit(config: TrainConfig) -> ModelCard:
             "left_out": catalog.num_rows - plan.num_training - plan.num_validation,
         }
         result = _run_workers(plan, shards, log, output, resources.num_gpus > 0)
-        card = _write_folder(plan, data, result, output)
+        card = _write_folder(plan, data, result, shards, output)
     storage.delete_folder(storage.join(output, RAY_TRAIN_NAME))
     storage.finish_output(output)
     return card
@@ -138,7 +140,11 @@ def _run_workers(
 
 
 def _write_folder(
-    plan: WorkerPlan, data: dict[str, Any], result: ray.train.Result, output: str
+    plan: WorkerPlan,
+    data: dict[str, Any],
+    result: ray.train.Result,
+    shards: Shards,
+    output: str,
 ) -> ModelCard:
     """Write the model folder; its card last, so that a card means a whole folder."""
     config = plan.config
@@ -149,6 +155,7 @@ def _write_folder(
     storage.write_bytes(storage.join(output, model_folder.MODEL_NAME), model)
     title = f"{config.network}, {config.image_size} px, {plan.num_training} galaxies"
     write_records(output, history, predictions, title)
+    litert = _export(model, shards, predictions, output)
     card = ModelCard(
         network=config.network,
         classes=plan.classes,
@@ -157,10 +164,35 @@ def _write_folder(
         training=dataclasses.asdict(config),
         data=data,
         metrics=validation_metrics(predictions, plan.classes),
+        litert=litert,
         versions=model_folder.library_versions(),
     )
     model_folder.write_card(output, card)
     return card
+
+
+def _export(
+    model: bytes, shards: Shards, predictions: pd.DataFrame, output: str
+) -> dict[str, LiteRTRecord]:
+    """Write the LiteRT files, and say how well they agree with the network."""
+    logger.info("quantising the network for CPUs")
+    sides = (shards[side] for side in SIDES)
+    try:
+        files = ray.get(export_litert.remote(model, *sides, predictions))
+    except ray.exceptions.RayError as error:
+        raise TrainingError(f"exporting to LiteRT failed: {error}") from error
+    for name, (data, record) in files.items():
+        storage.write_bytes(storage.join(output, name), data)
+        logger.info(
+            "%s: the network's class for %.1f %% of %d validation galaxies, accuracy "
+            "%.3f, %d layer(s) in float",
+            name,
+            100 * record.agreement,
+            record.num_galaxies,
+            record.val_accuracy,
+            record.num_float_layers,
+        )
+    return {name: record for name, (_, record) in files.items()}
 
 
 def _listed(counts: Counter[str]) -> str:

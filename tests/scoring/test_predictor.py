@@ -2,6 +2,7 @@
 
 import io
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,13 @@ from galaxy_models.images import DecodeRule
 from galaxy_models.job_log import JobLog
 from galaxy_models.schemas import predictions_schema
 from galaxy_models.scoring import predictor
-from galaxy_models.scoring.predictor import Predictor, PredictorPlan, prediction_rows
+from galaxy_models.scoring.predictor import (
+    FusedPredictor,
+    Predictor,
+    PredictorPlan,
+    decode_rows,
+    prediction_rows,
+)
 
 ID_18_DIGITS = 587722981736841315
 CLASSES = ("cigar", "round", "spiral")
@@ -38,8 +45,8 @@ class CountingLog(JobLog):
 class BrightnessEngine:
     """Takes a red galaxy for a cigar, a green one for round, a blue one for spiral."""
 
-    def __init__(self, model_uri: str, threads: int) -> None:
-        self.loaded = (model_uri, threads)
+    def __init__(self, *args: object, **options: object) -> None:
+        """Takes what ``load_engine`` takes, and needs none of it."""
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         sums = images.sum(axis=(1, 2)).astype(np.float32) + 1
@@ -64,7 +71,16 @@ def plan_for(rows: pa.Table, root: str = "/", keep: tuple[str, ...] = ()) -> (
         fingerprint="0",
         schema=rows.schema,
     )
-    return PredictorPlan("/model", catalog, keep, CLASSES, DecodeRule(16), threads=1)
+    return PredictorPlan(
+        model_uri="/model",
+        catalog=catalog,
+        keep=keep,
+        classes=CLASSES,
+        decode_rule=DecodeRule(16),
+        engine="keras",
+        threads=1,
+        batch_size=8,
+    )
 
 
 def png(colour: tuple[int, int, int]) -> bytes:
@@ -163,10 +179,23 @@ def test_no_rows_give_no_rows_with_all_columns() -> None:
     assert table.schema.equals(plan.schema)
 
 
+def in_one_stage(plan: PredictorPlan, log: JobLog, rows: pa.Table) -> pa.Table:
+    return FusedPredictor(plan, log)(rows)
+
+
+def in_two_stages(plan: PredictorPlan, log: JobLog, rows: pa.Table) -> pa.Table:
+    return Predictor(plan, log)(decode_rows(rows, plan=plan))
+
+
+BOTH_PLANS = pytest.mark.parametrize("predict", [in_one_stage, in_two_stages])
+Predict = Callable[[PredictorPlan, JobLog, pa.Table], pa.Table]
+
+
+@BOTH_PLANS
 def test_a_predictor_gives_a_row_for_every_galaxy_in_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predictor, "KerasEngine", BrightnessEngine)
+    monkeypatch.setattr(predictor, "load_engine", BrightnessEngine)
     (tmp_path / "red.png").write_bytes(png((200, 0, 0)))
     (tmp_path / "blue.png").write_bytes(png((0, 0, 200)))
     (tmp_path / "cut.png").write_bytes(png((0, 200, 0))[:60])
@@ -174,7 +203,8 @@ def test_a_predictor_gives_a_row_for_every_galaxy_in_order(
     rows = rows_with(pa.array([5, 4, 3, 2, 1]), images)
     log = CountingLog()
 
-    table = Predictor(plan_for(rows, str(tmp_path), ("ra",)), log)(rows).to_pandas()
+    plan = plan_for(rows, str(tmp_path), ("ra",))
+    table = predict(plan, log, rows).to_pandas()
 
     assert table["object_id"].tolist() == [5, 4, 3, 2, 1]
     classes = table["predicted_class"]
@@ -186,10 +216,24 @@ def test_a_predictor_gives_a_row_for_every_galaxy_in_order(
     assert log.counts == {"rows": 5, "failed": 3}
 
 
+@BOTH_PLANS
 def test_a_predictor_takes_a_batch_without_galaxies(
-    monkeypatch: pytest.MonkeyPatch,
+    predict: Predict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predictor, "KerasEngine", BrightnessEngine)
+    monkeypatch.setattr(predictor, "load_engine", BrightnessEngine)
     rows = rows_with(pa.array([], pa.int64()), [])
 
-    assert Predictor(plan_for(rows), CountingLog())(rows).num_rows == 0
+    assert predict(plan_for(rows), CountingLog(), rows).num_rows == 0
+
+
+def test_pixels_of_a_slice_of_rows_stay_with_their_galaxies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predictor, "load_engine", BrightnessEngine)
+    for name, colour in (("red", (200, 0, 0)), ("blue", (0, 0, 200))):
+        (tmp_path / f"{name}.png").write_bytes(png(colour))
+    rows = rows_with(pa.array([1, 2, 3]), ["red.png", "blue.png", "red.png"])
+    plan = plan_for(rows, str(tmp_path))
+    decoded = decode_rows(rows, plan=plan).slice(1)
+    table = Predictor(plan, CountingLog())(decoded)
+    assert table["predicted_class"].to_pylist() == ["spiral", "cigar"]

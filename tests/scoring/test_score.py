@@ -2,7 +2,9 @@
 
 import json
 import logging
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,15 +44,23 @@ def survey(tmp_path_factory: pytest.TempPathFactory) -> Survey:
     )
 
 
+def config_for(
+    survey: Survey, model_folder: str, output: Path, **changes: Any
+) -> ScoreConfig:
+    """Scores the survey in floats, which can be compared with Keras'."""
+    settings = {"catalog": str(survey.catalog), "engine": "litert-float", **changes}
+    return ScoreConfig(model=model_folder, output=str(output), **settings)
+
+
 @pytest.fixture(scope="session")
 def scored(
     model_folder: str, survey: Survey, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     output = tmp_path_factory.mktemp("predictions") / "out"
-    config = ScoreConfig(
-        catalog=str(survey.catalog),
-        model=model_folder,
-        output=str(output),
+    config = config_for(
+        survey,
+        model_folder,
+        output,
         keep=("ra", "dec"),
         progress_interval_s=0.1,
     )
@@ -127,13 +137,58 @@ def test_the_run_record_counts_what_is_there(scored: Path, survey: Survey) -> No
     assert record["classes"] == table["predicted_class"].value_counts().to_dict()
 
 
+@pytest.mark.parametrize("engine", ["keras", "litert-float"])
+def test_both_plans_and_both_float_engines_predict_the_same(
+    engine: Any, survey: Survey, model_folder: str, tmp_path: Path
+) -> None:
+    tables = []
+    for plan in ("fused", "two-stage"):
+        output = tmp_path / plan
+        record = score(
+            config_for(
+                survey,
+                model_folder,
+                output,
+                engine=engine,
+                plan=plan,
+                batch_size=16,
+            )
+        )
+        assert record.engine == engine
+        tables.append(pd.read_parquet(output).set_index("object_id").sort_index())
+    pd.testing.assert_frame_equal(tables[0], tables[1], atol=1e-5)
+    paths = pd.read_parquet(survey.catalog).set_index("object_id")["image"]
+    good = tables[0][tables[0]["status"] == "ok"]
+    images, _ = read_images(
+        paths.loc[good.index].tolist(), str(survey.catalog.parent), DecodeRule(32)
+    )
+    expected = load_model(model_folder).predict_on_batch(images)
+    columns = [f"probability_{name}" for name in sorted(CLASSES)]
+    np.testing.assert_allclose(good[columns], expected, atol=1e-4)
+
+
+def test_an_int8_file_of_another_model_is_refused_before_anything_is_written(
+    survey: Survey, model_folder: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(model_folder, folder)
+    card = json.loads((folder / "model.json").read_text())
+    card["classes"] = card["classes"][:-1]
+    (folder / "model.json").write_text(json.dumps(card))
+    output = tmp_path / "out"
+    config = config_for(survey, str(folder), output, engine="litert-int8")
+    with pytest.raises(ModelFolderError, match=r"model_int8\.tflite .* 4 classes"):
+        score(config)
+    assert not output.exists()
+
+
 def test_a_csv_catalog_gives_the_same_predictions(
     scored: Path, survey: Survey, model_folder: str, tmp_path: Path
 ) -> None:
     catalog = survey.catalog.parent / "same.csv"
     pd.read_parquet(survey.catalog).to_csv(catalog, index=False)
     output = tmp_path / "out"
-    score(ScoreConfig(catalog=str(catalog), model=model_folder, output=str(output)))
+    score(config_for(survey, model_folder, output, catalog=str(catalog)))
     by_csv = pd.read_parquet(output).set_index("object_id").sort_index()
     by_parquet = pd.read_parquet(scored).set_index("object_id").sort_index()
     pd.testing.assert_frame_equal(by_csv, by_parquet[by_csv.columns], atol=1e-5)
@@ -148,10 +203,10 @@ def test_progress_is_said_in_the_log(
 ) -> None:
     with caplog.at_level(logging.INFO):
         score(
-            ScoreConfig(
-                catalog=str(survey.catalog),
-                model=model_folder,
-                output=str(tmp_path / "out"),
+            config_for(
+                survey,
+                model_folder,
+                tmp_path / "out",
                 progress_interval_s=0.1,
             )
         )
@@ -162,10 +217,10 @@ def test_progress_is_said_in_the_log(
 def test_a_job_whose_images_mostly_fail_ends_in_an_error_but_keeps_its_rows(
     survey: Survey, model_folder: str, tmp_path: Path
 ) -> None:
-    config = ScoreConfig(
-        catalog=str(survey.catalog),
-        model=model_folder,
-        output=str(tmp_path / "out"),
+    config = config_for(
+        survey,
+        model_folder,
+        tmp_path / "out",
         max_failed_fraction=0.05,
     )
     with pytest.raises(ScoringError, match=r"8 of 90 images failed.*0\.05"):
@@ -176,25 +231,21 @@ def test_a_job_whose_images_mostly_fail_ends_in_an_error_but_keeps_its_rows(
 def test_earlier_predictions_are_replaced_only_when_told(
     survey: Survey, model_folder: str, tmp_path: Path
 ) -> None:
-    settings = {
-        "catalog": str(survey.catalog),
-        "model": model_folder,
-        "output": str(tmp_path / "out"),
-    }
-    score(ScoreConfig(**settings))  # type: ignore[arg-type]
+    output = tmp_path / "out"
+    score(config_for(survey, model_folder, output))
     with pytest.raises(OutputError, match="earlier results.*--overwrite"):
-        score(ScoreConfig(**settings))  # type: ignore[arg-type]
-    score(ScoreConfig(**settings, overwrite=True))  # type: ignore[arg-type]
-    assert len(pd.read_parquet(tmp_path / "out")) == NUM_CATALOG
+        score(config_for(survey, model_folder, output))
+    score(config_for(survey, model_folder, output, overwrite=True))
+    assert len(pd.read_parquet(output)) == NUM_CATALOG
 
 
 def test_kept_columns_that_the_predictions_have_are_refused(
     survey: Survey, model_folder: str, tmp_path: Path
 ) -> None:
-    config = ScoreConfig(
-        catalog=str(survey.catalog),
-        model=model_folder,
-        output=str(tmp_path / "out"),
+    config = config_for(
+        survey,
+        model_folder,
+        tmp_path / "out",
         keep=("object_id",),
     )
     with pytest.raises(CatalogError, match="--keep object_id.*columns of that name"):
@@ -202,11 +253,7 @@ def test_kept_columns_that_the_predictions_have_are_refused(
 
 
 def test_a_folder_that_is_no_model_is_refused(survey: Survey, tmp_path: Path) -> None:
-    config = ScoreConfig(
-        catalog=str(survey.catalog),
-        model=str(survey.catalog.parent),
-        output=str(tmp_path / "out"),
-    )
+    config = config_for(survey, str(survey.catalog.parent), tmp_path / "out")
     with pytest.raises(ModelFolderError, match=r"lacks model\.json and model\.keras"):
         score(config)
 
@@ -214,10 +261,10 @@ def test_a_folder_that_is_no_model_is_refused(survey: Survey, tmp_path: Path) ->
 def test_more_actors_than_cpus_are_refused(
     survey: Survey, model_folder: str, tmp_path: Path
 ) -> None:
-    config = ScoreConfig(
-        catalog=str(survey.catalog),
-        model=model_folder,
-        output=str(tmp_path / "out"),
+    config = config_for(
+        survey,
+        model_folder,
+        tmp_path / "out",
         num_workers=999,
     )
     with pytest.raises(ResourceError, match="--num-workers 999"):
@@ -232,6 +279,7 @@ def test_of_the_real_survey_exactly_the_truncated_image_fails(
         catalog=str(galaxy_data / "sdss_survey" / "catalog.parquet"),
         model=model_folder,
         output=str(tmp_path / "out"),
+        engine="litert-int8",
         keep=("ra", "dec"),
     )
     score(config)

@@ -28,6 +28,8 @@ def test_a_model_folder_holds_everything_that_scoring_and_readers_need(
 ) -> None:
     assert {path.name for path in Path(model_folder).iterdir()} == {
         "model.keras",
+        "model_int8.tflite",
+        "model_float.tflite",
         "model.json",
         "history.csv",
         "history.png",

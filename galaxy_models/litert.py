@@ -1,0 +1,60 @@
+"""A LiteRT file in memory -> probabilities, on CPUs, without TensorFlow.
+
+Knows neither folders nor cards; ``model_folder`` checks a file against its card.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galaxy_models.errors import ModelFolderError
+
+
+class LiteRTNetwork:
+    """A LiteRT file, run galaxy by galaxy: on CPUs larger batches gain nothing.
+
+    Args:
+        data: the file's bytes; it takes one uint8 image and puts out float32
+            probabilities.
+        threads: CPU threads that it may use.
+
+    Raises:
+        ModelFolderError: LiteRT cannot load the bytes, or they are no such network.
+    """
+
+    def __init__(self, data: bytes, threads: int) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        try:
+            self._interpreter = Interpreter(model_content=data, num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ModelFolderError(f"LiteRT cannot load the file: {error}") from error
+        images = self._interpreter.get_input_details()
+        probabilities = self._interpreter.get_output_details()
+        if [images[0]["dtype"], probabilities[0]["dtype"]] != [np.uint8, np.float32]:
+            raise ModelFolderError(
+                f"the file takes {images[0]['dtype'].__name__} and puts out "
+                f"{probabilities[0]['dtype'].__name__}, not uint8 and float32."
+            )
+        self._input_index: int = images[0]["index"]
+        self._output_index: int = probabilities[0]["index"]
+        self.input_shape: tuple[int, ...] = tuple(images[0]["shape"].tolist())
+        """(1, size, size, 3)."""
+        self.output_shape: tuple[int, ...] = tuple(probabilities[0]["shape"].tolist())
+        """(1, classes)."""
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Predict some galaxies.
+
+        Args:
+            images: uint8, shape (galaxies, size, size, 3), RGB.
+
+        Returns:
+            float32, shape (galaxies, classes); rows sum to 1.
+        """
+        probabilities = np.empty((len(images), self.output_shape[1]), np.float32)
+        for index in range(len(images)):
+            self._interpreter.set_tensor(self._input_index, images[index : index + 1])
+            self._interpreter.invoke()
+            probabilities[index] = self._interpreter.get_tensor(self._output_index)[0]
+        return probabilities

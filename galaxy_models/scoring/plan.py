@@ -1,0 +1,104 @@
+"""From what was asked and what is there to what each stage of scoring gets.
+
+Knows CPUs, GPUs and rows; it starts nothing.
+"""
+
+from dataclasses import dataclass, replace
+
+from galaxy_models import cluster
+from galaxy_models.cluster import Resources
+from galaxy_models.config import EngineName, ScoreConfig
+from galaxy_models.errors import ResourceError
+from galaxy_models.model_folder import ModelCard
+from galaxy_models.scoring.engines import choose_engine
+
+# Actors must not take every CPU: reads and writes would wait for ever. With these
+# shares a machine with one CPU still has room for an actor, a read and a write.
+ACTOR_CPUS = 0.5
+READ_CPUS = 0.25
+WRITE_CPUS = 0.25
+MAX_DECODE_CPUS = 1.0
+
+CPU_BATCH_SIZE = 32  # galaxies; Keras' best of 8 to 128 on CPUs, LiteRT does not mind
+GPU_BATCH_SIZE = 256  # galaxies; a guess: 38 MB of pixels at 224 px, not measured
+MAX_ROWS_PER_BLOCK = 1024  # galaxies; what a lost actor has to do again
+MIN_BLOCKS_PER_ACTOR = 4  # so that actors finish at about the same time
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """How a run is spread over the cluster."""
+
+    engine: EngineName
+    on_gpus: bool
+    two_stage: bool
+    """Whether CPU tasks decode for actors that only predict; else actors do both."""
+
+    num_actors: int
+    threads: int
+    """CPU threads of each actor."""
+
+    batch_size: int
+    """Galaxies predicted at once."""
+
+    decode_cpus: float
+    """CPUs that a decoding task books; only in two stages."""
+
+    rows_per_block: int
+
+    @property
+    def actor_gpus(self) -> int:
+        """GPUs that an actor books."""
+        return 1 if self.on_gpus else 0
+
+    def described(self) -> str:
+        """Say it in a line of the job's log."""
+        where = "GPU" if self.on_gpus else "CPU"
+        feed = "fed by decoding tasks" if self.two_stage else "that also decode"
+        return f"{self.num_actors} {self.engine} actor(s) on {where}s, {feed}"
+
+
+def plan_stages(
+    config: ScoreConfig, card: ModelCard, resources: Resources, num_rows: int
+) -> StagePlan:
+    """Settle engine, stages and their shares of the cluster.
+
+    Args:
+        config: what was asked for.
+        card: of the model that predicts.
+        resources: what the cluster holds.
+        num_rows: galaxies of the catalog.
+
+    Raises:
+        ResourceError: the cluster has not the GPUs or CPUs asked for.
+        ModelFolderError: the folder cannot serve the engine asked for.
+    """
+    on_gpus = _on_gpus(config, resources)
+    if not on_gpus:
+        resources = replace(resources, num_gpus=0)
+    num_actors = cluster.scoring_workers(config.num_workers, resources)
+    batch_size = config.batch_size
+    if batch_size == "auto":
+        batch_size = GPU_BATCH_SIZE if on_gpus else CPU_BATCH_SIZE
+    evenly = -(-num_rows // (num_actors * MIN_BLOCKS_PER_ACTOR))
+    return StagePlan(
+        engine=choose_engine(config.engine, card, on_gpus=on_gpus),
+        on_gpus=on_gpus,
+        two_stage=config.plan == "two-stage" or (config.plan == "auto" and on_gpus),
+        num_actors=num_actors,
+        threads=max(1, resources.num_cpus // num_actors),
+        batch_size=batch_size,
+        decode_cpus=min(MAX_DECODE_CPUS, resources.num_cpus / 2),
+        rows_per_block=min(evenly, MAX_ROWS_PER_BLOCK),
+    )
+
+
+def _on_gpus(config: ScoreConfig, resources: Resources) -> bool:
+    """Whether actors get GPUs. LiteRT runs on CPUs, also where there are GPUs."""
+    if config.device == "gpu" and not resources.num_gpus:
+        raise ResourceError(
+            f"--device gpu: the cluster has {resources.num_cpus} CPUs and no GPU on "
+            f"{resources.num_hosts} host(s); leave --device at auto, or add a GPU host."
+        )
+    wants_keras = config.engine in ("auto", "keras")
+    return config.device != "cpu" and wants_keras and resources.num_gpus > 0

@@ -1,0 +1,230 @@
+"""A trained network -> LiteRT files for CPUs, and how well they agree with it.
+
+Full-integer quantisation: int8 weights (a scale for each filter) and int8 activations
+(one scale for a whole map), calibrated on training galaxies. One scale for a whole map
+is what costs: next to a bright core a spiral arm is a few steps of 255, and the first
+convolutions, whose maps are still pictures, lose it. So as few of them as will do stay
+in float; the integers begin where light has become features.
+
+Source:
+    Jacob et al. 2018, arXiv:1712.05877 (the integer arithmetic).
+"""
+
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+from numpy.typing import NDArray
+from pandas import DataFrame
+
+from galaxy_models.litert import LiteRTNetwork
+from galaxy_models.model_folder import (
+    FLOAT_NAME,
+    INT8_NAME,
+    MODEL_NAME,
+    LiteRTRecord,
+    hash_model,
+)
+from galaxy_models.schemas import probability_column
+from galaxy_models.tensorflow_runtime import start_tensorflow
+
+NUM_CALIBRATION = 256  # training galaxies whose maps give the ranges of int8
+NUM_TRIAL = 512  # further training galaxies, on which candidates are compared
+FLOAT_LAYERS = (0, 1, 3, 5, 9, 13)  # leading convolutions in float, tried in turn
+TRIAL_AGREEMENT = 0.995  # a candidate is good enough: half of what auto allows
+BATCH_SIZE = 64  # galaxies; a batch of decoded images is 10 MB at 224 px
+
+Shard = Any  # a ray.data.Dataset of object_id, label and image
+LiteRTFiles = dict[str, tuple[bytes, LiteRTRecord]]
+
+
+@ray.remote(num_cpus=1, max_retries=1)
+def export_litert(
+    model: bytes,
+    training: Sequence[Shard],
+    validation: Sequence[Shard],
+    predictions: DataFrame,
+) -> LiteRTFiles:
+    """Ray task: write a network as LiteRT files, in float and in int8.
+
+    Args:
+        model: the bytes of ``model.keras``.
+        training: decoded galaxies to calibrate on.
+        validation: decoded galaxies to compare on.
+        predictions: Keras' predictions for these, with their labels.
+
+    Returns:
+        For each file's name its bytes and its record.
+    """
+    start_tensorflow(threads=1, use_gpus=False)
+    network = load_network(model)
+    float_file = to_litert(network)
+    galaxies = _first_images(training, NUM_CALIBRATION + NUM_TRIAL)
+    int8_file, num_float_layers = quantize(network, float_file, galaxies)
+    return {
+        name: (data, _compare(data, validation, predictions, num_layers))
+        for name, data, num_layers in (
+            (FLOAT_NAME, float_file, 0),
+            (INT8_NAME, int8_file, num_float_layers),
+        )
+    }
+
+
+def load_network(model: bytes) -> Any:
+    """Load the bytes of ``model.keras``."""
+    import keras
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / MODEL_NAME
+        path.write_bytes(model)
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+
+def to_litert(network: Any) -> bytes:
+    """Convert a Keras network to a float LiteRT file for one image at a time."""
+    import tensorflow as tf
+
+    signature = tf.TensorSpec((1, *network.input_shape[1:]), tf.uint8, name="images")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / FLOAT_NAME
+        network.export(
+            path, format="litert", verbose=False, input_signature=[signature]
+        )
+        return path.read_bytes()
+
+
+def quantize(
+    network: Any, float_file: bytes, galaxies: NDArray[np.uint8]
+) -> tuple[bytes, int]:
+    """Quantise a network to int8, with as few float layers as keep its classes.
+
+    Args:
+        network: the Keras network that ``float_file`` was made of.
+        float_file: its LiteRT file.
+        galaxies: uint8, shape (galaxies, size, size, 3), training images. The first
+            ``NUM_CALIBRATION`` calibrate, the others decide.
+
+    Returns:
+        The LiteRT file (uint8 in, float32 probabilities out), and how many leading
+        convolutions it holds in float.
+    """
+    calibration, trial = galaxies[:NUM_CALIBRATION], galaxies[NUM_CALIBRATION:]
+    trial = trial if len(trial) else calibration
+    ranges = _activation_ranges(float_file, calibration)
+    expected = LiteRTNetwork(float_file, threads=1).predict(trial).argmax(axis=1)
+    convolutions = _convolution_names(network)
+    for num_float_layers in FLOAT_LAYERS:
+        kept = convolutions[:num_float_layers]
+        int8_file = _quantize_but(float_file, kept, ranges)
+        found = LiteRTNetwork(int8_file, threads=1).predict(trial).argmax(axis=1)
+        if np.mean(found == expected) >= TRIAL_AGREEMENT:
+            break
+    return int8_file, len(kept)
+
+
+def _convolution_names(network: Any) -> list[str]:
+    import keras
+
+    kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
+    return [layer.name for layer in network.layers if isinstance(layer, kinds)]
+
+
+def _activation_ranges(float_file: bytes, images: NDArray[np.uint8]) -> Any:
+    """Find the smallest and largest value of every map over some galaxies.
+
+    True extremes, not the quantiser's moving average: that one cuts bright cores off.
+    """
+    from ai_edge_quantizer import calibrator
+    from ai_edge_quantizer.utils import qsv_utils
+
+    calibration = calibrator.Calibrator(
+        float_file, num_threads=1, qsv_update_func=qsv_utils.min_max_update
+    )
+    (signature,) = calibration.get_signature_list()
+    samples = [{"images": images[i : i + 1]} for i in range(len(images))]
+    calibration.calibrate({signature: samples}, _recipe([]))
+    return calibration.get_model_qsvs()
+
+
+def _recipe(float_layers: Sequence[str]) -> Any:
+    """Say what is quantised and how, in the quantiser's terms."""
+    from ai_edge_quantizer import recipe_manager
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+    from ai_edge_quantizer.qtyping import TFLOperationName as Operation
+
+    recipe = recipe_manager.RecipeManager()
+    recipe.add_static_config(".*", Operation.ALL_SUPPORTED, 8, 8)
+    # The softmax of int8 logits would come in steps of several per cent.
+    patterns = [rf"/{re.escape(name)}(_\d+)?/" for name in ("logits", *float_layers)]
+    for pattern, operation in (
+        (".*", Operation.SOFTMAX),
+        (".*", Operation.OUTPUT),
+        *((pattern, Operation.ALL_SUPPORTED) for pattern in patterns),
+    ):
+        recipe.add_quantization_config(
+            pattern, operation, algorithm_key=AlgorithmName.NO_QUANTIZE
+        )
+    return recipe
+
+
+def _quantize_but(float_file: bytes, float_layers: Sequence[str], ranges: Any) -> bytes:
+    """Quantise all but some layers."""
+    from ai_edge_quantizer import Quantizer
+
+    quantizer = Quantizer(float_file)
+    quantizer.load_quantization_recipe(_recipe(float_layers).get_quantization_recipe())
+    result = quantizer.quantize(
+        ranges, enable_progress_bar=False, enable_progress_report=False
+    )
+    return bytes(result.quantized_model)
+
+
+def _first_images(shards: Sequence[Shard], num_galaxies: int) -> NDArray[np.uint8]:
+    batches = []
+    for batch in _batches(shards):
+        batches.append(batch["image"])
+        num_galaxies -= len(batch["image"])
+        if num_galaxies <= 0:
+            break
+    images = np.concatenate(batches)
+    return images[: len(images) + min(num_galaxies, 0)]
+
+
+def _batches(shards: Sequence[Shard]) -> Iterator[dict[str, Any]]:
+    for shard in shards:
+        yield from shard.iter_batches(batch_size=BATCH_SIZE)
+
+
+def _compare(
+    data: bytes,
+    validation: Sequence[Shard],
+    predictions: DataFrame,
+    num_float_layers: int,
+) -> LiteRTRecord:
+    """Predict the validation galaxies with a LiteRT file; compare with Keras."""
+    network = LiteRTNetwork(data, threads=1)
+    by_id = predictions.set_index("object_id")
+    columns = list(by_id.filter(like=probability_column("")).columns)
+    object_ids, found = [], []
+    for batch in _batches(validation):
+        object_ids.extend(batch["object_id"].tolist())
+        found.append(network.predict(batch["image"]))
+    probabilities = np.concatenate(found)
+    keras_predictions = by_id.loc[object_ids]
+    expected = keras_predictions[columns].to_numpy()
+    classes = np.asarray(
+        [name.removeprefix(probability_column("")) for name in columns]
+    )
+    predicted = classes[probabilities.argmax(axis=1)]
+    return LiteRTRecord(
+        file_hash=hash_model(data),
+        agreement=float(np.mean(predicted == keras_predictions["predicted_class"])),
+        val_accuracy=float(np.mean(predicted == keras_predictions["label"])),
+        max_probability_difference=float(np.abs(probabilities - expected).max()),
+        num_galaxies=len(object_ids),
+        num_float_layers=num_float_layers,
+    )

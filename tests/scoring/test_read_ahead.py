@@ -1,0 +1,62 @@
+"""Files come in order, none lost, while later ones are being read."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from galaxy_models.errors import ImageDecodeError
+from galaxy_models.images import ImageFile
+from galaxy_models.scoring import read_ahead as module
+from galaxy_models.scoring.read_ahead import FILES_PER_READ, read_ahead
+
+NUM_FILES = 3 * FILES_PER_READ + 5
+
+
+@pytest.fixture
+def names(tmp_path: Path) -> list[str]:
+    names = [f"{index:03d}" for index in range(NUM_FILES)]
+    for name in names:
+        (tmp_path / name).write_bytes(name.encode())
+    return names
+
+
+@pytest.mark.parametrize("reads_per_batch", [1, 2, 50])
+def test_files_come_in_the_order_of_their_paths(
+    names: list[str], tmp_path: Path, reads_per_batch: int
+) -> None:
+    batches = list(read_ahead(names, str(tmp_path), reads_per_batch))
+    files = [file for batch in batches for file in batch]
+    assert files == [name.encode() for name in names]
+    assert max(map(len, batches)) <= reads_per_batch * FILES_PER_READ
+
+
+def test_a_missing_file_comes_as_its_error_in_its_place(
+    names: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / names[9]).unlink()
+    files = [file for batch in read_ahead(names, str(tmp_path)) for file in batch]
+    error = files[9]
+    assert isinstance(error, ImageDecodeError) and error.reason == "missing"
+    assert files[10] == names[10].encode()
+
+
+def test_no_paths_give_no_batches(tmp_path: Path) -> None:
+    assert list(read_ahead([], str(tmp_path))) == []
+
+
+def test_later_files_are_read_before_they_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started = threading.Semaphore(0)
+
+    def read(paths: Sequence[str | None], image_root: str) -> list[ImageFile]:
+        started.release()
+        return [b""] * len(paths)
+
+    monkeypatch.setattr(module, "read_files", read)
+    batches = read_ahead(["galaxy"] * NUM_FILES, "/")
+    next(batches)
+    for _ in range(4):  # all four groups, though one was taken
+        assert started.acquire(timeout=10)

@@ -1,0 +1,40 @@
+"""int8 keeps the classes that the network gives, also where light is faint."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from galaxy_models import model_folder as folders
+from galaxy_models.model_folder import read_card
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_card_says_how_well_the_litert_files_agree(model_folder: str) -> None:
+    card = read_card(model_folder)
+    predictions = pd.read_parquet(Path(model_folder) / folders.VALIDATION_NAME)
+    floats = card.litert[folders.FLOAT_NAME]
+    assert floats.agreement == 1
+    assert floats.val_accuracy == pytest.approx(card.metrics["val_accuracy"])
+    assert floats.max_probability_difference < 1e-4
+    assert floats.num_galaxies == len(predictions)
+    int8 = card.litert[folders.INT8_NAME]
+    assert 0 <= int8.agreement <= 1
+    assert 0 < int8.max_probability_difference < 1
+
+
+def test_the_int8_file_is_a_fraction_of_the_float_file(model_folder: str) -> None:
+    sizes = {
+        name: (Path(model_folder) / name).stat().st_size
+        for name in (folders.INT8_NAME, folders.FLOAT_NAME)
+    }
+    assert sizes[folders.INT8_NAME] < 0.5 * sizes[folders.FLOAT_NAME]
+
+
+def test_the_card_on_disk_is_plain_json(model_folder: str) -> None:
+    card = json.loads((Path(model_folder) / folders.CARD_NAME).read_text())
+    assert set(card["litert"]) == {folders.INT8_NAME, folders.FLOAT_NAME}
+    assert np.isfinite(card["litert"][folders.INT8_NAME]["agreement"])
