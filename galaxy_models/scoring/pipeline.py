@@ -153,6 +153,10 @@ def _predict_in_two_stages(
 
 def _actors(plan: PredictorPlan, stages: StagePlan, log: JobLog) -> dict[str, Any]:
     """How ``map_batches`` runs the predicting actors."""
+    # Where others decode, pixels wait for the GPU, never the GPU for pixels: while it
+    # predicts a batch, a second call gathers the next one, and two more are on their
+    # way. An actor that decodes reads its files ahead by itself.
+    calls, waiting = (2, 4) if stages.two_stage else (1, 2)
     return {
         "fn_constructor_kwargs": {"plan": plan, "log": log},
         "batch_format": "pyarrow",
@@ -161,6 +165,8 @@ def _actors(plan: PredictorPlan, stages: StagePlan, log: JobLog) -> dict[str, An
             min_size=1,
             max_size=stages.num_actors,
             initial_size=stages.num_actors,
+            max_concurrent_calls_per_actor=calls,
+            max_tasks_in_flight_per_actor=waiting,
         ),
         "num_cpus": ACTOR_CPUS,
         "num_gpus": stages.actor_gpus or None,

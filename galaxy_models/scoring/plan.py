@@ -21,8 +21,11 @@ MAX_DECODE_CPUS = 1.0
 
 CPU_BATCH_SIZE = 32  # galaxies; Keras' best of 8 to 128 on CPUs, LiteRT does not mind
 GPU_BATCH_SIZE = 256  # galaxies; a guess: 38 MB of pixels at 224 px, not measured
-MAX_ROWS_PER_BLOCK = 1024  # galaxies; what a lost actor has to do again
-MIN_BLOCKS_PER_ACTOR = 4  # so that actors finish at about the same time
+# Galaxies that an actor takes at once, and has to do again when it is lost. Small
+# blocks bring the first rows early and let actors finish together; a large catalog
+# wants large ones, for each costs the driver some milliseconds.
+ROWS_PER_BLOCK = range(64, 1024 + 1)
+MIN_BLOCKS_PER_ACTOR = 16
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def plan_stages(
         threads=max(1, resources.num_cpus // num_actors),
         batch_size=batch_size,
         decode_cpus=min(MAX_DECODE_CPUS, resources.num_cpus / 2),
-        rows_per_block=min(evenly, MAX_ROWS_PER_BLOCK),
+        rows_per_block=min(max(evenly, ROWS_PER_BLOCK[0]), ROWS_PER_BLOCK[-1]),
     )
 
 

@@ -1,12 +1,19 @@
 """Every engine gives the probabilities of the trained model."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from galaxy_models.model_folder import load_model
 from galaxy_models.scoring.engines import KerasEngine, load_engine
+from galaxy_models.simulation import Survey
 
 pytestmark = pytest.mark.slow
+REPOSITORY = Path(__file__).parents[2]
+MAX_MEMORY_MB = 400  # with Ray Data; TensorFlow alone takes as much again
 IMAGES = np.random.default_rng(1).integers(0, 256, (12, 32, 32, 3), np.uint8)
 
 
@@ -30,3 +37,47 @@ def test_mixed_precision_computes_in_float16_and_answers_in_float32(
     assert 0 < difference < 1e-2  # none at all would mean float32
     assert probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+
+
+ACTOR = """
+import re, sys
+from pathlib import Path
+import pyarrow as pa
+import ray.data  # as in every process of a Ray Data job
+from galaxy_models.catalog import Catalog
+from galaxy_models.job_log import JobLog
+from galaxy_models.model_folder import read_card
+from galaxy_models.scoring.predictor import FusedPredictor, PredictorPlan
+
+JobLog.count = lambda self, **numbers: None
+model, image = sys.argv[1:]
+rows = pa.table({"object_id": [1, 2], "image": [image, image]})
+catalog = Catalog("c", "c", "object_id", "image", "/", 2, "0", rows.schema)
+card = read_card(model)
+plan = PredictorPlan(
+    model, catalog, (), card.classes, card.decode_rule, "litert-int8", 1, 32
+)
+print(FusedPredictor(plan, JobLog(None))(rows)["status"].to_pylist().count("ok"))
+print(sum(name in sys.modules for name in ("tensorflow", "keras")))
+status = Path("/proc/self/status").read_text()
+print(int(re.search(r"VmHWM:\\s+(\\d+) kB", status)[1]) // 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_a_litert_actor_never_imports_tensorflow(
+    model_folder: str, labelled: Survey
+) -> None:
+    image = max(labelled.catalog.parent.rglob("*.jpg"), key=lambda p: p.stat().st_size)
+    finished = subprocess.run(
+        [sys.executable, "-c", ACTOR, model_folder, str(image)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    num_good, num_imported, memory_mb = map(int, finished.stdout.split())
+    assert num_good == 2
+    assert num_imported == 0
+    assert memory_mb < MAX_MEMORY_MB

@@ -89,7 +89,7 @@ def test_fewer_actors_get_more_threads() -> None:
 
 
 @pytest.mark.parametrize(
-    ("num_rows", "rows_per_block"), [(10, 1), (8_000, 500), (10**8, 1024)]
+    ("num_rows", "rows_per_block"), [(10, 64), (8_000, 125), (10**8, 1024)]
 )
 def test_small_catalogs_are_cut_so_that_every_actor_gets_some(
     num_rows: int, rows_per_block: int
