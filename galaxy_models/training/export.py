@@ -6,6 +6,13 @@ is what costs: next to a bright core a spiral arm is a few steps of 255, and the
 convolutions, whose maps are still pictures, lose it. So as few of them as will do stay
 in float; the integers begin where light has become features.
 
+MobileNet v1 at 64 px, trained on Galaxy Zoo 2 (accuracy 0.873): share of 322 validation
+galaxies, and of 1,500 of Galaxy Zoo 1, that keep their class. All in int8 0.975 and
+0.967; 3 convolutions in float 0.988 and 0.980; 5: 1.000 and 0.981; 7: 0.997 and 0.991.
+(Grey levels moved by one at random keep 0.978 of the former.) What did not help: equal
+ranges for all channels (cross-layer equalisation), floats in the last layers, more
+galaxies to calibrate on.
+
 Source:
     Jacob et al. 2018, arXiv:1712.05877 (the integer arithmetic).
 """
@@ -34,8 +41,8 @@ from galaxy_models.tensorflow_runtime import start_tensorflow
 
 NUM_CALIBRATION = 256  # training galaxies whose maps give the ranges of int8
 NUM_TRIAL = 512  # further training galaxies, on which candidates are compared
-FLOAT_LAYERS = (0, 1, 3, 5, 9, 13)  # leading convolutions in float, tried in turn
-TRIAL_AGREEMENT = 0.995  # a candidate is good enough: half of what auto allows
+FLOAT_LAYERS = (0, 1, 3, 5, 7, 9, 13)  # leading convolutions in float, tried in turn
+TRIAL_AGREEMENT = 0.99  # share of galaxies whose class a good candidate keeps
 BATCH_SIZE = 64  # galaxies; a batch of decoded images is 10 MB at 224 px
 
 Shard = Any  # a ray.data.Dataset of object_id, label and image
@@ -136,7 +143,8 @@ def _convolution_names(network: Any) -> list[str]:
 def _activation_ranges(float_file: bytes, images: NDArray[np.uint8]) -> Any:
     """Find the smallest and largest value of every map over some galaxies.
 
-    True extremes, not the quantiser's moving average: that one cuts bright cores off.
+    True extremes, not the quantiser's moving average: that one cuts bright cores off
+    (largest difference of a probability 0.43, with extremes 0.15).
     """
     from ai_edge_quantizer import calibrator
     from ai_edge_quantizer.utils import qsv_utils

@@ -8,7 +8,11 @@ import pandas as pd
 import pytest
 
 from galaxy_models import model_folder as folders
-from galaxy_models.model_folder import read_card
+from galaxy_models.images import DecodeRule, read_images
+from galaxy_models.litert import LiteRTNetwork
+from galaxy_models.model_folder import load_model, read_card
+from galaxy_models.simulation import Survey
+from galaxy_models.training import export
 
 pytestmark = pytest.mark.slow
 
@@ -38,3 +42,21 @@ def test_the_card_on_disk_is_plain_json(model_folder: str) -> None:
     card = json.loads((Path(model_folder) / folders.CARD_NAME).read_text())
     assert set(card["litert"]) == {folders.INT8_NAME, folders.FLOAT_NAME}
     assert np.isfinite(card["litert"][folders.INT8_NAME]["agreement"])
+
+
+def test_convolutions_stay_in_float_until_the_classes_agree(
+    model_folder: str, labelled: Survey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = pd.read_csv(labelled.catalog)["image"].tolist()
+    images, _ = read_images(paths, str(labelled.catalog.parent), DecodeRule(32))
+    network = load_model(model_folder)
+    float_file = (Path(model_folder) / folders.FLOAT_NAME).read_bytes()
+    expected = network.predict_on_batch(images)
+    differences = []
+    for enough, num_float_layers in ((0, 0), (2, 2)):  # always; never: lenet5 has 2
+        monkeypatch.setattr(export, "TRIAL_AGREEMENT", enough)
+        data, num_layers = export.quantize(network, float_file, images)
+        assert num_layers == num_float_layers
+        found = LiteRTNetwork(data, threads=1).predict(images)
+        differences.append(np.abs(found - expected).mean())
+    assert differences[1] < differences[0]
