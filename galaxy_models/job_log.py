@@ -7,6 +7,7 @@ one actor that the driver polls. This module does not know what is being counted
 
 import logging
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -44,14 +45,28 @@ class JobLog:
 
     def __init__(self, actor: Any) -> None:
         self._actor = actor
+        self._unsent: Counter[str] = Counter()
+        self._sent_s = 0.0
 
     def say(self, line: str) -> None:
         """Write a line into the driver's log."""
         self._actor.say.remote(line)
 
     def count(self, **numbers: int) -> None:
-        """Add to the sums that the driver watches."""
-        self._actor.count.remote(numbers)
+        """Add to the sums that the driver watches.
+
+        They are sent once a second, and by ``flush``: a message takes milliseconds.
+        """
+        self._unsent.update(numbers)
+        if time.monotonic() - self._sent_s >= POLL_INTERVAL_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what was counted."""
+        if self._unsent:
+            self._actor.count.remote(dict(self._unsent))
+            self._unsent.clear()
+            self._sent_s = time.monotonic()
 
 
 @contextmanager

@@ -52,7 +52,7 @@ class Predictor:
 
     def __init__(self, plan: PredictorPlan, log: JobLog) -> None:
         self.plan = plan
-        self._log = log
+        self.log = log
         self._engine = load_engine(
             plan.engine, plan.model_uri, plan.threads, on_gpu=plan.on_gpus
         )
@@ -72,7 +72,9 @@ class Predictor:
         images = images.reshape(-1, size, size, 3)
         images = images[pixels.offset : pixels.offset + len(pixels)]
         errors = rows[ERROR_COLUMN].to_pylist()
-        return prediction_rows(rows, self.predict(images, errors), errors, self.plan)
+        probabilities = self.predict(images, errors)
+        self.log.flush()
+        return prediction_rows(rows, probabilities, errors, self.plan)
 
     def predict(
         self, images: NDArray[np.uint8], errors: list[str | None]
@@ -80,7 +82,7 @@ class Predictor:
         """Predict decoded galaxies, and count them for the job's log."""
         probabilities = self._engine.predict(images)
         num_failed = sum(error is not None for error in errors)
-        self._log.count(rows=len(errors), failed=num_failed)
+        self.log.count(rows=len(errors), failed=num_failed)
         return probabilities
 
 
@@ -104,6 +106,7 @@ class FusedPredictor(Predictor):
         for images, image_errors in decoded_batches(rows, self.plan):
             probabilities.append(self.predict(images, image_errors))
             errors.extend(image_errors)
+        self.log.flush()
         return prediction_rows(rows, np.concatenate(probabilities), errors, self.plan)
 
 
