@@ -95,7 +95,7 @@ def spot(width: int, height: int) -> Image.Image:
 def ycck_jpeg(colour: tuple[int, int, int]) -> bytes:
     """A JPEG in Adobe's inverted YCCK, which Pillow reads and cannot write."""
     inverted = flat(tuple(255 - level for level in colour), "RGB").convert("YCbCr")
-    stored = [*inverted.getpixel((0, 0)), 255]
+    stored = [*inverted.tobytes()[:3], 255]
     data = bytearray(
         encoded(flat(tuple(255 - level for level in stored), "CMYK"), "JPEG")
     )
