@@ -104,7 +104,7 @@ def test_the_command_line_is_read_where_no_arguments_are_given(
 @pytest.mark.parametrize(
     ("flags", "line"),
     [
-        (["--batch-size", "0"], "error: --batch-size 0: must be at least 1.\n"),
+        (["--batch-size", "0"], "error: --batch-size 0: must be auto or at least 1.\n"),
         (
             ["--max-failed-fraction", "2"],
             "error: --max-failed-fraction 2.0: must lie from 0 to 1.\n",
