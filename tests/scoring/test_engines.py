@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from galaxy_models.model_folder import load_model
+from galaxy_models.scoring import engines
 from galaxy_models.scoring.engines import KerasEngine, load_engine
 from galaxy_models.simulation import Survey
 
@@ -17,11 +18,17 @@ MAX_MEMORY_MB = 400  # with Ray Data; TensorFlow alone takes as much again
 IMAGES = np.random.default_rng(1).integers(0, 256, (12, 32, 32, 3), np.uint8)
 
 
+@pytest.fixture
+def started_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Earlier tests may have used TensorFlow here; its threads are set but once."""
+    monkeypatch.setattr(engines, "start_tensorflow", lambda *_, **__: None)
+
+
 @pytest.mark.parametrize(
     ("name", "tolerance"), [("keras", 1e-5), ("litert-float", 1e-4)]
 )
 def test_float_engines_give_the_model_s_probabilities(
-    model_folder: str, name: str, tolerance: float
+    started_tensorflow: None, model_folder: str, name: str, tolerance: float
 ) -> None:
     engine = load_engine(name, model_folder, threads=1)  # type: ignore[arg-type]
     expected = load_model(model_folder).predict_on_batch(IMAGES)
@@ -29,7 +36,7 @@ def test_float_engines_give_the_model_s_probabilities(
 
 
 def test_mixed_precision_computes_in_float16_and_answers_in_float32(
-    model_folder: str,
+    started_tensorflow: None, model_folder: str
 ) -> None:
     probabilities = KerasEngine(model_folder, 1, on_gpu=True).predict(IMAGES)
     expected = load_model(model_folder).predict_on_batch(IMAGES)
