@@ -183,19 +183,14 @@ def load_model(folder_uri: str) -> Any:
     Raises:
         ModelFolderError: as for ``read_card``, or the network does not fit the card.
     """
-    import keras  # here, so that reading a card stays cheap
-
     card = read_card(folder_uri)
     data = storage.read_bytes(storage.join(folder_uri, MODEL_NAME))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / MODEL_NAME
-        path.write_bytes(data)
-        try:
-            model = keras.saving.load_model(path, compile=False, safe_mode=True)
-        except ValueError as error:
-            raise ModelFolderError(
-                f"Keras cannot load {MODEL_NAME} in {folder_uri}: {error}"
-            ) from error
+    try:
+        model = load_network(data)
+    except ValueError as error:
+        raise ModelFolderError(
+            f"Keras cannot load {MODEL_NAME} in {folder_uri}: {error}"
+        ) from error
     expected = (None, len(card.classes))
     if model.output_shape != expected:
         raise ModelFolderError(
@@ -203,6 +198,20 @@ def load_model(folder_uri: str) -> Any:
             f"{CARD_NAME} names {len(card.classes)} classes."
         )
     return model
+
+
+def load_network(data: bytes) -> Any:
+    """Load the bytes of ``model.keras``; runs no code from them.
+
+    Raises:
+        ValueError: Keras cannot load them.
+    """
+    import keras  # here, so that reading a card stays cheap
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / MODEL_NAME
+        path.write_bytes(data)
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
 def load_litert(folder_uri: str, file_name: str, threads: int) -> LiteRTNetwork:

@@ -18,9 +18,7 @@ from galaxy_models.tensorflow_runtime import start_tensorflow
 
 logger = logging.getLogger(__name__)
 
-MIN_INT8_AGREEMENT = (
-    0.99  # share of validation galaxies; below it auto predicts in float
-)
+MIN_INT8_AGREEMENT = 0.99  # of validation galaxies; below it auto predicts in float
 
 LITERT_FILES: dict[EngineName, str] = {
     "litert-int8": model_folder.INT8_NAME,

@@ -19,7 +19,7 @@ READ_CPUS = 0.25
 WRITE_CPUS = 0.25
 MAX_DECODE_CPUS = 1.0
 
-CPU_BATCH_SIZE = 32  # galaxies; Keras' best of 8 to 128 on CPUs, LiteRT does not mind
+CPU_BATCH_SIZE = 32  # galaxies; LiteRT does not mind (4 to 32 measured)
 GPU_BATCH_SIZE = 256  # galaxies; a guess: 38 MB of pixels at 224 px, not measured
 # Galaxies that an actor takes at once, and has to do again when it is lost. Small
 # blocks bring the first rows early and let actors finish together; a large catalog

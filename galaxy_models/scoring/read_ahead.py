@@ -10,8 +10,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from galaxy_models.images import ImageFile, read_files
 
-NUM_READERS = 16  # threads; an object store's latency is some 20 predictions long
-FILES_PER_READ = 8  # files that a thread reads in turn: handing one over costs 0.1 ms
+NUM_READERS = 16  # threads; a guess, not measured against an object store
+FILES_PER_READ = 8  # files that a thread reads in turn; a guess: handing over costs
 
 
 def read_ahead(

@@ -32,9 +32,9 @@ from galaxy_models.litert import LiteRTNetwork
 from galaxy_models.model_folder import (
     FLOAT_NAME,
     INT8_NAME,
-    MODEL_NAME,
     LiteRTRecord,
     hash_model,
+    load_network,
 )
 from galaxy_models.schemas import probability_column
 from galaxy_models.tensorflow_runtime import start_tensorflow
@@ -81,16 +81,6 @@ def export_litert(
     }
 
 
-def load_network(model: bytes) -> Any:
-    """Load the bytes of ``model.keras``."""
-    import keras
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / MODEL_NAME
-        path.write_bytes(model)
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-
-
 def to_litert(network: Any) -> bytes:
     """Convert a Keras network to a float LiteRT file for one image at a time."""
     import tensorflow as tf
@@ -124,7 +114,7 @@ def quantize(
     ranges = _activation_ranges(float_file, calibration)
     expected = LiteRTNetwork(float_file, threads=1).predict(trial).argmax(axis=1)
     convolutions = _convolution_names(network)
-    for num_float_layers in FLOAT_LAYERS:
+    for num_float_layers in sorted({min(k, len(convolutions)) for k in FLOAT_LAYERS}):
         kept = convolutions[:num_float_layers]
         int8_file = _quantize_but(float_file, kept, ranges)
         found = LiteRTNetwork(int8_file, threads=1).predict(trial).argmax(axis=1)
