@@ -127,7 +127,7 @@ def _resources() -> Resources:
 
 
 def training_workers(
-    asked: int | Literal["auto"], resources: Resources
+    asked: int | Literal["auto"], resources: Resources, batch_size: int
 ) -> tuple[int, int]:
     """Spread training over what is there.
 
@@ -135,6 +135,7 @@ def training_workers(
         asked: a number of workers, or ``auto``: one per GPU; without GPUs one per
             8 CPUs, at least one a host.
         resources: what the cluster holds.
+        batch_size: galaxies a step; there are no more workers than that.
 
     Returns:
         Number of workers, and CPUs (threads) for each.
@@ -145,7 +146,8 @@ def training_workers(
     if asked == "auto":
         by_cpus = resources.num_cpus // CPUS_PER_TRAINING_WORKER
         num_with_cpus = sum(cpus > 0 for cpus in resources.cpus_by_host)
-        num_workers = resources.num_gpus or max(num_with_cpus, by_cpus, 1)
+        num_places = resources.num_gpus or max(num_with_cpus, by_cpus, 1)
+        num_workers = min(num_places, batch_size)
     else:
         num_workers = asked
         check_num_workers(asked, resources)

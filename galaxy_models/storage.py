@@ -6,9 +6,12 @@ S3 credentials and endpoint come from the environment (``AWS_ACCESS_KEY_ID``,
 is ever pickled. This module knows nothing of catalogs, images or models.
 """
 
+import json
 import posixpath
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from pyarrow import fs
 
@@ -155,13 +158,14 @@ def copy_folder(source_uri: str, target_uri: str) -> None:
     )
 
 
-def check_output(uri: str, marker: str, overwrite: bool) -> str:
+def check_output(uri: str, marker: str, overwrite: bool, resume: bool = False) -> str:
     """Whether a folder may take a job's results; changes nothing.
 
     Args:
         uri: the folder; it need not exist.
         marker: name of a file that only this kind of job writes.
         overwrite: whether results that such a job left there may be replaced.
+        resume: whether a job that did not finish may go on.
 
     Returns:
         The folder's absolute URI.
@@ -180,7 +184,7 @@ def check_output(uri: str, marker: str, overwrite: bool) -> str:
             f"--output {uri} holds something else ({', '.join(names[:5])}); "
             "name a new or empty folder."
         )
-    if names and not overwrite:
+    if names and not overwrite and not (is_unfinished and resume):
         state = "unfinished" if is_unfinished else "earlier"
         raise OutputError(
             f"--output {uri} holds {state} results; name a new folder, or replace "
@@ -189,8 +193,27 @@ def check_output(uri: str, marker: str, overwrite: bool) -> str:
     return uri
 
 
-def begin_output(uri: str) -> None:
-    """Empty a checked output folder, but for a staged catalog, and mark it as begun."""
+def begin_output(uri: str, record: Mapping[str, Any], resume: bool = False) -> bool:
+    """Mark a checked output folder as begun, and empty it unless its job goes on.
+
+    A staged catalog stays.
+
+    Args:
+        uri: the folder.
+        record: what decides the results: flat, of plain values. It is kept while the
+            job runs; only a job with an equal one may go on.
+        resume: whether a job that did not finish may go on.
+
+    Returns:
+        Whether a job goes on that did not finish.
+
+    Raises:
+        OutputError: the job that did not finish was another one; what differs.
+    """
+    marker_uri = join(uri, UNFINISHED_NAME)
+    if resume and is_file(marker_uri):
+        _check_same_record(json.loads(read_bytes(marker_uri)), record, uri)
+        return True
     filesystem, path = filesystem_and_path(uri)
     selector = fs.FileSelector(path, allow_not_found=True)
     for info in filesystem.get_file_info(selector):
@@ -198,7 +221,25 @@ def begin_output(uri: str) -> None:
             filesystem.delete_file(info.path)
         elif info.base_name != STAGING_NAME:
             filesystem.delete_dir(info.path)
-    write_bytes(join(uri, UNFINISHED_NAME), b"")
+    write_bytes(marker_uri, json.dumps(record, indent=2).encode())
+    return False
+
+
+def _check_same_record(
+    begun: Mapping[str, Any], record: Mapping[str, Any], uri: str
+) -> None:
+    now = json.loads(json.dumps(record))  # tuples become lists, as they did in the file
+    changed = [
+        f"{name} was {begun.get(name)}, now {now.get(name)}"
+        for name in {**begun, **now}
+        if begun.get(name) != now.get(name)
+    ]
+    if changed:
+        raise OutputError(
+            f"--output {uri} holds unfinished results of another job: "
+            f"{'; '.join(changed)}. Ask for the same again, name a new folder, or "
+            "begin anew with --overwrite."
+        )
 
 
 def finish_output(uri: str) -> None:

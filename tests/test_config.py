@@ -38,7 +38,7 @@ def test_defaults_are_the_recipe_of_the_blog() -> None:
 @pytest.mark.parametrize(
     ("flag", "value", "message"),
     [
-        ("network", "resnet50", r"--network resnet50: unknown; .*mobilenet_v1"),
+        ("network", "resnet50", r"--network resnet50: choose one of .*mobilenet_v1"),
         ("image_size", 31, r"--image-size 31: choose 32 to 1024 px\."),
         ("image_size", 1025, r"--image-size 1025: choose 32 to 1024 px\."),
         ("epochs", 0, r"--epochs 0: must be at least 1\."),
@@ -61,6 +61,12 @@ def test_defaults_are_the_recipe_of_the_blog() -> None:
         ("rotation_deg", -1.0, r"--rotation-deg -1\.0: .*from 0 to 180 degrees"),
         ("rotation_deg", 181.0, r"--rotation-deg 181\.0: .*from 0 to 180 degrees"),
         ("num_workers", 0, r"--num-workers 0: must be auto or at least 1\."),
+        ("num_workers", 33, r"--num-workers 33: .*every batch; --batch-size is 32"),
+        ("precision", "float8", r"--precision float8: choose one of auto, float32"),
+        ("resume", "always", r"--resume always: choose one of auto, never"),
+        ("max_restarts", -1, r"--max-restarts -1: must be 0 or more"),
+        ("early_stopping_patience", 0, r"--early-stopping-patience 0: .*at least 1"),
+        ("learning_rate", float("inf"), r"--learning-rate inf: .*finite"),
         ("num_workers", "many", r"--num-workers many: must be auto or at least 1\."),
     ],
 )

@@ -8,6 +8,7 @@ from galaxy_models import storage
 from galaxy_models.errors import InputError, OutputError
 
 MARKER = "_run.json"
+RECORD = {"--network": "lenet5", "classes": ("a", "b")}
 
 
 @pytest.fixture
@@ -208,7 +209,7 @@ def test_an_output_below_a_file_is_refused(tmp_path: Path) -> None:
 def test_an_interrupted_jobs_folder_is_refused_as_unfinished(
     earlier_results: Path,
 ) -> None:
-    storage.begin_output(str(earlier_results))
+    storage.begin_output(str(earlier_results), RECORD)
 
     with pytest.raises(OutputError, match="holds unfinished results; .*--overwrite"):
         storage.check_output(str(earlier_results), MARKER, overwrite=False)
@@ -222,7 +223,7 @@ def test_beginning_empties_the_folder_but_for_the_staged_catalog(
     staged.parent.mkdir()
     staged.write_text("rows")
 
-    storage.begin_output(str(earlier_results))
+    storage.begin_output(str(earlier_results), RECORD)
 
     assert storage.list_names(str(earlier_results)) == [
         storage.STAGING_NAME,
@@ -232,13 +233,51 @@ def test_beginning_empties_the_folder_but_for_the_staged_catalog(
 
 
 def test_beginning_makes_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    storage.begin_output(str(tmp_path / "new"))
+    storage.begin_output(str(tmp_path / "new"), RECORD)
 
     assert (tmp_path / "new").is_dir()
 
 
+def test_an_unfinished_job_goes_on_with_what_it_left(earlier_results: Path) -> None:
+    uri = str(earlier_results)
+    storage.begin_output(uri, RECORD)
+    (earlier_results / "half.parquet").write_text("rows")
+
+    assert storage.check_output(uri, MARKER, overwrite=False, resume=True) == uri
+    assert storage.begin_output(uri, RECORD, resume=True)
+    assert (earlier_results / "half.parquet").read_text() == "rows"
+    assert not storage.begin_output(uri, RECORD)
+    assert not (earlier_results / "half.parquet").exists()
+
+
+def test_another_job_may_not_go_on_and_hears_what_differs(
+    earlier_results: Path,
+) -> None:
+    uri = str(earlier_results)
+    storage.begin_output(uri, RECORD)
+    other = {"--network": "lenet5", "classes": ["a", "c"]}
+
+    with pytest.raises(
+        OutputError, match=r"classes was \['a', 'b'\], now \['a', 'c'\]"
+    ):
+        storage.begin_output(uri, other, resume=True)
+
+
+def test_there_is_nothing_to_go_on_with_in_a_new_folder(tmp_path: Path) -> None:
+    uri = str(tmp_path / "new")
+    assert storage.check_output(uri, MARKER, overwrite=False, resume=True) == uri
+    assert not storage.begin_output(uri, RECORD, resume=True)
+
+
+def test_finished_results_are_refused_whatever_may_be_resumed(
+    earlier_results: Path,
+) -> None:
+    with pytest.raises(OutputError, match="holds earlier results"):
+        storage.check_output(str(earlier_results), MARKER, False, resume=True)
+
+
 def test_finishing_leaves_results_only(earlier_results: Path) -> None:
-    storage.begin_output(str(earlier_results))
+    storage.begin_output(str(earlier_results), RECORD)
     (earlier_results / storage.STAGING_NAME).mkdir()
     (earlier_results / MARKER).write_text("{}")
 

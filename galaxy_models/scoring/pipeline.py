@@ -75,7 +75,7 @@ def score(config: ScoreConfig) -> RunRecord:
             on_gpus=stages.on_gpus,
         )
         _check_engine(plan)
-        storage.begin_output(output)
+        storage.begin_output(output, {})
         logger.info(
             "scoring %d galaxies with %s: %s",
             catalog.num_rows,

@@ -1,12 +1,14 @@
 """Random views of a galaxy: rotation, shift, zoom and flips as one affine map.
 
 A galaxy has no up and no left, so every view keeps its class. The parameters are
-drawn with NumPy from a seed, beside the data; only the resampling runs in TensorFlow,
-once an image however many views are asked for.
+drawn with NumPy from a seed; OpenCV resamples, once an image however many views are
+asked for, in a seventh of the CPU time of ``keras.ops.image.affine_transform`` (at 224
+px, 0.3 against 2 ms an image).
 """
 
-from typing import Any
+from concurrent.futures import Executor
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,9 +26,8 @@ def random_transforms(
         config: the largest rotation (deg), shift and zoom (shares), and the flips.
 
     Returns:
-        float32, shape (num_images, 8): rows a0 a1 a2 b0 b1 b2 0 0 that map an output
-        pixel (x, y) to the input pixel (a0 x + a1 y + a2, b0 x + b1 y + b2), as
-        ``keras.ops.image.affine_transform`` wants them.
+        float32, shape (num_images, 6): rows a0 a1 a2 b0 b1 b2 that map an output pixel
+        (x, y) to the input pixel (a0 x + a1 y + a2, b0 x + b1 y + b2).
     """
     angle = np.radians(rng.uniform(-1, 1, num_images) * config.rotation_deg)
     scale = 1 + rng.uniform(-1, 1, num_images) * config.zoom_fraction
@@ -40,8 +41,7 @@ def random_transforms(
     b0, b1 = scale * mirror_y * np.sin(angle), scale * mirror_y * np.cos(angle)
     a2 = centre + shift_x - centre * (a0 + a1)
     b2 = centre + shift_y - centre * (b0 + b1)
-    zero = np.zeros(num_images)
-    return np.stack([a0, a1, a2, b0, b1, b2, zero, zero], axis=1).astype(np.float32)
+    return np.stack([a0, a1, a2, b0, b1, b2], axis=1).astype(np.float32)
 
 
 def _random_signs(
@@ -51,19 +51,33 @@ def _random_signs(
     return np.where(draws * mirror, -1.0, 1.0)
 
 
-def transform_images(images: Any, transforms: Any) -> Any:
+def transform_images(
+    images: NDArray[np.uint8], transforms: NDArray[np.float32], pool: Executor
+) -> NDArray[np.uint8]:
     """Resample a batch by its affine maps.
 
     Args:
-        images: uint8 tensor, shape (batch, size, size, 3).
-        transforms: float32 tensor, shape (batch, 8); see ``random_transforms``.
+        images: uint8, shape (batch, size, size, 3).
+        transforms: float32, shape (batch, 6); see ``random_transforms``.
+        pool: what computes, an image at a time.
 
     Returns:
-        uint8 tensor of the same shape; what comes from outside the frame is black,
-        as the sky is.
+        uint8, of the same shape (bilinear, rounded); what comes from outside the frame
+        is black, as the sky is.
     """
-    import keras  # here, so that the driver never loads TensorFlow
+    return np.stack(list(pool.map(_transform_image, images, transforms)))
 
-    return keras.ops.image.affine_transform(
-        images, transforms, interpolation="bilinear", fill_mode="constant"
+
+def _transform_image(
+    image: NDArray[np.uint8], transform: NDArray[np.float32]
+) -> NDArray[np.uint8]:
+    cv2.setNumThreads(1)  # 0.5 µs; the pool has the threads
+    return np.asarray(
+        cv2.warpAffine(
+            image,
+            transform.reshape(2, 3),
+            image.shape[:2],
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_CONSTANT,
+        )
     )

@@ -44,10 +44,16 @@ class CollectiveBackend(Backend):
 def free_address() -> str:
     """Find a ``host:port`` that other workers can reach this process by."""
     host = ray.util.get_node_ip_address()
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+    if ":" in host:
+        return f"[{host}]:{free_port(socket.AF_INET6)}"
+    return f"{host}:{free_port()}"
+
+
+def free_port(family: socket.AddressFamily = socket.AF_INET) -> int:
+    """Find a TCP port that nothing listens on just now."""
+    with socket.socket(family) as probe:
         probe.bind(("", 0))
-        port = probe.getsockname()[1]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return int(probe.getsockname()[1])
 
 
 def set_tf_config(addresses: list[str], rank: int) -> None:

@@ -1,187 +1,134 @@
-"""Keras 3 training over several processes that equals training in one.
+"""The training step: over several processes what it would be in one.
 
-``fit`` under ``MultiWorkerMirroredStrategy`` fails in Keras 3 (keras issue 20585). So
-the model is built outside any strategy, and its own step adds up over the workers
-what one process would have added up over a larger batch: gradients of the summed loss
-and the number of galaxies, in one flat all-reduce. The strategy serves only to start
-TensorFlow's collective runtime.
+Each worker differentiates the *sum* of its galaxies' losses; gradients, sums and the
+number of galaxies go through one flat all-reduce, and every worker takes the same
+Adam step with their mean. So two workers with half the batch take the step that one
+worker takes with all of it, to the rounding of a sum, and all workers hold the same
+bits after it.
 
-Batch normalisation normalises by each worker's own share of the batch (that is the
-one difference from a single process); its moving statistics are averaged in the same
-all-reduce, so that all workers hold the same network after every step.
+Batch normalisation is the exception. A worker normalises by its own share of the
+batch, whose mean and variance differ from the whole batch's by sampling noise: of
+order 1/√n for n galaxies times positions, so least in early layers. The step is then
+that of another, equally valid, random batch. ``sync_batch_norm`` adds the sums of every
+such layer up over the workers, which costs three small all-reduces a layer and pass.
+Either way the moving statistics are averaged in the step's all-reduce: every worker
+evaluates, and saves, the same network.
 
 Imports TensorFlow: workers only.
 """
 
-import json
-import os
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from galaxy_models.training.collective import Collective
 
-class Collective:
-    """Sums over all workers.
 
-    Must be made before any other TensorFlow operation, in every worker. With one
-    worker nothing is started and a sum is what came in.
+class DataParallelNetwork:
+    """A network, its optimizer and the workers that train it together.
+
+    Losses and gradients are sums of weighted losses over the number of galaxies, as
+    Keras has them. A row of weight 0 is padding: it counts nowhere. Other weights
+    scale a galaxy's loss but not its place in the accuracy.
 
     Args:
-        world_size: number of workers, as in ``TF_CONFIG``.
+        network: a functional model: uint8 images in, probabilities out.
+        optimizer: any Keras optimizer.
+        collective: the sums over all workers.
+        sync_batch_norm: normalise by all workers' galaxies.
     """
 
-    def __init__(self, world_size: int) -> None:
-        self.world_size = world_size
-        self._strategy: Any = None
-        if world_size > 1:
-            hosts = json.loads(os.environ["TF_CONFIG"])["cluster"]["worker"]
-            assert len(hosts) == world_size, f"{hosts} for {world_size} workers"
-            self._strategy = tf.distribute.MultiWorkerMirroredStrategy()
-            self._eager_sum = tf.function(self._sum, jit_compile=False)
+    def __init__(
+        self,
+        network: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        collective: Collective,
+        *,
+        sync_batch_norm: bool = False,
+    ) -> None:
+        self.network = network
+        self.optimizer = optimizer
+        self.collective = collective
+        self._batch_norms = [
+            layer
+            for layer in network.layers
+            if isinstance(layer, keras.layers.BatchNormalization)
+        ]
+        for layer in self._batch_norms:
+            layer.synchronized = sync_batch_norm
+        # Variables made inside the first step would have it traced twice (20 s more).
+        optimizer.build(network.trainable_variables)
+        # XLA on CPUs is 10 times slower.
+        self._step = tf.function(self._take_step, jit_compile=False)
+        self._evaluate = tf.function(self._sums, jit_compile=False)
 
-    def sum(self, tensors: Sequence[Any]) -> list[Any]:
-        """Add float tensors up over all workers, in one all-reduce.
-
-        Every worker must call this equally often with equal shapes, or all hang.
+    def step(self, images: Any, labels: Any, weights: Any) -> Any:
+        """Take one step with the gradients of all workers' galaxies.
 
         Args:
-            tensors: float tensors of any shapes.
+            images: uint8, shape (galaxies, size, size, 3); this worker's share.
+            labels: int32, shape (galaxies,).
+            weights: float32, shape (galaxies,); 0 for padding.
 
         Returns:
-            float32 tensors of the same shapes, equal on every worker.
+            float32, shape (3,): summed loss, correct predictions and galaxies, of all
+            workers, before the step.
         """
-        tensors = [tf.cast(tensor, tf.float32) for tensor in tensors]
-        if self._strategy is None:
-            return tensors
-        if tf.inside_function():
-            return self._sum(tensors)
-        return list(self._eager_sum(tensors))
+        return self._step(images, labels, weights)
 
-    def _sum(self, tensors: list[Any]) -> list[Any]:
-        flat = tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], axis=0)
-        total = self._strategy.run(_all_reduce_sum, args=(flat,))
-        parts = tf.split(total, [tf.size(tensor) for tensor in tensors])
-        return [
-            tf.reshape(part, tf.shape(tensor))
-            for part, tensor in zip(parts, tensors, strict=True)
-        ]
+    def evaluate(self, images: Any, labels: Any, weights: Any) -> Any:
+        """Predict a batch; like ``step``, but nothing is learned and summed up.
 
+        Returns:
+            float32, shape (3,), of this worker's galaxies only.
+        """
+        return self._evaluate(images, labels, weights)
 
-def _all_reduce_sum(flat: Any) -> Any:
-    context = tf.distribute.get_replica_context()
-    # The copy lies on the replica's device; without a device all_reduce refuses it.
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(flat))
-
-
-class DataParallelModel(keras.Model):
-    """A functional model whose steps and metrics count all workers' galaxies.
-
-    Batches are ``(images, labels, weights)``. A row of weight 0 is padding: it counts
-    nowhere. Other weights scale a galaxy's loss but not its place in the metrics.
-    Losses are sums of weighted losses over the number of galaxies, as in Keras.
-    """
-
-    collective: Collective
-
-    def train_step(self, data: Any) -> dict[str, Any]:
-        """Take one step with the gradients of all workers' galaxies."""
-        images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
-        with tf.GradientTape() as tape:
-            predicted = self(images, training=True)
-            total, count = self._summed_loss(images, labels, predicted, weights)
-            scaled = self.optimizer.scale_loss(total)
-        gradients = tape.gradient(scaled, self.trainable_variables)
-        statistics = self._moving_statistics()
-        sums = self.collective.sum([*gradients, *statistics, count])
-        num_galaxies = tf.maximum(sums[-1], 1.0)
-        self.optimizer.apply(
-            [gradient / num_galaxies for gradient in sums[: len(gradients)]],
-            self.trainable_variables,
+    def _take_step(self, images: Any, labels: Any, weights: Any) -> Any:
+        gradients, sums = self.collective.as_replica(
+            self._gradients, images, labels, weights
         )
-        for variable, value in zip(statistics, sums[len(gradients) : -1], strict=True):
+        statistics = [
+            variable
+            for layer in self._batch_norms
+            for variable in (layer.moving_mean, layer.moving_variance)
+        ]
+        *reduced, totals = self.collective.sum([*gradients, *statistics, sums])
+        num_galaxies = tf.maximum(totals[2], 1.0)
+        self.optimizer.apply(
+            [gradient / num_galaxies for gradient in reduced[: len(gradients)]],
+            self.network.trainable_variables,
+        )
+        for variable, value in zip(statistics, reduced[len(gradients) :], strict=True):
             variable.assign(value / self.collective.world_size)
-        return self._record(labels, predicted, total, count, weights)
+        return totals
 
-    def test_step(self, data: Any) -> dict[str, Any]:
-        """Record the loss and metrics of one batch of this worker."""
-        images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
-        predicted = self(images, training=False)
-        total, count = self._summed_loss(images, labels, predicted, weights, False)
-        return self._record(labels, predicted, total, count, weights)
+    def _gradients(self, images: Any, labels: Any, weights: Any) -> tuple[Any, Any]:
+        # The mean, so that float16 holds its gradients; a sum again before rounding
+        # could matter.
+        num_rows = tf.cast(tf.shape(labels)[0], tf.float32)
+        with tf.GradientTape() as tape:
+            sums = self._sums(images, labels, weights, training=True)
+            loss = self.optimizer.scale_loss(sums[0] / num_rows)
+        gradients = tape.gradient(loss, self.network.trainable_variables)
+        return [tf.cast(g, tf.float32) * num_rows for g in gradients], sums
 
-    def _summed_loss(
-        self,
-        images: Any,
-        labels: Any,
-        predicted: Any,
-        weights: Any,
-        training: bool = True,
-    ) -> tuple[Any, Any]:
-        """Sum of weighted losses, and number of galaxies that are not padding.
+    def _sums(
+        self, images: Any, labels: Any, weights: Any, training: bool = False
+    ) -> Any:
+        """Summed loss, correct predictions and galaxies of one worker's batch.
 
         Regularisation is a property of the network, not of a galaxy; it is counted
         once a galaxy here so that dividing by all workers' galaxies gives it back.
         """
-        batch_size = tf.cast(tf.shape(labels)[0], tf.float32)
-        count = tf.cast(tf.math.count_nonzero(weights), tf.float32)
-        mean = self.compute_loss(images, labels, predicted, weights, training=training)
-        regularisation = tf.add_n(self.losses) if self.losses else 0.0
-        return (mean - regularisation) * batch_size + regularisation * count, count
-
-    def _moving_statistics(self) -> list[Any]:
-        """Batch norm's means and variances (and nothing else: no seeds, no counts)."""
-        return [
-            variable
-            for layer in self.layers
-            if isinstance(layer, keras.layers.BatchNormalization)
-            for variable in layer.non_trainable_variables
-        ]
-
-    def _record(
-        self, labels: Any, predicted: Any, total: Any, count: Any, weights: Any
-    ) -> dict[str, Any]:
-        mean = tf.math.divide_no_nan(total, count)
-        self._loss_tracker.update_state(mean, sample_weight=count)
+        predicted = self.network(images, training=training)
+        losses = keras.losses.sparse_categorical_crossentropy(labels, predicted)
         is_galaxy = tf.cast(weights != 0, tf.float32)
-        return dict(self.compute_metrics(None, labels, predicted, is_galaxy))
-
-    def get_metrics_result(self) -> dict[str, Any]:
-        """Metrics over all workers when an epoch ends, of this worker within it."""
-        if tf.inside_function() or self.collective.world_size == 1:
-            return dict(super().get_metrics_result())
-        variables = [v for metric in self.metrics for v in metric.variables]
-        mine = [tf.identity(variable) for variable in variables]
-        for variable, total in zip(variables, self.collective.sum(mine), strict=True):
-            variable.assign(total)
-        result = dict(super().get_metrics_result())
-        for variable, value in zip(variables, mine, strict=True):
-            variable.assign(value)
-        return result
-
-
-def data_parallel(
-    network: keras.Model, collective: Collective, learning_rate: float
-) -> DataParallelModel:
-    """Wrap a network for training; both share their weights.
-
-    Args:
-        network: a functional model that puts out probabilities.
-        collective: the sums over all workers.
-        learning_rate: Adam's first rate.
-
-    Returns:
-        A compiled model, to be fitted with ``(images, labels, weights)`` batches.
-    """
-    model = DataParallelModel(network.inputs, network.outputs)
-    model.collective = collective
-    model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate),
-        loss=keras.losses.SparseCategoricalCrossentropy(),
-        weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-        jit_compile=False,  # XLA on CPUs is 10 times slower
-    )
-    # Variables made inside the first step would have it traced twice (20 s more).
-    model.optimizer.build(model.trainable_variables)
-    return model
+        count = tf.reduce_sum(is_galaxy)
+        loss = tf.reduce_sum(losses * weights)
+        if self.network.losses:
+            loss += tf.add_n(self.network.losses) * count
+        guess = tf.argmax(predicted, axis=1, output_type=tf.int32)
+        is_correct = tf.cast(guess == labels, tf.float32) * is_galaxy
+        return tf.stack([loss, tf.reduce_sum(is_correct), count])

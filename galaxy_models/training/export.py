@@ -19,7 +19,7 @@ Source:
 
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ from galaxy_models.model_folder import (
 )
 from galaxy_models.schemas import probability_column
 from galaxy_models.tensorflow_runtime import start_tensorflow
+from galaxy_models.training.examples import Examples
 
 NUM_CALIBRATION = 256  # training galaxies whose maps give the ranges of int8
 NUM_TRIAL = 512  # further training galaxies, on which candidates are compared
@@ -45,15 +46,14 @@ FLOAT_LAYERS = (0, 1, 3, 5, 7, 9, 13)  # leading convolutions in float, tried in
 TRIAL_AGREEMENT = 0.99  # share of galaxies whose class a good candidate keeps
 BATCH_SIZE = 64  # galaxies; a batch of decoded images is 10 MB at 224 px
 
-Shard = Any  # a ray.data.Dataset of object_id, label and image
 LiteRTFiles = dict[str, tuple[bytes, LiteRTRecord]]
 
 
 @ray.remote(num_cpus=1, max_retries=1)
 def export_litert(
     model: bytes,
-    training: Sequence[Shard],
-    validation: Sequence[Shard],
+    training: Examples,
+    validation: Examples,
     predictions: DataFrame,
 ) -> LiteRTFiles:
     """Ray task: write a network as LiteRT files, in float and in int8.
@@ -70,7 +70,8 @@ def export_litert(
     start_tensorflow(threads=1, use_gpus=False)
     network = load_network(model)
     float_file = to_litert(network)
-    galaxies = _first_images(training, NUM_CALIBRATION + NUM_TRIAL)
+    num_galaxies = min(NUM_CALIBRATION + NUM_TRIAL, training.num_galaxies)
+    galaxies = training.read(0, num_galaxies)["image"]
     int8_file, num_float_layers = quantize(network, float_file, galaxies)
     return {
         name: (data, _compare(data, validation, predictions, num_layers))
@@ -181,25 +182,9 @@ def _quantize_but(float_file: bytes, float_layers: Sequence[str], ranges: Any) -
     return bytes(result.quantized_model)
 
 
-def _first_images(shards: Sequence[Shard], num_galaxies: int) -> NDArray[np.uint8]:
-    batches = []
-    for batch in _batches(shards):
-        batches.append(batch["image"])
-        num_galaxies -= len(batch["image"])
-        if num_galaxies <= 0:
-            break
-    images = np.concatenate(batches)
-    return images[: len(images) + min(num_galaxies, 0)]
-
-
-def _batches(shards: Sequence[Shard]) -> Iterator[dict[str, Any]]:
-    for shard in shards:
-        yield from shard.iter_batches(batch_size=BATCH_SIZE)
-
-
 def _compare(
     data: bytes,
-    validation: Sequence[Shard],
+    validation: Examples,
     predictions: DataFrame,
     num_float_layers: int,
 ) -> LiteRTRecord:
@@ -208,7 +193,7 @@ def _compare(
     by_id = predictions.set_index("object_id")
     columns = list(by_id.filter(like=probability_column("")).columns)
     object_ids, found = [], []
-    for batch in _batches(validation):
+    for batch in validation.batches(BATCH_SIZE):
         object_ids.extend(batch["object_id"].tolist())
         found.append(network.predict(batch["image"]))
     probabilities = np.concatenate(found)

@@ -9,32 +9,37 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import ray
 import ray.train
+from pandas import DataFrame
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from galaxy_models import cluster, model_folder, storage
-from galaxy_models.catalog import open_catalog
+from galaxy_models.catalog import Catalog, open_catalog
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import TrainingError
 from galaxy_models.images import DecodeRule
 from galaxy_models.job_log import JobLog, job_log
 from galaxy_models.model_folder import LiteRTRecord, ModelCard
 from galaxy_models.training.backend import CollectiveConfig
-from galaxy_models.training.examples import SIDES, Shards, decode_shards
+from galaxy_models.training.checkpoint import read_state
+from galaxy_models.training.examples import decode_examples
 from galaxy_models.training.export import export_litert
 from galaxy_models.training.history import (
     read_shards,
     validation_metrics,
-    write_records,
+    write_history,
+    write_predictions,
 )
 from galaxy_models.training.labels import count_labels
-from galaxy_models.training.worker import WorkerPlan, shard_name, train_worker
+from galaxy_models.training.worker import WorkerPlan, train_worker
 
 logger = logging.getLogger(__name__)
 
-RAY_TRAIN_NAME = "_ray_train"  # Ray Train's own files, while it runs
+RAY_TRAIN_NAME = "_ray_train"  # Ray Train's own files and checkpoints, while it runs
+FREE_TO_CHANGE = ("output", "epochs", "num_workers", "max_restarts", "resume",
+                  "overwrite")  # fmt: skip
+"""Flags that may differ when an unfinished training goes on."""
 
 
 def fit(config: TrainConfig) -> ModelCard:
@@ -48,10 +53,12 @@ def fit(config: TrainConfig) -> ModelCard:
 
     Raises:
         InputError: catalog, output or resources cannot serve; nothing was begun.
-        TrainingError: no image could be decoded, or a worker failed.
+        TrainingError: no image could be decoded, training diverged, or workers were
+            lost more often than ``config.max_restarts``.
     """
+    resume = config.resume == "auto" and not config.overwrite
     output = storage.check_output(
-        config.output, model_folder.CARD_NAME, config.overwrite
+        config.output, model_folder.CARD_NAME, config.overwrite, resume
     )
     staging_uri = storage.join(output, storage.STAGING_NAME)
     catalog = open_catalog(config, staging_uri, columns=[config.label_column])
@@ -61,30 +68,64 @@ def fit(config: TrainConfig) -> ModelCard:
     classes = tuple(sorted(training + validation))
     logger.info("training on %s; held back %s", _listed(training), _listed(validation))
     with cluster.ray_session() as resources, job_log() as log:
-        num_workers, threads = cluster.training_workers(config.num_workers, resources)
-        storage.begin_output(output)
-        shards = decode_shards(config, catalog, classes, num_workers, log)
+        num_workers, threads = cluster.training_workers(
+            config.num_workers, resources, config.batch_size
+        )
+        record = _run_record(config, catalog, training, validation)
+        if storage.begin_output(output, record, resume):
+            logger.info("%s holds an unfinished training: it goes on", output)
+        examples = decode_examples(config, catalog, classes, num_workers, log)
         plan = WorkerPlan(
             config=config,
+            output=output,
+            title=f"{config.network}, {config.image_size} px, "
+            f"{examples[0].num_galaxies} galaxies",
             classes=classes,
             class_weights=class_weights(config.class_weight, training, classes),
-            num_training=sum(shard.count() for shard in shards["training"]),
-            num_validation=sum(shard.count() for shard in shards["validation"]),
+            training=examples[0],
+            validation=examples[1],
             num_workers=num_workers,
             threads=threads,
+            precision=_precision(config, resources.num_gpus > 0),
         )
         data = {
             "catalog": catalog.uri,
             "fingerprint": catalog.fingerprint,
             "training": dict(training),
             "validation": dict(validation),
-            "left_out": catalog.num_rows - plan.num_training - plan.num_validation,
+            "left_out": catalog.num_rows - sum(e.num_galaxies for e in examples),
         }
-        result = _run_workers(plan, shards, log, output, resources.num_gpus > 0)
-        card = _write_folder(plan, data, result, shards, output)
+        result = _run_workers(plan, log, resources.num_gpus > 0)
+        card = _write_folder(plan, data, result)
     storage.delete_folder(storage.join(output, RAY_TRAIN_NAME))
     storage.finish_output(output)
     return card
+
+
+def _run_record(
+    config: TrainConfig,
+    catalog: Catalog,
+    training: Counter[str],
+    validation: Counter[str],
+) -> dict[str, Any]:
+    """Name everything that decides the weights, but for the number of epochs."""
+    flags = {
+        f"--{name.replace('_', '-')}": value
+        for name, value in dataclasses.asdict(config).items()
+        if name not in FREE_TO_CHANGE
+    }
+    return {
+        **flags,
+        "the set of ids": catalog.fingerprint,
+        "training galaxies by class": dict(sorted(training.items())),
+        "validation galaxies by class": dict(sorted(validation.items())),
+    }
+
+
+def _precision(config: TrainConfig, on_gpus: bool) -> str:
+    if config.precision != "auto":
+        return config.precision
+    return "mixed_float16" if on_gpus else "float32"
 
 
 def class_weights(
@@ -107,10 +148,9 @@ def class_weights(
     return tuple(mean_count / counts[name] if counts[name] else 1.0 for name in classes)
 
 
-def _run_workers(
-    plan: WorkerPlan, shards: Shards, log: JobLog, output: str, use_gpu: bool
-) -> ray.train.Result:
-    filesystem, path = storage.filesystem_and_path(output)
+def _run_workers(plan: WorkerPlan, log: JobLog, use_gpu: bool) -> ray.train.Result:
+    """Train; after a loss of workers go on from the last checkpoint."""
+    filesystem, path = storage.filesystem_and_path(plan.output)
     trainer = DataParallelTrainer(
         train_worker,
         train_loop_config={"plan": plan, "log": log},
@@ -124,38 +164,41 @@ def _run_workers(
             },
         ),
         run_config=ray.train.RunConfig(
-            name=RAY_TRAIN_NAME, storage_path=path, storage_filesystem=filesystem
+            name=RAY_TRAIN_NAME,
+            storage_path=path,
+            storage_filesystem=filesystem,
+            failure_config=ray.train.FailureConfig(
+                max_failures=plan.config.max_restarts
+            ),
+            checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1),
         ),
-        datasets={
-            shard_name(side, rank): shard
-            for side, side_shards in shards.items()
-            for rank, shard in enumerate(side_shards)
-        },
-        dataset_config=ray.train.DataConfig(datasets_to_split=[]),
     )
     try:
-        return trainer.fit()
+        result = trainer.fit()
     except ray.train.TrainingFailedError as error:
-        raise TrainingError(f"training failed: {error}") from error
+        raise TrainingError(
+            f"training failed: {error}. The same command goes on from the last epoch."
+        ) from error
+    if result.return_value is not None:
+        raise TrainingError(result.return_value)
+    return result
 
 
 def _write_folder(
-    plan: WorkerPlan,
-    data: dict[str, Any],
-    result: ray.train.Result,
-    shards: Shards,
-    output: str,
+    plan: WorkerPlan, data: dict[str, Any], result: ray.train.Result
 ) -> ModelCard:
     """Write the model folder; its card last, so that a card means a whole folder."""
-    config = plan.config
-    with result.checkpoint.as_directory() as folder:
-        model = (Path(folder) / model_folder.MODEL_NAME).read_bytes()
-        history = pd.read_csv(Path(folder) / model_folder.HISTORY_NAME)
+    config, output = plan.config, plan.output
+    with result.checkpoint.as_directory() as name:
+        folder = Path(name)
+        _check_equal_workers(folder)
+        model = (folder / model_folder.MODEL_NAME).read_bytes()
+        history = read_state(folder).history
         predictions = read_shards(folder, "validation-*.parquet")
     storage.write_bytes(storage.join(output, model_folder.MODEL_NAME), model)
-    title = f"{config.network}, {config.image_size} px, {plan.num_training} galaxies"
-    write_records(output, history, predictions, title)
-    litert = _export(model, shards, predictions, output)
+    write_history(output, history, plan.title)
+    write_predictions(output, predictions)
+    litert = _export(model, plan, predictions)
     card = ModelCard(
         network=config.network,
         classes=plan.classes,
@@ -171,18 +214,28 @@ def _write_folder(
     return card
 
 
+def _check_equal_workers(folder: Path) -> None:
+    """Hold the workers' weights against each other, bit for bit."""
+    digests = [path.read_text() for path in sorted(folder.glob("weights-*.sha256"))]
+    if len(set(digests)) != 1:
+        raise TrainingError(
+            f"the {len(digests)} workers ended with different weights; do all hosts "
+            "have the same versions of TensorFlow and Keras?"
+        )
+
+
 def _export(
-    model: bytes, shards: Shards, predictions: pd.DataFrame, output: str
+    model: bytes, plan: WorkerPlan, predictions: DataFrame
 ) -> dict[str, LiteRTRecord]:
     """Write the LiteRT files, and say how well they agree with the network."""
     logger.info("quantising the network for CPUs")
-    sides = (shards[side] for side in SIDES)
+    task = export_litert.remote(model, plan.training, plan.validation, predictions)
     try:
-        files = ray.get(export_litert.remote(model, *sides, predictions))
+        files = ray.get(task)
     except ray.exceptions.RayError as error:
         raise TrainingError(f"exporting to LiteRT failed: {error}") from error
     for name, (data, record) in files.items():
-        storage.write_bytes(storage.join(output, name), data)
+        storage.write_bytes(storage.join(plan.output, name), data)
         logger.info(
             "%s: the network's class for %.1f %% of %d validation galaxies, accuracy "
             "%.3f, %d layer(s) in float",

@@ -1,8 +1,9 @@
 """What training writes down: a row an epoch, validation predictions, figures.
 
-Runs on the driver; knows tables and pictures, neither networks nor Ray.
+Knows tables and pictures; it knows neither networks nor Ray.
 """
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,9 +11,20 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pandas import DataFrame
+from tensorboardX import SummaryWriter
 
 from galaxy_models import figures, model_folder, storage
 from galaxy_models.schemas import probability_column
+
+TENSORBOARD_NAME = "tensorboard"
+EVENTS_NAME = "events.out.tfevents.0.galaxy-batch"  # TensorBoard looks for the middle
+SHOWN_IN_TRAINING = ("loss", "accuracy", "learning_rate", "images_per_s")
+
+EpochRow = dict[str, float]
+"""An epoch's figures: ``epoch`` (from 1), ``loss``, ``accuracy``, ``val_loss``,
+``val_accuracy``, ``learning_rate``, ``images_per_s`` (training alone),
+``wait_fraction`` (of training's time, spent waiting for galaxies), ``epoch_s`` (with
+validation) and ``unix_s`` (its end)."""
 
 
 def validation_metrics(
@@ -37,10 +49,47 @@ def validation_metrics(
     }
 
 
-def write_records(
-    folder_uri: str, history: DataFrame, predictions: DataFrame, card_title: str
-) -> None:
-    """Write the tables and figures of a finished training into a model folder."""
+def write_history(folder_uri: str, history: Sequence[EpochRow], title: str) -> None:
+    """Write the table, the plot and the TensorBoard logs of the epochs so far.
+
+    Each is written whole, from the checkpoint's rows, so that an epoch that was
+    trained twice (a worker was lost) stands in none of them twice.
+
+    Args:
+        folder_uri: model folder.
+        history: a row an epoch.
+        title: of the plot.
+    """
+    table = DataFrame(history)
+    contents = {
+        model_folder.HISTORY_NAME: table.to_csv(index=False).encode(),
+        model_folder.HISTORY_PLOT_NAME: figures.history_plot(table, title),
+    }
+    for side, names in (
+        ("training", {name: name for name in SHOWN_IN_TRAINING}),
+        ("validation", {"loss": "val_loss", "accuracy": "val_accuracy"}),
+    ):
+        path = f"{TENSORBOARD_NAME}/{side}/{EVENTS_NAME}"
+        contents[path] = _tensorboard_events(history, names)
+    for name, data in contents.items():
+        storage.write_bytes(storage.join(folder_uri, name), data)
+
+
+def _tensorboard_events(history: Sequence[EpochRow], names: dict[str, str]) -> bytes:
+    """Write scalars, by their tags, as a file that TensorBoard reads."""
+    with tempfile.TemporaryDirectory() as folder:
+        with SummaryWriter(folder, write_to_disk=True) as writer:
+            for row in history:
+                for tag, column in names.items():
+                    writer.add_scalar(
+                        tag, row[column], int(row["epoch"]), row["unix_s"]
+                    )
+        (events,) = Path(folder).iterdir()
+        return events.read_bytes()
+
+
+def write_predictions(folder_uri: str, predictions: DataFrame) -> None:
+    """Write the validation galaxies' predictions and their confusion matrix."""
     classes = [
         name.removeprefix(probability_column(""))
         for name in predictions.columns
@@ -49,8 +98,6 @@ def write_records(
     stream = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pandas(predictions, preserve_index=False), stream)
     contents = {
-        model_folder.HISTORY_NAME: history.to_csv(index=False).encode(),
-        model_folder.HISTORY_PLOT_NAME: figures.history_plot(history, card_title),
         model_folder.VALIDATION_NAME: stream.getvalue().to_pybytes(),
         model_folder.CONFUSION_NAME: figures.confusion_plot(
             predictions["label"].tolist(),
@@ -62,9 +109,9 @@ def write_records(
         storage.write_bytes(storage.join(folder_uri, name), data)
 
 
-def read_shards(folder: str, pattern: str) -> DataFrame:
+def read_shards(folder: Path, pattern: str) -> DataFrame:
     """Join the Parquet files that the workers wrote, in the order of their ids."""
-    tables = [pd.read_parquet(path) for path in sorted(Path(folder).glob(pattern))]
+    tables = [pd.read_parquet(path) for path in sorted(folder.glob(pattern))]
     return pd.concat(tables, ignore_index=True).sort_values(
         "object_id", ignore_index=True
     )

@@ -1,33 +1,40 @@
-"""One training worker: its shard of galaxies in, the same model as all workers' out.
+"""One training worker: its share of every batch in, the same model as all workers' out.
 
-Every worker runs the same number of steps of the same size (a shard that runs short
-is padded with weight 0), or the others would wait for ever in the all-reduce. Imports
-TensorFlow only when it runs.
+After every epoch rank 0 keeps a checkpoint, so that a training whose workers or
+driver were lost goes on after the last whole epoch. Imports TensorFlow only when it
+runs.
 """
 
+import hashlib
 import tempfile
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import ray.train
-from numpy.typing import NDArray
 
 from galaxy_models.config import TrainConfig
 from galaxy_models.job_log import JobLog
-from galaxy_models.model_folder import HISTORY_NAME, MODEL_NAME
-from galaxy_models.schemas import probability_column
+from galaxy_models.model_folder import MODEL_NAME
 from galaxy_models.tensorflow_runtime import start_tensorflow
-from galaxy_models.training import augmentation
+from galaxy_models.training.batches import BatchReader
+from galaxy_models.training.checkpoint import (
+    Arrays,
+    TrainingState,
+    read_state,
+    write_state,
+)
+from galaxy_models.training.examples import Examples
+from galaxy_models.training.history import EpochRow, write_history
+from galaxy_models.training.schedule import Standing, after_epoch
 
-SHUFFLE_BUFFER_BYTES = 512 * 2**20  # decoded galaxies that a worker mixes at once
-PREFETCHED_BATCHES = 2
+if TYPE_CHECKING:  # imports TensorFlow
+    from galaxy_models.training.learner import Learner, Sums
 
-Batch = tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.float32]]
+DIGEST_NAME = "weights-{rank:05d}.sha256"
+PREDICTIONS_NAME = "validation-{rank:05d}.parquet"
 
 
 @dataclass(frozen=True)
@@ -35,256 +42,229 @@ class WorkerPlan:
     """What every worker is told; the same for all."""
 
     config: TrainConfig
+    output: str
+    """URI of the model folder, where rank 0 shows how training goes."""
+
+    title: str
+    """Of the plot."""
+
     classes: tuple[str, ...]
     class_weights: tuple[float, ...]
     """Weight of a galaxy of each class in the training loss."""
 
-    num_training: int
-    num_validation: int
-    """Galaxies on each side, over all workers."""
-
+    training: Examples
+    validation: Examples
     num_workers: int
     threads: int
     """CPU threads for each worker."""
 
-    @property
-    def batch_size(self) -> int:
-        """Galaxies a step and worker."""
-        return -(-self.config.batch_size // self.num_workers)
-
-    def num_steps(self, num_galaxies: int) -> int:
-        """Steps that the largest shard needs; every worker takes as many."""
-        largest_shard = -(-num_galaxies // self.num_workers)
-        return -(-largest_shard // self.batch_size)
+    precision: str
+    """Keras dtype policy."""
 
 
-def shard_name(side: str, rank: int) -> str:
-    """Name of the dataset that holds a worker's galaxies of one side."""
-    return f"{side}-{rank}"
-
-
-def train_worker(loop_config: dict[str, Any]) -> None:
+def train_worker(loop_config: dict[str, Any]) -> str | None:
     """Fit the network together with the other workers; report the best one.
 
     Args:
         loop_config: ``plan``, a ``WorkerPlan``, and ``log``, a ``JobLog``.
 
-    Rank 0 reports ``model.keras`` and ``history.csv``; every rank reports its shard
-    of the validation predictions.
+    Returns:
+        None, or why there is no model: the loss diverged, which another try would not
+        mend. (An exception has Ray Train try again.)
+
+    Rank 0 reports ``model.keras`` and the last state; every rank reports a digest of
+    its weights and its share of the validation predictions.
     """
     plan: WorkerPlan = loop_config["plan"]
-    rank = ray.train.get_context().get_world_rank()
     start_tensorflow(plan.threads)
 
-    import keras
+    from galaxy_models.training.collective import Collective
+    from galaxy_models.training.learner import DivergedError, Learner
 
-    from galaxy_models.networks import build_network
-    from galaxy_models.training.data_parallel import Collective, data_parallel
-
-    collective = Collective(plan.num_workers)
-    config = plan.config
-    keras.utils.set_random_seed(config.seed)  # the same first weights on all ranks
-    network = build_network(
-        config.network, len(plan.classes), config.image_size, config.alpha
-    )
-    model = data_parallel(network, collective, config.learning_rate)
-    keras.utils.set_random_seed(config.seed + rank)  # but other noise
-    training = ShardReader(plan, "training", rank)
-    validation = ShardReader(plan, "validation", rank)
-    history = model.fit(
-        training.dataset(),
-        validation_data=validation.dataset(),
-        epochs=config.epochs,
-        callbacks=[
-            keras.callbacks.ReduceLROnPlateau(
-                factor=config.plateau_factor, patience=config.plateau_patience
-            ),
-            keras.callbacks.EarlyStopping(
-                patience=config.epochs, restore_best_weights=True
-            ),
-            keras.callbacks.LambdaCallback(
-                on_epoch_end=EpochReport(
-                    plan, model, loop_config["log"] if rank == 0 else None
-                )
-            ),
-        ],
-        verbose=0,
-    )
-    _report_result(network, history.history, validation, rank)
+    collective = Collective(plan.num_workers)  # before anything else of TensorFlow
+    learner = Learner(plan.config, len(plan.classes), plan.precision, collective)
+    rank = ray.train.get_context().get_world_rank()
+    training = Training(plan, learner, loop_config["log"], rank)
+    try:
+        training.run()
+    except DivergedError as error:
+        return training.explain(error)
+    training.finish()
+    return None
 
 
-class ShardReader:
-    """A worker's galaxies of one side, as batches of a fixed number and size.
+class Training:
+    """A worker's epochs, from the last checkpoint to the end.
 
     Args:
-        plan: sizes, classes and weights.
-        side: ``training`` (shuffled anew each epoch, augmented, weighted by class) or
-            ``validation`` (in order, as they are).
+        plan: what every worker is told.
+        learner: this worker's copy of the network.
+        log: where rank 0 says how training stands.
         rank: which worker this is.
     """
 
-    def __init__(self, plan: WorkerPlan, side: str, rank: int) -> None:
+    def __init__(
+        self, plan: WorkerPlan, learner: "Learner", log: JobLog, rank: int
+    ) -> None:
         self.plan = plan
+        self.learner = learner
+        self.log = log
         self.rank = rank
-        self.is_training = side == "training"
-        self._shard = ray.train.get_dataset_shard(shard_name(side, rank))
-        self._num_epochs = 0
-        self._batches: Iterator[tuple[Any, ...]] = iter(())
-        num = plan.num_training if self.is_training else plan.num_validation
-        self.num_steps = plan.num_steps(num)
-        weights = plan.class_weights if self.is_training else [1.0] * len(plan.classes)
-        self._class_weights = np.asarray(weights, np.float32)
+        self.training = self._reader(plan.training, plan.class_weights)
+        self.validation = self._reader(plan.validation, [1.0] * len(plan.classes))
+        self.state = self._first_state()
 
-    def dataset(self) -> Any:
-        """The batches as a ``tf.data.Dataset``; a new order at every pass.
-
-        Not ``from_generator``: its operation sets glibc's M_TRIM_THRESHOLD to 128 kB
-        for the whole process, which halves the speed of training (measured: 13
-        images/s against 26, half of the time in the kernel).
-        """
-        import tensorflow as tf
-
-        size, batch = self.plan.config.image_size, self.plan.batch_size
-        columns = [
-            tf.TensorSpec((batch, size, size, 3), tf.uint8),
-            tf.TensorSpec((batch,), tf.int32),
-            tf.TensorSpec((batch,), tf.float32),
-        ]
-        if self.is_training:
-            columns.append(tf.TensorSpec((batch, 8), tf.float32))
-
-        def read(step: Any) -> tuple[Any, ...]:
-            types = [column.dtype for column in columns]
-            tensors = tf.numpy_function(self._next_batch, [step], types)
-            for tensor, column in zip(tensors, columns, strict=True):
-                tensor.set_shape(column.shape)
-            return tuple(tensors)
-
-        dataset = tf.data.Dataset.range(self.num_steps).map(read)
-        if self.is_training:
-            dataset = dataset.map(_transform, num_parallel_calls=self.plan.threads)
-        return dataset.prefetch(PREFETCHED_BATCHES)
-
-    def _next_batch(self, step: int) -> tuple[Any, ...]:
-        if step == 0:  # a new epoch
-            self._batches = self._augmented() if self.is_training else self.batches()
-        return next(self._batches)
-
-    def _augmented(self) -> Iterator[tuple[Any, ...]]:
-        config = self.plan.config
-        epoch = self._num_epochs
-        self._num_epochs += 1
-        rng = np.random.default_rng([config.seed, self.rank, epoch])
-        for batch in self.batches(shuffle_seed=int(rng.integers(2**31))):
-            yield *batch, augmentation.random_transforms(rng, len(batch[1]), config)
-
-    def batches(self, shuffle_seed: int | None = None) -> Iterator[Batch]:
-        """Give exactly ``num_steps`` batches, the last ones padded with weight 0."""
-        num_given = 0
-        for rows in self.rows(shuffle_seed):
-            labels = rows["label"].astype(np.int32)
-            weights = self._class_weights[labels]
-            batch = pad_batch(rows["image"], labels, weights, self.plan.batch_size)
-            yield batch
-            num_given += 1
-        images, labels, weights = batch  # a shard has a galaxy at least
-        for _ in range(self.num_steps - num_given):
-            yield images, labels, np.zeros_like(weights)
-
-    def rows(self, shuffle_seed: int | None = None) -> Iterator[dict[str, Any]]:
-        """Give this worker's rows as NumPy columns, a batch at a time."""
-        size = self.plan.config.image_size
-        buffer = max(self.plan.batch_size, SHUFFLE_BUFFER_BYTES // (3 * size * size))
-        shuffled = shuffle_seed is not None
-        batches = self._shard.iter_batches(
-            batch_size=self.plan.batch_size,
-            local_shuffle_buffer_size=buffer if shuffled else None,
-            local_shuffle_seed=shuffle_seed,
+    def _reader(self, examples: Examples, class_weights: Any) -> BatchReader:
+        return BatchReader(
+            examples,
+            self.plan.config,
+            class_weights,
+            rank=self.rank,
+            num_workers=self.plan.num_workers,
+            threads=self.plan.threads,
         )
-        yield from batches
 
+    def _first_state(self) -> TrainingState:
+        """Begin anew, or go on from the checkpoint of an earlier attempt."""
+        checkpoint = ray.train.get_checkpoint()
+        if checkpoint is None:
+            standing = Standing(self.plan.config.learning_rate)
+            return self._state(standing, (), self.learner.weights())
+        with checkpoint.as_directory() as folder:
+            state = read_state(Path(folder))
+        self.learner.restore(state.weights, state.optimizer)
+        if self.rank == 0:
+            self.log.say(f"training goes on after epoch {state.num_epochs}")
+            write_history(self.plan.output, state.history, self.plan.title)
+        return state
 
-def pad_batch(
-    images: NDArray[np.uint8],
-    labels: NDArray[np.int32],
-    weights: NDArray[np.float32],
-    batch_size: int,
-) -> Batch:
-    """Fill a short batch up with its own galaxies, at weight 0.
+    def _state(
+        self,
+        standing: Standing,
+        history: tuple[EpochRow, ...],
+        best_weights: Arrays,
+    ) -> TrainingState:
+        return TrainingState(
+            standing=standing,
+            history=history,
+            weights=self.learner.weights(),
+            optimizer=self.learner.optimizer_variables(),
+            best_weights=best_weights,
+        )
 
-    Black frames would do for the loss, but not for batch normalisation, which sees
-    every row.
+    def run(self) -> None:
+        """Train, epoch by epoch, until the last one or until it no longer helps.
 
-    Args:
-        images: uint8, shape (galaxies, size, size, 3).
-        labels: int32, shape (galaxies,).
-        weights: float32, shape (galaxies,).
-        batch_size: galaxies to come out, at least as many.
-    """
-    index = np.arange(batch_size) % len(labels)
-    is_padding = np.arange(batch_size) >= len(labels)
-    return images[index], labels[index], np.where(is_padding, 0, weights[index])
-
-
-def _transform(images: Any, labels: Any, weights: Any, transforms: Any) -> Any:
-    return augmentation.transform_images(images, transforms), labels, weights
-
-
-class EpochReport:
-    """Say after each epoch how training stands; rank 0 also into the job's log."""
-
-    def __init__(self, plan: WorkerPlan, model: Any, log: JobLog | None) -> None:
-        self._plan = plan
-        self._model = model
-        self._log = log
-        self._started_s = self._last_s = time.monotonic()
-
-    def __call__(self, epoch: int, logs: dict[str, float]) -> None:
-        """Report epoch number ``epoch`` (from 0) with its metrics."""
-        num_done, total = epoch + 1, self._plan.config.epochs
-        now_s = time.monotonic()
-        elapsed_s, left = now_s - self._started_s, total - num_done
-        if self._log is not None:
-            rate = float(self._model.optimizer.learning_rate)
-            images_per_s = self._plan.num_training / (now_s - self._last_s)
-            self._log.say(
-                f"epoch {num_done}/{total}: loss {logs['loss']:.4f} accuracy "
-                f"{logs['accuracy']:.3f}, validation loss {logs['val_loss']:.4f} "
-                f"accuracy {logs['val_accuracy']:.3f}, rate {rate:.1e}, "
-                f"{images_per_s:.0f} images/s, {elapsed_s / num_done * left:.0f} s left"
+        Raises:
+            DivergedError: the loss is no longer a number.
+        """
+        config = self.plan.config
+        while (
+            self.state.num_epochs < config.epochs
+            and not self.state.standing.is_over(config)
+        ):  # fmt: skip
+            self._run_epoch(self.state.num_epochs + 1)
+            self._keep()
+        standing = self.state.standing
+        if self.rank == 0 and standing.is_over(config):
+            self.log.say(
+                f"no better validation loss in {standing.num_without_gain} epochs: "
+                f"training ends; epoch {standing.best_epoch} is kept"
             )
-        self._last_s = now_s
-        ray.train.report({"epoch": num_done, **logs})
+
+    def _run_epoch(self, epoch: int) -> None:
+        standing = self.state.standing
+        started_s, waited_s = time.perf_counter(), self.training.waited_s
+        learned = self.learner.learn(
+            self.training.shuffled(epoch), standing.learning_rate
+        )
+        seconds = time.perf_counter() - started_s
+        judged = self.learner.judge(self.validation.in_order())
+        row = _epoch_row(epoch, learned, judged, standing.learning_rate)
+        row["images_per_s"] = round(learned[2] / seconds, 2)
+        row["wait_fraction"] = round((self.training.waited_s - waited_s) / seconds, 4)
+        row["epoch_s"] = round(time.perf_counter() - started_s, 2)
+        row["unix_s"] = round(time.time(), 1)
+        standing = after_epoch(standing, epoch, row["val_loss"], self.plan.config)
+        self.state = self._state(
+            standing,
+            (*self.state.history, row),
+            self.learner.weights() if standing.is_best() else self.state.best_weights,
+        )
+
+    def _keep(self) -> None:
+        """Hand the epoch's checkpoint to Ray Train, then show how training stands."""
+        row = self.state.history[-1]
+        with tempfile.TemporaryDirectory() as folder:
+            checkpoint = None
+            if self.rank == 0:
+                write_state(Path(folder), self.state)
+                checkpoint = ray.train.Checkpoint.from_directory(folder)
+            ray.train.report(dict(row), checkpoint=checkpoint)
+        if self.rank == 0:
+            self.log.say(_epoch_line(self.state.history, self.plan.config.epochs))
+            write_history(self.plan.output, self.state.history, self.plan.title)
+
+    def explain(self, error: Exception) -> str:
+        """Say where training diverged, and what to do."""
+        return (
+            f"training diverged in epoch {self.state.num_epochs + 1}: {error} at "
+            f"learning rate {self.state.standing.learning_rate:.1e}. Begin anew with a "
+            "lower --learning-rate and --overwrite."
+        )
+
+    def finish(self) -> None:
+        """Report the weights of the best epoch, and what they predict."""
+        network = self.learner.finished_network(self.state.best_weights)
+        predictions = predictions_of(network, self.validation, self.plan.classes)
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            predictions.to_parquet(folder / PREDICTIONS_NAME.format(rank=self.rank))
+            digest = _digest(self.state.weights + self.state.optimizer)
+            (folder / DIGEST_NAME.format(rank=self.rank)).write_text(digest)
+            if self.rank == 0:
+                network.save(folder / MODEL_NAME)
+                write_state(folder, self.state)  # a further attempt ends at once
+            checkpoint = ray.train.Checkpoint.from_directory(folder)
+            ray.train.report({"finished": 1}, checkpoint=checkpoint)
 
 
-def _report_result(
-    network: Any, history: dict[str, list[float]], validation: ShardReader, rank: int
-) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        predictions = _predict_validation(network, validation)
-        predictions.to_parquet(Path(folder) / f"validation-{rank:05d}.parquet")
-        if rank == 0:
-            network.save(Path(folder) / MODEL_NAME)
-            table = pd.DataFrame(history)
-            table.insert(0, "epoch", np.arange(1, len(table) + 1))
-            table.to_csv(Path(folder) / HISTORY_NAME, index=False)
-        checkpoint = ray.train.Checkpoint.from_directory(folder)
-        ray.train.report({"finished": 1}, checkpoint=checkpoint)
+def predictions_of(
+    network: Any, validation: BatchReader, classes: tuple[str, ...]
+) -> pd.DataFrame:
+    """Predict this worker's validation galaxies."""
+    from galaxy_models.training.learner import predict_batches
+
+    return predict_batches(network, validation.in_order(), classes)
 
 
-def _predict_validation(network: Any, validation: ShardReader) -> pd.DataFrame:
-    """Predict this worker's validation galaxies with the weights that were kept."""
-    classes = np.asarray(validation.plan.classes)
-    predict: Callable[[Any], Any] = network.predict_on_batch
-    tables = []
-    for rows in validation.rows():
-        probabilities = predict(rows["image"])
-        columns = {
-            "object_id": rows["object_id"],
-            "label": classes[rows["label"]],
-            "predicted_class": classes[probabilities.argmax(axis=1)],
-        }
-        for index, name in enumerate(classes):
-            columns[probability_column(name)] = probabilities[:, index]
-        tables.append(pd.DataFrame(columns))
-    return pd.concat(tables)  # a shard has a galaxy at least
+def _epoch_row(
+    epoch: int, learned: "Sums", judged: "Sums", learning_rate: float
+) -> EpochRow:
+    """Turn sums over all workers' galaxies into means."""
+    row: EpochRow = {"epoch": epoch}
+    for prefix, (loss, num_correct, num_galaxies) in (("", learned), ("val_", judged)):
+        row[f"{prefix}loss"] = loss / num_galaxies
+        row[f"{prefix}accuracy"] = num_correct / num_galaxies
+    row["learning_rate"] = learning_rate
+    return row
+
+
+def _epoch_line(history: tuple[EpochRow, ...], num_epochs: int) -> str:
+    row = history[-1]
+    mean_s = sum(past["epoch_s"] for past in history) / len(history)
+    return (
+        f"epoch {row['epoch']}/{num_epochs}: loss {row['loss']:.4f} accuracy "
+        f"{row['accuracy']:.3f}, validation loss {row['val_loss']:.4f} accuracy "
+        f"{row['val_accuracy']:.3f}, rate {row['learning_rate']:.1e}, "
+        f"{row['images_per_s']:.0f} images/s, {100 * row['wait_fraction']:.0f} % of it "
+        f"waiting for data, {mean_s * (num_epochs - row['epoch']):.0f} s left"
+    )
+
+
+def _digest(arrays: Arrays) -> str:
+    """Name some arrays by their bits."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -1,5 +1,6 @@
 """Random views: drawn from a seed, about the centre, within their bounds."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -46,11 +47,16 @@ def noise(num_images: int) -> NDArray[np.uint8]:
     )
 
 
+def view(images: NDArray[np.uint8], maps: NDArray[np.float32]) -> NDArray[np.uint8]:
+    with ThreadPoolExecutor(2) as pool:
+        return transform_images(images, maps, pool)
+
+
 def test_amounts_of_zero_are_the_identity() -> None:
     maps = draw(5, **NOTHING)
 
     assert maps.dtype == np.float32
-    np.testing.assert_array_equal(maps, [[1, 0, 0, 0, 1, 0, 0, 0]] * 5)
+    np.testing.assert_array_equal(maps, [[1, 0, 0, 0, 1, 0]] * 5)
 
 
 def test_the_same_seed_gives_the_same_maps() -> None:
@@ -133,34 +139,31 @@ def test_turning_flips_off_changes_no_other_draw() -> None:
     )
 
 
-@pytest.mark.slow
 def test_the_identity_changes_no_pixel() -> None:
     images = noise(3)
 
-    views = np.asarray(transform_images(images, draw(3, **NOTHING)))
+    views = view(images, draw(3, **NOTHING))
 
     assert views.dtype == np.uint8
     np.testing.assert_array_equal(views, images)
 
 
-@pytest.mark.slow
 def test_flips_alone_give_exact_mirror_images() -> None:
     images = noise(16)
     flips = NOTHING | {"horizontal_flip": True, "vertical_flip": True}
     maps = draw(16, **flips)
 
-    views = np.asarray(transform_images(images, maps))
+    views = view(images, maps)
 
-    for image, view, (x, y) in zip(images, views, maps[:, [0, 4]], strict=True):
-        np.testing.assert_array_equal(view, image[:: int(y), :: int(x)])
+    for image, found, (x, y) in zip(images, views, maps[:, [0, 4]], strict=True):
+        np.testing.assert_array_equal(found, image[:: int(y), :: int(x)])
 
 
-@pytest.mark.slow
 def test_a_shift_moves_the_galaxy_and_leaves_black_sky_behind() -> None:
     images = np.full((1, SIZE, SIZE, 3), 200, np.uint8)
-    to_the_left = np.array([[1, 0, 4, 0, 1, 0, 0, 0]], np.float32)
+    to_the_left = np.array([[1, 0, 4, 0, 1, 0]], np.float32)
 
-    view = np.asarray(transform_images(images, to_the_left))[0]
+    (shifted,) = view(images, to_the_left)
 
-    assert (view[:, : SIZE - 4] == 200).all()
-    assert not view[:, SIZE - 4 :].any()
+    assert (shifted[:, : SIZE - 4] == 200).all()
+    assert not shifted[:, SIZE - 4 :].any()

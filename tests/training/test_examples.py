@@ -11,7 +11,7 @@ from PIL import Image
 from galaxy_models.catalog import Catalog
 from galaxy_models.config import TrainConfig
 from galaxy_models.job_log import JobLog
-from galaxy_models.training.examples import SIDES, decode_side
+from galaxy_models.training.examples import decode_side
 from galaxy_models.training.labels import label_texts
 
 NUM_GALAXIES = 40
@@ -59,7 +59,7 @@ def decoded(sky: Path, labels: pa.Array, log: JobLog) -> dict[int, tuple[str, in
         schema=rows.schema,
     )
     found: dict[int, tuple[str, int]] = {}
-    for side in SIDES:
+    for side in ("training", "validation"):
         examples = decode_side(
             rows, side=side, classes=classes, catalog=catalog, config=config, log=log
         )

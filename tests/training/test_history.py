@@ -6,23 +6,30 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from galaxy_models.training.history import (
     read_shards,
     validation_metrics,
-    write_records,
+    write_history,
+    write_predictions,
 )
 
 ID_18_DIGITS = 587722981736841315
-HISTORY = pd.DataFrame(
+HISTORY = tuple(
     {
-        "epoch": [1, 2],
-        "accuracy": [0.5, 0.7],
-        "loss": [1.0, 0.7],
-        "val_accuracy": [0.4, 0.6],
-        "val_loss": [1.1, 0.8],
-        "learning_rate": [5e-4, 5e-4],
+        "epoch": epoch,
+        "accuracy": 0.5 + epoch / 10,
+        "loss": 1 / epoch,
+        "val_accuracy": 0.4 + epoch / 10,
+        "val_loss": 1.1 / epoch,
+        "learning_rate": 5e-4,
+        "images_per_s": 100.0,
+        "wait_fraction": 0.01,
+        "epoch_s": 12.5,
+        "unix_s": 1.7e9 + epoch,
     }
+    for epoch in (1, 2, 3)
 )
 
 
@@ -66,19 +73,43 @@ def test_a_class_without_validation_galaxies_has_no_recall() -> None:
     }
 
 
-def test_records_are_written_where_readers_look(tmp_path: Path) -> None:
+def test_predictions_are_written_where_readers_look(tmp_path: Path) -> None:
     table = predictions(["round", "cigar"], ["round", "round"])
 
-    write_records(str(tmp_path), HISTORY, table, "lenet5, 32 px")
+    write_predictions(str(tmp_path), table)
 
-    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "history.csv"), HISTORY)
     written = pd.read_parquet(tmp_path / "validation_predictions.parquet")
     pd.testing.assert_frame_equal(written, table)
-    for name in ("history.png", "confusion_matrix.png"):
-        with Image.open(tmp_path / name) as image:
-            assert image.format == "PNG"
-            assert min(image.size) > 300
-    assert len(list(tmp_path.iterdir())) == 4
+    with Image.open(tmp_path / "confusion_matrix.png") as image:
+        assert image.format == "PNG" and min(image.size) > 300
+
+
+def test_the_history_is_a_table_and_a_picture(tmp_path: Path) -> None:
+    write_history(str(tmp_path), HISTORY, "lenet5, 32 px")
+
+    written = pd.read_csv(tmp_path / "history.csv")
+    pd.testing.assert_frame_equal(written, pd.DataFrame(HISTORY))
+    with Image.open(tmp_path / "history.png") as image:
+        assert image.format == "PNG" and min(image.size) > 300
+
+
+def test_tensorboard_shows_every_epoch_once_however_often_it_was_written(
+    tmp_path: Path,
+) -> None:
+    for num_epochs in (1, 2, 2, 3):  # the second epoch was lost once
+        write_history(str(tmp_path), HISTORY[:num_epochs], "lenet5, 32 px")
+
+    for side, column in (("training", "loss"), ("validation", "val_loss")):
+        events = EventAccumulator(str(tmp_path / "tensorboard" / side)).Reload()
+        scalars = events.Scalars("loss")
+        assert [scalar.step for scalar in scalars] == [1, 2, 3]
+        assert [scalar.value for scalar in scalars] == pytest.approx(
+            [row[column] for row in HISTORY]
+        )
+        assert [scalar.wall_time for scalar in scalars] == [
+            row["unix_s"] for row in HISTORY
+        ]
+    assert set(events.Tags()["scalars"]) == {"loss", "accuracy"}
 
 
 def test_shards_are_joined_in_the_order_of_their_ids(tmp_path: Path) -> None:
@@ -87,7 +118,7 @@ def test_shards_are_joined_in_the_order_of_their_ids(tmp_path: Path) -> None:
     table.iloc[[0, 3, 2]].to_parquet(tmp_path / "validation-00001.parquet")
     (tmp_path / "history.csv").write_text("no shard")
 
-    joined = read_shards(str(tmp_path), "validation-*.parquet")
+    joined = read_shards(tmp_path, "validation-*.parquet")
 
     pd.testing.assert_frame_equal(joined, table)
 
@@ -97,7 +128,7 @@ def test_a_shard_without_galaxies_costs_no_digit_of_the_ids(tmp_path: Path) -> N
     table.to_parquet(tmp_path / "validation-00000.parquet")
     pd.DataFrame().to_parquet(tmp_path / "validation-00001.parquet")
 
-    joined = read_shards(str(tmp_path), "validation-*.parquet")
+    joined = read_shards(tmp_path, "validation-*.parquet")
 
     assert joined["object_id"].tolist() == [ID_18_DIGITS]
     assert joined["object_id"].dtype == np.int64

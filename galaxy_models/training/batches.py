@@ -1,0 +1,141 @@
+"""One worker's share of every batch: read, transformed and weighed ahead of its step.
+
+A thread works ahead while TensorFlow computes; OpenCV and NumPy let go of the
+interpreter's lock. It knows pixels and orders; it knows neither networks nor
+TensorFlow.
+"""
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galaxy_models.config import TrainConfig
+from galaxy_models.training.augmentation import random_transforms, transform_images
+from galaxy_models.training.examples import Columns, Examples
+from galaxy_models.training.lanes import Lanes, lane_order
+
+MIXED_BYTES = 512 * 2**20  # decoded galaxies that all workers hold to mix, in sum
+BATCHES_AHEAD = 2
+
+
+class Batch(NamedTuple):
+    """A worker's share of a batch."""
+
+    images: NDArray[np.uint8]
+    """Shape (galaxies, size, size, 3)."""
+
+    labels: NDArray[np.int32]
+    """Index of the class."""
+
+    weights: NDArray[np.float32]
+    """In the loss; 0 for a galaxy that only fills up the last batch."""
+
+    object_ids: NDArray[Any]
+
+
+Place = tuple[Columns, int, bool]  # some galaxies, which of them, whether it counts
+
+
+class BatchReader:
+    """A worker's share of one side's galaxies, an epoch at a time.
+
+    Args:
+        examples: the side's galaxies, of all workers.
+        config: batch size, seed and augmentation.
+        class_weights: weight of a galaxy of each class.
+        rank: which worker this is.
+        num_workers: of how many.
+        threads: CPU threads that transform images.
+    """
+
+    def __init__(
+        self,
+        examples: Examples,
+        config: TrainConfig,
+        class_weights: Sequence[float],
+        *,
+        rank: int,
+        num_workers: int,
+        threads: int,
+    ) -> None:
+        self._examples = examples
+        self._config = config
+        self._class_weights = np.asarray(class_weights, np.float32)
+        self._threads = threads
+        lanes = Lanes.of_batches(examples.num_galaxies, config.batch_size)
+        self.num_steps = lanes.num_steps
+        self._lanes = lanes
+        self._own_lanes = lanes.of_worker(rank, num_workers)
+        image_bytes = 3 * config.image_size**2
+        self._chunk_size = max(1, MIXED_BYTES // (lanes.num_lanes * image_bytes))
+        self.waited_s = 0.0
+        """Time that the reader of batches has waited for them, over all epochs."""
+
+    def in_order(self) -> Iterator[Batch]:
+        """Give the galaxies as they come and as they are, as in validation."""
+        lanes = [self._lane(lane, None) for lane in self._own_lanes]
+        return self._ahead(self._batch(lanes) for _ in range(self.num_steps))
+
+    def shuffled(self, epoch: int) -> Iterator[Batch]:
+        """Give the galaxies in the order, and as the views, of an epoch.
+
+        Both hang on the seed and the epoch alone: a galaxy has the same place and view
+        however many workers there are.
+        """
+        return self._ahead(self._views(epoch))
+
+    def _views(self, epoch: int) -> Iterator[Batch]:
+        config = self._config
+        lanes = [
+            self._lane(lane, np.random.default_rng([config.seed, epoch, lane, 0]))
+            for lane in self._own_lanes
+        ]
+        rng = np.random.default_rng([config.seed, epoch, 0, 1])
+        own = slice(self._own_lanes.start, self._own_lanes.stop)
+        with ThreadPoolExecutor(self._threads) as pool:
+            for _ in range(self.num_steps):
+                batch = self._batch(lanes)
+                maps = random_transforms(rng, self._lanes.num_lanes, config)[own]
+                yield batch._replace(images=transform_images(batch.images, maps, pool))
+
+    def _batch(self, lanes: Sequence[Iterator[Place]]) -> Batch:
+        """Take one galaxy of every lane."""
+        places = [next(lane) for lane in lanes]
+        labels = np.asarray([rows["label"][i] for rows, i, _ in places], np.int32)
+        counts = np.asarray([counts for *_, counts in places], np.float32)
+        return Batch(
+            images=np.stack([rows["image"][i] for rows, i, _ in places]),
+            labels=labels,
+            weights=self._class_weights[labels] * counts,
+            object_ids=np.asarray([rows["object_id"][i] for rows, i, _ in places]),
+        )
+
+    def _lane(self, lane: int, rng: np.random.Generator | None) -> Iterator[Place]:
+        """Give a lane's galaxies, then its last one for ever, as padding."""
+        for numbers in lane_order(self._lanes.bounds(lane), self._chunk_size, rng):
+            start = int(numbers.min())
+            rows = self._examples.read(start, int(numbers.max()) + 1)
+            for number in numbers:
+                yield rows, int(number) - start, True
+        while True:
+            yield rows, int(number) - start, False
+
+    def _ahead(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Prepare batches in a thread; count the time for which none was ready."""
+        with ThreadPoolExecutor(1) as thread:
+            coming = deque(
+                thread.submit(next, batches, None) for _ in range(BATCHES_AHEAD)
+            )
+            while True:
+                asked_s = time.perf_counter()
+                batch = coming.popleft().result()
+                self.waited_s += time.perf_counter() - asked_s
+                if batch is None:
+                    return
+                coming.append(thread.submit(next, batches, None))
+                yield batch

@@ -1,0 +1,161 @@
+"""A network that learns: built, taught for an epoch, judged, kept and brought back.
+
+Imports TensorFlow: workers only. It knows neither Ray nor files.
+"""
+
+import math
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from galaxy_models.config import TrainConfig
+from galaxy_models.errors import TrainingError
+from galaxy_models.networks import build_network
+from galaxy_models.schemas import probability_column
+from galaxy_models.training.batches import Batch
+from galaxy_models.training.checkpoint import Arrays
+from galaxy_models.training.collective import Collective
+from galaxy_models.training.data_parallel import DataParallelNetwork
+
+Sums = NDArray[np.float64]  # summed loss, correct predictions, galaxies
+
+
+class DivergedError(TrainingError):
+    """The loss is no longer a number; raised by all workers at the same step."""
+
+
+class Learner:
+    """A network in training.
+
+    Args:
+        config: which network, and how it learns.
+        num_classes: length of the softmax.
+        precision: a Keras dtype policy; weights and probabilities stay float32.
+        collective: the sums over all workers.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        num_classes: int,
+        precision: str,
+        collective: Collective,
+    ) -> None:
+        self._config = config
+        self._num_classes = num_classes
+        self._collective = collective
+        keras.utils.set_random_seed(config.seed)  # the same first weights on all ranks
+        keras.config.set_dtype_policy(precision)
+        self._network = self._build()
+        optimizer = keras.optimizers.Adam(config.learning_rate)
+        if precision == "mixed_float16":
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        self._parallel = DataParallelNetwork(
+            self._network,
+            optimizer,
+            collective,
+            sync_batch_norm=config.sync_batch_norm,
+        )
+        keras.config.set_dtype_policy("float32")
+
+    def _build(self) -> keras.Model:
+        config = self._config
+        return build_network(
+            config.network, self._num_classes, config.image_size, config.alpha
+        )
+
+    def learn(self, batches: Iterator[Batch], learning_rate: float) -> Sums:
+        """Take a step for every batch.
+
+        Args:
+            batches: this worker's share of them.
+            learning_rate: of all these steps.
+
+        Returns:
+            Sums over all workers' galaxies, each before the step that learned it.
+
+        Raises:
+            DivergedError: a step's loss is not a finite number.
+        """
+        self._parallel.optimizer.learning_rate = learning_rate
+        total = np.zeros(3)
+        waiting = None  # read a step late, so that a GPU need not stop for it
+        for batch in batches:
+            sums = self._parallel.step(batch.images, batch.labels, batch.weights)
+            if waiting is not None:
+                total += _finite(waiting)
+            waiting = sums
+        return total + _finite(waiting)
+
+    def judge(self, batches: Iterator[Batch]) -> Sums:
+        """Predict every batch, without learning.
+
+        Returns:
+            Sums over all workers' galaxies.
+
+        Raises:
+            DivergedError: the loss is not a finite number.
+        """
+        mine = np.zeros(3)
+        for batch in batches:
+            sums = self._parallel.evaluate(batch.images, batch.labels, batch.weights)
+            mine += np.asarray(sums, np.float64)
+        (total,) = self._collective.sum([mine])
+        return _finite(total)
+
+    def weights(self) -> Arrays:
+        """Copy the network's weights, with the moving statistics."""
+        return [np.array(weight) for weight in self._network.get_weights()]
+
+    def optimizer_variables(self) -> Arrays:
+        """Copy what the optimizer remembers: moments, iterations, rate, loss scale."""
+        return [
+            keras.ops.convert_to_numpy(v) for v in self._parallel.optimizer.variables
+        ]
+
+    def restore(self, weights: Arrays, optimizer_variables: Arrays) -> None:
+        """Go on from where ``weights`` and ``optimizer_variables`` were copied."""
+        self._network.set_weights(weights)
+        variables = self._parallel.optimizer.variables
+        for variable, value in zip(variables, optimizer_variables, strict=True):
+            variable.assign(value)
+
+    def finished_network(self, weights: Arrays) -> keras.Model:
+        """Build the network in float32, as it is kept, whatever it learned in."""
+        network = self._build()
+        network.set_weights(weights)
+        return network
+
+
+def predict_batches(
+    network: keras.Model, batches: Iterator[Batch], classes: tuple[str, ...]
+) -> pd.DataFrame:
+    """Predict galaxies and lay the result out as a table.
+
+    Returns:
+        Columns ``object_id``, ``label``, ``predicted_class`` and the probabilities.
+    """
+    names = np.asarray(classes)
+    tables = []
+    for batch in batches:
+        counts = batch.weights > 0
+        probabilities = network.predict_on_batch(batch.images)[counts]
+        columns = {
+            "object_id": batch.object_ids[counts],
+            "label": names[batch.labels[counts]],
+            "predicted_class": names[probabilities.argmax(axis=1)],
+        }
+        for index, name in enumerate(classes):
+            columns[probability_column(name)] = probabilities[:, index]
+        tables.append(pd.DataFrame(columns))
+    return pd.concat(tables)
+
+
+def _finite(sums: object) -> Sums:
+    values = np.asarray(sums, np.float64)
+    if not math.isfinite(values[0]):
+        raise DivergedError(f"the loss is {values[0]}")
+    return values

@@ -1,0 +1,68 @@
+"""When the learning rate is cut, and when training ends: pure rules, easily kept.
+
+All workers see the same validation loss, so they cut and stop in the same epoch. The
+standing is a handful of numbers that a checkpoint holds, so that a resumed training
+goes on as if it had never stopped. (Keras' callbacks follow the same rules, but
+forget theirs.) This module knows neither Keras nor files.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+from galaxy_models.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How training stands after some epochs."""
+
+    learning_rate: float
+    """For the next epoch."""
+
+    best_loss: float = math.inf
+    """Lowest validation loss so far."""
+
+    best_epoch: int = 0
+    """Its epoch, from 1; 0 before the first."""
+
+    num_without_gain: int = 0
+    """Epochs since ``best_epoch``."""
+
+    num_on_plateau: int = 0
+    """Epochs since ``best_epoch`` or since the rate was last cut."""
+
+    def is_best(self) -> bool:
+        """Whether the last epoch was better than all before it."""
+        return self.num_without_gain == 0
+
+    def is_over(self, config: TrainConfig) -> bool:
+        """Whether training ends before its last epoch."""
+        return self.num_without_gain >= config.early_stopping_patience
+
+
+def after_epoch(
+    standing: Standing, epoch: int, val_loss: float, config: TrainConfig
+) -> Standing:
+    """Judge an epoch by its validation loss.
+
+    Args:
+        standing: before the epoch.
+        epoch: its number, from 1.
+        val_loss: mean over all validation galaxies.
+        config: patience and factor.
+
+    Returns:
+        The standing after it. As Keras' ``ReduceLROnPlateau`` and ``EarlyStopping``
+        with ``min_delta=0``.
+    """
+    if val_loss < standing.best_loss:
+        return Standing(standing.learning_rate, val_loss, epoch)
+    on_plateau = standing.num_on_plateau + 1
+    is_cut = on_plateau >= config.plateau_patience
+    factor = config.plateau_factor if is_cut else 1.0
+    return replace(
+        standing,
+        learning_rate=standing.learning_rate * factor,
+        num_without_gain=standing.num_without_gain + 1,
+        num_on_plateau=0 if is_cut else on_plateau,
+    )

@@ -1,0 +1,217 @@
+"""Training that loses its workers or its driver, killed for real, goes on."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from galaxy_models.model_folder import load_model, read_card
+from galaxy_models.simulation import Survey
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+NUM_EPOCHS = 8
+NUM_IDS = 2400  # so that an epoch takes seconds, and a kill falls into it
+LOST_IN_EPOCH = 3
+WORKER_TITLE = "ray::RayTrainWorker"
+TIMEOUT_S = 240
+FIGURES = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"]
+
+
+@pytest.fixture(scope="module")
+def catalog(labelled: Survey, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The labelled galaxies under twenty ids each."""
+    table = pd.read_csv(labelled.catalog)
+    folder = labelled.catalog.parent
+    table["image"] = [str(folder / path) for path in table["image"]]
+    table = pd.concat([table] * (NUM_IDS // len(table)), ignore_index=True)
+    table["object_id"] = range(len(table))
+    path = tmp_path_factory.mktemp("many") / "catalog.csv"
+    table.to_csv(path, index=False)
+    return path
+
+
+class TrainJob:
+    """``python -m jobs.train`` in a process of its own; its log goes to a file."""
+
+    def __init__(self, catalog: Path, output: Path, *flags: str) -> None:
+        self._log = output.with_name(f"{output.name}-{time.monotonic_ns()}.log")
+        command = [
+            *(sys.executable, "-m", "jobs.train", "--catalog", str(catalog)),
+            *("--output", str(output), "--network", "lenet5", "--image-size", "48"),
+            *("--epochs", str(NUM_EPOCHS), "--validation-fraction", "0.2"),
+            *("--plateau-patience", "1", "--num-workers", "2", *flags),
+        ]
+        with self._log.open("w") as stream:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, stdout=stream, stderr=stream
+            )
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def wait_for(self, text: str) -> None:
+        deadline = time.monotonic() + TIMEOUT_S
+        while text not in self.log:
+            assert self.process.poll() is None, self.log
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.05)
+
+    def exit_code(self) -> int:
+        return self.process.wait(TIMEOUT_S)
+
+    def worker_pids(self) -> list[int]:
+        """Training workers below this job's process."""
+        parents, titles = {}, {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                titles[int(folder.name)] = (folder / "cmdline").read_text()
+            except OSError:  # ended meanwhile
+                continue
+            parents[int(folder.name)] = int(fields[1])
+
+        def is_below(pid: int) -> bool:
+            while pid > 1 and pid != self.process.pid:
+                pid = parents.get(pid, 0)
+            return pid == self.process.pid
+
+        return [
+            pid
+            for pid, title in titles.items()
+            if title.startswith(WORKER_TITLE) and is_below(pid)
+        ]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(catalog: Path, folder: Path) -> Path:
+    """A model folder of a training that nothing happened to."""
+    job = TrainJob(catalog, folder / "undisturbed")
+    assert job.exit_code() == 0, job.log
+    return folder / "undisturbed"
+
+
+@pytest.fixture(scope="module")
+def killed(catalog: Path, folder: Path) -> Iterator[Path]:
+    """The output of a training whose driver was killed."""
+    job = TrainJob(catalog, folder / "killed")
+    job.wait_for(f"epoch {LOST_IN_EPOCH}/")
+    job.process.kill()
+    job.exit_code()
+    time.sleep(5)  # its Ray ends with it
+    assert not (folder / "killed" / "model.json").exists()
+    yield folder / "killed"
+
+
+def assert_same_training(found: Path, expected: Path) -> None:
+    """Each epoch once, and every figure and weight as if nothing had happened."""
+    history, undisturbed = (
+        pd.read_csv(path / "history.csv")[FIGURES] for path in (found, expected)
+    )
+    assert history["epoch"].tolist() == list(range(1, NUM_EPOCHS + 1))
+    pd.testing.assert_frame_equal(history, undisturbed)
+    assert history["learning_rate"].nunique() > 1  # or nothing was at stake
+    mine, theirs = (load_model(str(path)).get_weights() for path in (found, expected))
+    for weight, other in zip(mine, theirs, strict=True):
+        assert (weight == other).all()
+    assert {path.name for path in found.iterdir()} == {
+        path.name for path in expected.iterdir()
+    }
+
+
+def test_a_worker_killed_in_mid_epoch_costs_only_that_epoch(
+    catalog: Path, folder: Path, undisturbed: Path
+) -> None:
+    job = TrainJob(catalog, folder / "worker_killed")
+    job.wait_for(f"epoch {LOST_IN_EPOCH}/")
+    first, second = job.worker_pids()
+    os.kill(second, signal.SIGKILL)
+    assert job.exit_code() == 0, job.log
+    assert "training goes on after epoch" in job.log
+    assert_same_training(folder / "worker_killed", undisturbed)
+
+
+def test_workers_lost_too_often_end_the_job_and_leave_what_can_go_on(
+    catalog: Path, folder: Path
+) -> None:
+    job = TrainJob(catalog, folder / "given_up", "--max-restarts", "0")
+    job.wait_for("epoch 1/")
+    os.kill(job.worker_pids()[0], signal.SIGKILL)
+    assert job.exit_code() == 1
+    assert "error: training failed" in job.log
+    assert "The same command goes on" in job.log
+    assert (folder / "given_up" / "_unfinished").exists()
+
+
+def test_the_same_command_goes_on_after_its_driver_was_killed(
+    catalog: Path, folder: Path, killed: Path, undisturbed: Path
+) -> None:
+    output = folder / "resumed"
+    shutil.copytree(killed, output)
+    job = TrainJob(catalog, output)
+    assert job.exit_code() == 0, job.log
+    assert "holds an unfinished training: it goes on" in job.log
+    assert "training goes on after epoch" in job.log
+    assert "epoch 1/" not in job.log
+    assert_same_training(output, undisturbed)
+    read_card(str(output))
+    again = TrainJob(catalog, output)
+    assert again.exit_code() == 2
+    assert "holds earlier results" in again.log and "--overwrite" in again.log
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--network", "mobilenet_v1"], "--network was lenet5, now mobilenet_v1"),
+        (["--image-size", "64"], "--image-size was 48, now 64"),
+        (["--validation-fraction", "0.3"], "--validation-fraction was 0.2, now 0.3"),
+        (["--resume", "never"], "holds unfinished results"),
+    ],
+)
+def test_another_training_may_not_go_on_from_it(
+    catalog: Path, killed: Path, flags: list[str], message: str
+) -> None:
+    before = sorted(killed.rglob("*"))
+    job = TrainJob(catalog, killed, *flags)
+    assert job.exit_code() == 2
+    assert message in job.log and "--overwrite" in job.log
+    staged = killed / "_staged_catalog"
+    assert [p for p in sorted(killed.rglob("*")) if staged not in p.parents] == [
+        p for p in before if staged not in p.parents
+    ]
+
+
+def test_other_labels_may_not_go_on_from_it(
+    catalog: Path, killed: Path, tmp_path: Path
+) -> None:
+    table = pd.read_csv(catalog)
+    table["label"] = table["label"].replace("cigar", "edge_on")
+    table.to_csv(tmp_path / "relabelled.csv", index=False)
+    job = TrainJob(tmp_path / "relabelled.csv", killed)
+    assert job.exit_code() == 2
+    assert "training galaxies by class was" in job.log
+
+
+def test_a_diverging_loss_ends_the_job_with_epoch_rate_and_remedy(
+    catalog: Path, folder: Path
+) -> None:
+    job = TrainJob(catalog, folder / "diverged", "--learning-rate", "1e38")
+    assert job.exit_code() == 1
+    assert "error: training diverged in epoch 1: the loss is" in job.log
+    assert "at learning rate 1.0e+38" in job.log
+    assert "lower --learning-rate and --overwrite" in job.log

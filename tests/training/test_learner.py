@@ -1,0 +1,111 @@
+"""A network that learns, in one process."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+
+from galaxy_models.config import TrainConfig  # noqa: E402
+from galaxy_models.training.batches import Batch  # noqa: E402
+from galaxy_models.training.collective import Collective  # noqa: E402
+from galaxy_models.training.learner import (  # noqa: E402
+    DivergedError,
+    Learner,
+    predict_batches,
+)
+
+pytestmark = pytest.mark.slow
+
+SIZE_PX = 32
+CLASSES = ("cigar", "round", "spiral")
+
+
+def batches(num: int = 4) -> Iterator[Batch]:
+    """Batches of eight, the last two of which only fill up."""
+    rng = np.random.default_rng(0)
+    for index in range(num):
+        labels = rng.integers(0, 3, 8).astype(np.int32)
+        images = rng.integers(0, 60, (8, SIZE_PX, SIZE_PX, 3))
+        images += 60 * labels[:, None, None, None]
+        yield Batch(
+            images.astype(np.uint8),
+            labels,
+            np.asarray([1] * 6 + [0] * 2, np.float32),
+            np.arange(8) + 8 * index,
+        )
+
+
+def learner(precision: str = "float32", **flags: Any) -> Learner:
+    config = TrainConfig(
+        catalog="c", output="o", network="lenet5", image_size=SIZE_PX, **flags
+    )
+    return Learner(config, len(CLASSES), precision, Collective(1))
+
+
+def test_loss_falls_and_galaxies_are_counted() -> None:
+    network = learner()
+    losses = []
+    for _ in range(10):
+        loss, _, count = network.learn(batches(), 1e-3)
+        losses.append(loss / count)
+    assert count == 24
+    assert losses[-1] < 0.8 * losses[0]
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_learns_and_is_kept_in_float32(precision: str) -> None:
+    network = learner(precision)
+    losses = []
+    for _ in range(10):
+        loss, _, count = network.learn(batches(), 1e-3)
+        losses.append(loss / count)
+    assert losses[-1] < 0.8 * losses[0]
+    finished = network.finished_network(network.weights())
+    assert {layer.compute_dtype for layer in finished.layers[1:]} == {"float32"}
+    judged = network.judge(batches())
+    weights = np.concatenate([batch.weights for batch in batches()])
+    labels = np.concatenate([batch.labels for batch in batches()])
+    images = np.concatenate([batch.images for batch in batches()])
+    probabilities = finished.predict(images, verbose=0)
+    loss = -(np.log(probabilities[np.arange(len(labels)), labels]) * weights).sum()
+    assert judged[0] == pytest.approx(loss, rel=0.02)  # bfloat16 has 8 bits
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+def test_a_restored_learner_goes_on_bit_for_bit(precision: str) -> None:
+    whole = learner(precision)
+    whole.learn(batches(), 1e-3)
+    kept = whole.weights(), whole.optimizer_variables()
+    whole.learn(batches(), 5e-4)
+    resumed = learner(precision)
+    resumed.restore(*kept)
+    resumed.learn(batches(), 5e-4)
+    for mine, theirs in zip(resumed.weights(), whole.weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_loss_that_is_no_number_stops_at_its_step() -> None:
+    taken = []
+
+    def noted() -> Iterator[Batch]:
+        for batch in batches(50):
+            taken.append(batch)
+            yield batch
+
+    with pytest.raises(DivergedError, match="the loss is (nan|inf)"):
+        learner().learn(noted(), 1e38)
+    assert len(taken) < 50
+
+
+def test_predictions_leave_out_what_only_fills_up() -> None:
+    network = learner().finished_network(learner().weights())
+    table = predict_batches(network, batches(), CLASSES)
+    assert len(table) == 24
+    assert table["object_id"].is_unique
+    probabilities = table[[f"probability_{name}" for name in CLASSES]].to_numpy()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    best = np.asarray(CLASSES)[probabilities.argmax(axis=1)]
+    assert (table["predicted_class"] == best).all()

@@ -1,0 +1,75 @@
+"""When the rate is cut and training ends, held against Keras' own callbacks."""
+
+import json
+import math
+from dataclasses import asdict
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from galaxy_models.config import TrainConfig
+from galaxy_models.training.schedule import Standing, after_epoch
+
+
+def config(**flags: Any) -> TrainConfig:
+    return TrainConfig(catalog="c", output="o", **flags)
+
+
+def standings(losses: list[float], settings: TrainConfig) -> list[Standing]:
+    """How training stands after each epoch, to the last or to the early end."""
+    found = []
+    standing = Standing(settings.learning_rate)
+    for epoch, loss in enumerate(losses, start=1):
+        standing = after_epoch(standing, epoch, loss, settings)
+        found.append(standing)
+        if standing.is_over(settings):
+            break
+    return found
+
+
+@pytest.mark.slow  # imports TensorFlow
+@pytest.mark.parametrize("seed", range(5))
+def test_rates_and_the_end_are_those_of_keras_callbacks(seed: int) -> None:
+    keras = pytest.importorskip("keras")
+    losses = np.random.default_rng(seed).normal(1, 0.3, 40).tolist()
+    settings = config(
+        learning_rate=1.0,
+        plateau_patience=2,
+        plateau_factor=0.5,
+        early_stopping_patience=7,
+    )
+    model = SimpleNamespace(
+        optimizer=SimpleNamespace(learning_rate=1.0), stop_training=False
+    )
+    model.optimizer.learning_rate = keras.Variable(1.0)
+    plateau = keras.callbacks.ReduceLROnPlateau(
+        patience=2, factor=0.5, min_delta=0, verbose=0
+    )
+    stopping = keras.callbacks.EarlyStopping(patience=7)
+    rates = []
+    for callback in (plateau, stopping):
+        callback.set_model(model)
+        callback.on_train_begin()
+    for epoch, loss in enumerate(losses):
+        plateau.on_epoch_end(epoch, {"val_loss": loss})
+        stopping.on_epoch_end(epoch, {"val_loss": loss})
+        rates.append(float(model.optimizer.learning_rate))
+        if model.stop_training:
+            break
+    found = standings(losses, settings)
+    assert [standing.learning_rate for standing in found] == pytest.approx(rates)
+    assert found[-1].best_epoch == stopping.best_epoch + 1
+
+
+def test_the_best_epoch_is_the_first_of_the_lowest_loss() -> None:
+    found = standings([3.0, 1.0, 2.0, 1.0], config())
+    assert [standing.best_epoch for standing in found] == [1, 2, 2, 2]
+    assert [standing.is_best() for standing in found] == [True, True, False, False]
+
+
+def test_a_standing_survives_json_bit_for_bit() -> None:
+    for standing in (Standing(5e-4), standings([0.1 + 0.2, 1 / 3], config())[-1]):
+        assert Standing(**json.loads(json.dumps(asdict(standing)))) == standing
+    assert math.isinf(Standing(5e-4).best_loss)
