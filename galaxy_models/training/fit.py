@@ -65,38 +65,31 @@ def fit(config: TrainConfig) -> ModelCard:
     training, validation = count_labels(
         catalog, config.label_column, config.validation_fraction
     )
-    classes = tuple(sorted(training + validation))
     logger.info("training on %s; held back %s", _listed(training), _listed(validation))
+    record = _run_record(config, catalog, training, validation)
     with cluster.ray_session() as resources, job_log() as log:
         num_workers, threads = cluster.training_workers(
             config.num_workers, resources, config.batch_size
         )
-        record = _run_record(config, catalog, training, validation)
         if storage.begin_output(output, record, resume):
             logger.info("%s holds an unfinished training: it goes on", output)
+        classes = tuple(sorted(training + validation))
         examples = decode_examples(config, catalog, classes, num_workers, log)
+        use_gpu = resources.num_gpus > 0
         plan = WorkerPlan(
             config=config,
             output=output,
-            title=f"{config.network}, {config.image_size} px, "
-            f"{examples[0].num_galaxies} galaxies",
             classes=classes,
             class_weights=class_weights(config.class_weight, training, classes),
             training=examples[0],
             validation=examples[1],
             num_workers=num_workers,
             threads=threads,
-            precision=_precision(config, resources.num_gpus > 0),
+            use_gpu=use_gpu,
+            precision=_precision(config, use_gpu),
         )
-        data = {
-            "catalog": catalog.uri,
-            "fingerprint": catalog.fingerprint,
-            "training": dict(training),
-            "validation": dict(validation),
-            "left_out": catalog.num_rows - sum(e.num_galaxies for e in examples),
-        }
-        result = _run_workers(plan, log, resources.num_gpus > 0)
-        card = _write_folder(plan, data, result)
+        result = _run_workers(plan, log)
+        card = _write_folder(plan, catalog, training, validation, result)
     storage.delete_folder(storage.join(output, RAY_TRAIN_NAME))
     storage.finish_output(output)
     return card
@@ -148,7 +141,7 @@ def class_weights(
     return tuple(mean_count / counts[name] if counts[name] else 1.0 for name in classes)
 
 
-def _run_workers(plan: WorkerPlan, log: JobLog, use_gpu: bool) -> ray.train.Result:
+def _run_workers(plan: WorkerPlan, log: JobLog) -> ray.train.Result:
     """Train; after a loss of workers go on from the last checkpoint."""
     filesystem, path = storage.filesystem_and_path(plan.output)
     trainer = DataParallelTrainer(
@@ -157,10 +150,10 @@ def _run_workers(plan: WorkerPlan, log: JobLog, use_gpu: bool) -> ray.train.Resu
         backend_config=CollectiveConfig(),
         scaling_config=ray.train.ScalingConfig(
             num_workers=plan.num_workers,
-            use_gpu=use_gpu,
+            use_gpu=plan.use_gpu,
             resources_per_worker={
                 "CPU": plan.threads,
-                **({"GPU": 1} if use_gpu else {}),
+                **({"GPU": 1} if plan.use_gpu else {}),
             },
         ),
         run_config=ray.train.RunConfig(
@@ -185,7 +178,11 @@ def _run_workers(plan: WorkerPlan, log: JobLog, use_gpu: bool) -> ray.train.Resu
 
 
 def _write_folder(
-    plan: WorkerPlan, data: dict[str, Any], result: ray.train.Result
+    plan: WorkerPlan,
+    catalog: Catalog,
+    training: Counter[str],
+    validation: Counter[str],
+    result: ray.train.Result,
 ) -> ModelCard:
     """Write the model folder; its card last, so that a card means a whole folder."""
     config, output = plan.config, plan.output
@@ -205,7 +202,13 @@ def _write_folder(
         decode_rule=DecodeRule(config.image_size, config.crop_fraction),
         model_hash=model_folder.hash_model(model),
         training=dataclasses.asdict(config),
-        data=data,
+        data={
+            "catalog": catalog.uri,
+            "fingerprint": catalog.fingerprint,
+            "training": dict(training),
+            "validation": dict(validation),
+            "left_out": catalog.num_rows - plan.num_galaxies,
+        },
         metrics=validation_metrics(predictions, plan.classes),
         litert=litert,
         versions=model_folder.library_versions(),

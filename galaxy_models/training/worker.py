@@ -45,9 +45,6 @@ class WorkerPlan:
     output: str
     """URI of the model folder, where rank 0 shows how training goes."""
 
-    title: str
-    """Of the plot."""
-
     classes: tuple[str, ...]
     class_weights: tuple[float, ...]
     """Weight of a galaxy of each class in the training loss."""
@@ -58,8 +55,22 @@ class WorkerPlan:
     threads: int
     """CPU threads for each worker."""
 
+    use_gpu: bool
+    """Whether each worker has one."""
+
     precision: str
     """Keras dtype policy."""
+
+    @property
+    def num_galaxies(self) -> int:
+        """Galaxies that could be decoded."""
+        return self.training.num_galaxies + self.validation.num_galaxies
+
+    @property
+    def title(self) -> str:
+        """What the plot of the history is called."""
+        size, num_galaxies = self.config.image_size, self.training.num_galaxies
+        return f"{self.config.network}, {size} px, {num_galaxies} galaxies"
 
 
 def train_worker(loop_config: dict[str, Any]) -> str | None:
@@ -76,7 +87,9 @@ def train_worker(loop_config: dict[str, Any]) -> str | None:
     its weights and its share of the validation predictions.
     """
     plan: WorkerPlan = loop_config["plan"]
-    start_tensorflow(plan.threads)
+    start_tensorflow(
+        plan.threads, use_gpus=plan.use_gpu, deterministic=not plan.use_gpu
+    )
 
     from galaxy_models.training.collective import Collective
     from galaxy_models.training.learner import DivergedError, Learner

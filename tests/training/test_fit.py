@@ -35,6 +35,7 @@ def test_a_model_folder_holds_everything_that_scoring_and_readers_need(
         "history.png",
         "confusion_matrix.png",
         "validation_predictions.parquet",
+        "tensorboard",
     }
     card = read_card(model_folder)
     assert card.classes == tuple(sorted(CLASSES))
@@ -88,7 +89,7 @@ def test_the_kept_weights_are_those_of_the_best_epoch(model_folder: str) -> None
 
 
 @slow
-def test_two_workers_train_and_count_as_one_does(
+def test_two_workers_train_as_one_does(
     ray_here: None,
     labelled: Survey,
     model_folder: str,
@@ -96,14 +97,54 @@ def test_two_workers_train_and_count_as_one_does(
     tmp_path: Path,
 ) -> None:
     card = fit(small_training(labelled, str(tmp_path / "two"), num_workers=2))
-    one = pd.read_parquet(Path(model_folder) / "validation_predictions.parquet")
-    two = pd.read_parquet(tmp_path / "two" / "validation_predictions.parquet")
-    assert two["object_id"].tolist() == one["object_id"].tolist()
     assert card.data["left_out"] == 1
-    history = pd.read_csv(tmp_path / "two" / "history.csv")
-    best = history.sort_values("val_loss")["val_accuracy"].iloc[0]
-    # The history's figure is a sum over both workers; the table was made afterwards.
-    assert card.metrics["val_accuracy"] == pytest.approx(best, abs=1e-6)
+    one, two = (
+        pd.read_csv(f"{folder}/history.csv")
+        for folder in (model_folder, tmp_path / "two")
+    )
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+        np.testing.assert_allclose(two[name], one[name], rtol=1e-5)
+    weights = [
+        load_model(str(f)).get_weights() for f in (model_folder, tmp_path / "two")
+    ]
+    for of_one, of_two in zip(*weights, strict=True):
+        assert np.abs(of_two - of_one).max() < 1e-5 * np.abs(of_one).max()
+    mine, theirs = (
+        pd.read_parquet(f"{folder}/validation_predictions.parquet")
+        for folder in (model_folder, tmp_path / "two")
+    )
+    pd.testing.assert_frame_equal(mine, theirs, rtol=1e-4)
+
+
+@slow
+def test_the_same_seed_gives_the_same_network_bit_for_bit_and_another_does_not(
+    ray_here: None, labelled: Survey, small_training: SmallTraining, tmp_path: Path
+) -> None:
+    weights = []
+    for name, seed in (("first", 7), ("again", 7), ("other", 8)):
+        output = str(tmp_path / name)
+        fit(small_training(labelled, output, network="mobilenet_v1", seed=seed))
+        weights.append(load_model(output).get_weights())
+    first, again, other = weights
+    assert all(
+        (mine == theirs).all() for mine, theirs in zip(first, again, strict=True)
+    )
+    assert any(
+        (mine != theirs).any() for mine, theirs in zip(first, other, strict=True)
+    )
+
+
+@slow
+def test_training_ends_early_when_it_no_longer_helps(
+    ray_here: None, labelled: Survey, small_training: SmallTraining, tmp_path: Path
+) -> None:
+    output = tmp_path / "early"
+    # Steps too small to change a digit of the loss are no gain.
+    changes = {"epochs": 9, "early_stopping_patience": 2, "learning_rate": 1e-12}
+    fit(small_training(labelled, str(output), **changes))
+    losses = pd.read_csv(output / "history.csv")["val_loss"].tolist()
+    assert len(losses) < 9
+    assert len(losses) == losses.index(min(losses)) + 1 + 2
 
 
 @slow
@@ -126,7 +167,9 @@ def test_one_class_of_one_example_is_refused_before_anything_is_written(
 def test_more_workers_than_cpus_are_refused(
     ray_here: None, labelled: Survey, small_training: SmallTraining, tmp_path: Path
 ) -> None:
-    config = small_training(labelled, str(tmp_path / "m"), num_workers=999)
+    config = small_training(
+        labelled, str(tmp_path / "m"), num_workers=999, batch_size=999
+    )
     with pytest.raises(ResourceError, match=r"--num-workers 999: the cluster has \d+"):
         fit(config)
 

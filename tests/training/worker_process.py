@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from galaxy_models.tensorflow_runtime import start_tensorflow
 
-start_tensorflow(threads=1)
+start_tensorflow(threads=1, deterministic=True)
 
 import keras  # noqa: E402
 
