@@ -1,5 +1,7 @@
 """A whole training run on Ray, with one worker and with two."""
 
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +22,7 @@ from galaxy_models.training.labels import is_validation
 
 SmallTraining = Callable[..., TrainConfig]
 slow = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
 
 
 @slow
@@ -189,3 +192,40 @@ def test_balanced_weights_give_every_class_the_same_sum() -> None:
     assert cigar * 10 == pytest.approx(round_ * 90)
     assert (cigar * 10 + round_ * 90) / 100 == pytest.approx(1)
     assert class_weights("none", counts, ("cigar", "round")) == (1.0, 1.0)
+
+
+SMALL_STORE_BYTES = 80 * 2**20  # nearly the least that Ray takes
+TRAIN_IN_A_SMALL_STORE = """
+import sys
+import ray
+from galaxy_models.config import TrainConfig
+from galaxy_models.training import fit
+
+catalog, output, store_bytes = sys.argv[1:]
+ray.init(address="local", num_cpus=2, object_store_memory=int(store_bytes),
+         include_dashboard=False, log_to_driver=False)
+fit(TrainConfig(catalog=catalog, output=output, network="lenet5", image_size=160,
+                epochs=2, validation_fraction=0.1, num_workers=2))
+"""
+
+
+@slow
+def test_galaxies_that_exceed_the_object_store_spill_to_disk(
+    labelled: Survey, tmp_path: Path
+) -> None:
+    table = pd.read_csv(labelled.catalog)
+    table["image"] = [str(labelled.catalog.parent / path) for path in table["image"]]
+    table = pd.concat([table] * 20, ignore_index=True)
+    table["object_id"] = range(len(table))
+    table.to_csv(tmp_path / "catalog.csv", index=False)
+    assert len(table) * 3 * 160**2 > 2 * SMALL_STORE_BYTES
+    output = tmp_path / "model"
+    command = [sys.executable, "-c", TRAIN_IN_A_SMALL_STORE]
+    command += [str(tmp_path / "catalog.csv"), str(output), str(SMALL_STORE_BYTES)]
+    finished = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == 0, finished.stderr
+    data = read_card(str(output)).data
+    assert data["left_out"] == 20
+    assert len(pd.read_csv(output / "history.csv")) == 2
