@@ -21,7 +21,12 @@ from numpy.typing import NDArray
 
 from galaxy_models import storage
 from galaxy_models.config import CatalogConfig
-from galaxy_models.errors import CatalogError, InputError
+from galaxy_models.errors import (
+    CatalogError,
+    InputError,
+    StoreAccessError,
+    UnreachableStoreError,
+)
 
 PARQUET_SUFFIXES = (".parquet", ".parq", ".pq")
 CSV_SUFFIXES = (".csv", ".tsv")
@@ -285,7 +290,10 @@ def _probe_images(
     head = source.head(NUM_PROBED_IMAGES, columns=[image_column])
     paths = [path for path in head.column(image_column).to_pylist() if path]
     uris = [storage.join(image_root, path) for path in paths]
-    if not any(_is_there(image_uri) for image_uri in uris):
+    refusals: list[StoreAccessError] = []
+    if not any(_is_there(image_uri, refusals) for image_uri in uris):
+        if refusals:
+            raise refusals[0]
         example = f" (for example {uris[0]})" if uris else ""
         raise CatalogError(
             f"none of the first {head.num_rows} images of {uri} exists{example}; give "
@@ -293,9 +301,15 @@ def _probe_images(
         )
 
 
-def _is_there(image_uri: str) -> bool:
+def _is_there(image_uri: str, refusals: list[StoreAccessError]) -> bool:
+    """Whether an image stands there; a store's refusal is added to the others."""
     try:
         return storage.is_file(image_uri)
+    except UnreachableStoreError:  # it would not answer for the others either
+        raise
+    except StoreAccessError as error:
+        refusals.append(error)
+        return False
     except (InputError, OSError, ValueError):  # no path at all: a row that fails later
         return False
 

@@ -7,6 +7,7 @@ This module knows neither files nor Ray nor Keras.
 
 from dataclasses import dataclass
 from typing import Literal, get_args
+from urllib.parse import urlsplit
 
 from galaxy_models.errors import ConfigError
 
@@ -43,6 +44,9 @@ class CatalogConfig:
 
     image_column: str = "image"
     """Column of image URIs, or of paths relative to --image-root."""
+
+    s3_endpoint_url: str | None = None
+    """Object store that s3:// leads to; AWS_ENDPOINT_URL, or AWS, if left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +162,7 @@ class TrainConfig(CatalogConfig):
             f"{self.network} has no width multiplier; {NETWORKS_WITH_ALPHA[0]} has",
         )
         _check_count_or_auto("num_workers", self.num_workers)
+        _check_endpoint(self.s3_endpoint_url)
         _check_seed(self.seed)
 
 
@@ -235,6 +240,7 @@ class ScoreConfig(CatalogConfig):
             "must be above 0 seconds",
         )
         _check_count_or_auto("num_workers", self.num_workers)
+        _check_endpoint(self.s3_endpoint_url)
         _check_count_or_auto("batch_size", self.batch_size)
 
 
@@ -285,6 +291,21 @@ def _check_count_or_auto(flag: str, value: int | str) -> None:
         value,
         "must be auto or at least 1",
     )
+
+
+def _check_endpoint(url: str | None) -> None:
+    parts = urlsplit(url or "http://store")
+    _require(
+        parts.scheme in ("http", "https") and bool(parts.netloc),
+        "s3_endpoint_url",
+        url,
+        "write it as http://host:port or https://host",
+    )
+    if "@" in parts.netloc:  # not shown: it would be a secret in a log
+        raise ConfigError(
+            "--s3-endpoint-url holds a user name; give credentials in "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        )
 
 
 def _check_engine(engine: str, device: str) -> None:

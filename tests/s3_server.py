@@ -122,6 +122,7 @@ def _command(home: Path, server: S3Server, ports: list[int]) -> list[str]:
         *("-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
         *("-s3", f"-s3.port={s3}", f"-s3.port.grpc={s3_grpc}"),
         *("-s3.port.iceberg=0", f"-s3.config={identities}"),
+        "-s3.autoCreateBucket=false",  # a missing bucket is an error, as on AWS
         *("-filer", f"-filer.port={filer}", f"-filer.port.grpc={filer_grpc}"),
         *(f"-master.port={master}", f"-master.port.grpc={master_grpc}"),
         *(f"-volume.port={volume}", f"-volume.port.grpc={volume_grpc}"),

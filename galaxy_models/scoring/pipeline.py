@@ -10,7 +10,7 @@ from typing import Any
 import ray
 import ray.data
 
-from galaxy_models import cluster, model_folder, storage
+from galaxy_models import cluster, model_folder, object_store, storage
 from galaxy_models.catalog import Catalog, open_catalog
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import CatalogError, ScoringError
@@ -56,6 +56,7 @@ def score(config: ScoreConfig) -> RunRecord:
             begun.
         ScoringError: rows were lost, or too many images failed.
     """
+    object_store.use_endpoint(config.s3_endpoint_url)
     output = storage.check_output(config.output, RUN_RECORD_NAME, config.overwrite)
     card = model_folder.read_card(config.model)
     staging_uri = storage.join(output, storage.STAGING_NAME)
@@ -120,8 +121,10 @@ def _run_pipeline(
 
 def _read_rows(plan: PredictorPlan, stages: StagePlan) -> Any:
     catalog = plan.catalog
+    filesystem, path = storage.filesystem_and_path(catalog.parquet_uri)
     return ray.data.read_parquet(
-        catalog.parquet_uri,
+        path,
+        filesystem=filesystem,
         columns=[catalog.id_column, catalog.image_column, *plan.keep],
         override_num_blocks=-(-catalog.num_rows // stages.rows_per_block),
         num_cpus=READ_CPUS,
