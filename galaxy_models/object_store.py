@@ -39,11 +39,13 @@ REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
 CONNECT_TIMEOUT_S = 3.0
 ANSWER_TIMEOUT_S = 10.0  # without a byte
-FIRST_CONTACT_S = 5.0  # tries of a store that never answered: a wrong endpoint shows
+FIRST_CONTACT_S = 4.0  # tries of a store that never answered: a wrong endpoint shows
 PATIENCE_S = 60.0  # tries of a store that did answer
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 PATIENT_ATTEMPTS = 8  # of pyarrow itself; about 50 s
+
+RUN_AGAIN = "when the store is well, run the same command again."
 
 TRANSIENT = re.compile(
     r"AWS Error (NETWORK_CONNECTION|INTERNAL_FAILURE|SLOW_DOWN|SERVICE_UNAVAILABLE"
@@ -161,10 +163,23 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, OSError) and bool(TRANSIENT.search(str(error)))
 
 
+def failure_in(trace: str) -> StorageError | None:
+    """Find a store's failure in the trace that another process's error came as."""
+    told = re.search(
+        rf"{StorageError.__module__}\.{StorageError.__name__}: (.+)", trace
+    )
+    if told:
+        return StorageError(told[1])
+    seen = re.search(rf"[^\n]*{TRANSIENT.pattern}[^\n]*", trace)
+    if seen:
+        return StorageError(f"{seen[0].strip()}; {RUN_AGAIN}")
+    return None
+
+
 def _explained(uri: str, error: OSError, is_first: bool) -> GalaxyBatchError:
     """Say in a line what a store's error means and what helps."""
     store = _endpoint() or "AWS"
-    detail = " ".join(str(error).rpartition("AWS Error ")[2].split())
+    detail = " ".join(str(error).rpartition("AWS Error ")[2].split()).rstrip(".")
     if is_transient(error) and is_first:
         return UnreachableStoreError(
             f"cannot reach {uri} at {store} ({detail}); check --s3-endpoint-url or "
@@ -173,14 +188,14 @@ def _explained(uri: str, error: OSError, is_first: bool) -> GalaxyBatchError:
     if is_transient(error):
         return StorageError(
             f"{store} gave no good answer for {uri} in {PATIENCE_S:.0f} s ({detail}); "
-            "run the same command again when it does."
+            f"{RUN_AGAIN}"
         )
     if DENIED.search(str(error)):
-        has_key = "AWS_ACCESS_KEY_ID" in os.environ
+        has_key = bool(os.environ.get("AWS_ACCESS_KEY_ID"))
         return StoreAccessError(
             f"{store} denies access to {uri} ({detail}); check AWS_ACCESS_KEY_ID, "
             "AWS_SECRET_ACCESS_KEY and what that key may do"
-            f"{'.' if has_key else ' (no AWS_ACCESS_KEY_ID is set).'}"
+            f"{'.' if has_key else ' (AWS_ACCESS_KEY_ID is not set).'}"
         )
     if NO_BUCKET.search(str(error)):
         return _no_bucket(uri)

@@ -99,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def _answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self._read_body()
         fault = self.server.proxy.next_fault()
         if fault == "reset":
             self._reset()
@@ -111,6 +111,21 @@ class _Handler(BaseHTTPRequestHandler):
             self._forward(body, truncate=fault == "truncated")
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _answer  # noqa: N815
+
+    def _read_body(self) -> bytes:
+        """Read a request's body as it is on the wire, the frames of chunks included."""
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        lines = []
+        size = -1
+        while size != 0:
+            lines.append(self.rfile.readline())
+            size = int(lines[-1].partition(b";")[0], 16)
+            lines.append(self.rfile.read(size))
+            lines.append(self.rfile.readline())
+        while lines[-1].strip():  # trailing headers
+            lines.append(self.rfile.readline())
+        return b"".join(lines)
 
     def _forward(self, body: bytes, *, truncate: bool) -> None:
         behind = http.client.HTTPConnection(self.server.proxy.target, timeout=60)

@@ -93,19 +93,18 @@ def running_s3_server(folder: Path) -> Iterator[S3Server]:
             )
         try:
             _wait_until_writable(server, process)
+            yield server
+            return
         except NotReadyError as error:
-            process.kill()
-            process.wait()
             if attempt == MAX_STARTS:
                 log_tail = (home / "weed.log").read_text()[-3000:]
                 raise NotReadyError(f"{error}\n{log_tail}") from error
-            continue
-        try:
-            yield server
         finally:
             process.kill()  # nothing in it is worth the 25 s of an orderly end
             process.wait()
-        return
+            for port in ports:  # what it leaves behind, wherever TMPDIR points
+                for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                    path.unlink()
 
 
 def _command(home: Path, server: S3Server, ports: list[int]) -> list[str]:
@@ -121,7 +120,7 @@ def _command(home: Path, server: S3Server, ports: list[int]) -> list[str]:
         *(str(weed), "-logtostderr=true", "server", f"-dir={home / 'data'}"),
         *("-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
         *("-s3", f"-s3.port={s3}", f"-s3.port.grpc={s3_grpc}"),
-        *("-s3.port.iceberg=0", f"-s3.config={identities}"),
+        *("-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.config={identities}"),
         "-s3.autoCreateBucket=false",  # a missing bucket is an error, as on AWS
         *("-filer", f"-filer.port={filer}", f"-filer.port.grpc={filer_grpc}"),
         *(f"-master.port={master}", f"-master.port.grpc={master_grpc}"),

@@ -55,6 +55,7 @@ def score(config: ScoreConfig) -> RunRecord:
         InputError: catalog, model, output or resources cannot serve; nothing was
             begun.
         ScoringError: rows were lost, or too many images failed.
+        StorageError: an object store stopped answering.
     """
     object_store.use_endpoint(config.s3_endpoint_url)
     output = storage.check_output(config.output, RUN_RECORD_NAME, config.overwrite)
@@ -116,7 +117,8 @@ def _run_pipeline(
             arrow_parquet_args_fn=parquet_options,
         )
     except ray.exceptions.RayError as error:
-        raise ScoringError(f"scoring stopped: {error}") from error
+        store_failure = object_store.failure_in(str(error))
+        raise store_failure or ScoringError(f"scoring stopped: {error}") from error
 
 
 def _read_rows(plan: PredictorPlan, stages: StagePlan) -> Any:
