@@ -153,9 +153,14 @@ def ask(
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise _explained(uri, error, is_first) from error
+        raise explained(uri, error, is_first) from error
     _answered.add((bucket_uri, _endpoint()))
     return result
+
+
+def is_store_error(error: BaseException) -> bool:
+    """Whether an error is an object store's, not a disk's or a table's."""
+    return isinstance(error, OSError) and "AWS Error" in str(error)
 
 
 def is_transient(error: BaseException) -> bool:
@@ -176,8 +181,14 @@ def failure_in(trace: str) -> StorageError | None:
     return None
 
 
-def _explained(uri: str, error: OSError, is_first: bool) -> GalaxyBatchError:
-    """Say in a line what a store's error means and what helps."""
+def explained(uri: str, error: OSError, is_first: bool = False) -> GalaxyBatchError:
+    """Say in a line what a store's error means and what helps.
+
+    Args:
+        uri: what was asked for.
+        error: what pyarrow raised.
+        is_first: whether the store never answered before.
+    """
     store = _endpoint() or "AWS"
     detail = " ".join(str(error).rpartition("AWS Error ")[2].split()).rstrip(".")
     if is_transient(error) and is_first:

@@ -51,7 +51,7 @@ def run_job(
         sys.stderr.write(f"error: {error}\n")
         return EXIT_BAD_INPUT if isinstance(error, InputError) else EXIT_FAILED
     except OSError as error:
-        if not object_store.is_transient(error):
+        if not object_store.is_store_error(error):
             raise
         sys.stderr.write(f"error: {error}; {object_store.RUN_AGAIN}\n")
         return EXIT_FAILED
