@@ -21,7 +21,7 @@ from pyarrow import fs
 from tenacity import (
     Retrying,
     retry_if_exception,
-    stop_after_delay,
+    stop_before_delay,
     wait_random_exponential,
 )
 
@@ -43,7 +43,7 @@ FIRST_CONTACT_S = 4.0  # tries of a store that never answered: a wrong endpoint 
 PATIENCE_S = 60.0  # tries of a store that did answer
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
-PATIENT_ATTEMPTS = 8  # of pyarrow itself; about 50 s
+PATIENT_ATTEMPTS = 6  # of pyarrow itself, about 15 s
 
 RUN_AGAIN = "when the store is well, run the same command again."
 
@@ -78,14 +78,15 @@ def environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k.startswith("AWS_")}
 
 
-def filesystem(bucket_uri: str, attempts: int = PATIENT_ATTEMPTS) -> fs.FileSystem:
+def filesystem(bucket_uri: str, attempts: int | None = None) -> fs.FileSystem:
     """Open a bucket's filesystem.
 
     Args:
         bucket_uri: ``s3://bucket``.
-        attempts: how often pyarrow tries a request; a pickled filesystem forgets it
-            and tries 3 times.
+        attempts: how often pyarrow tries a request, ``PATIENT_ATTEMPTS`` if left out;
+            a pickled filesystem forgets it and tries 3 times.
     """
+    attempts = attempts or PATIENT_ATTEMPTS
     return _filesystem(bucket_uri, attempts, tuple(sorted(environment().items())))
 
 
@@ -145,7 +146,7 @@ def ask(
     retrying = Retrying(
         retry=retry_if_exception(is_transient),
         wait=wait_random_exponential(FIRST_PAUSE_S, LONGEST_PAUSE_S),
-        stop=stop_after_delay(FIRST_CONTACT_S if is_first else PATIENCE_S),
+        stop=stop_before_delay(FIRST_CONTACT_S if is_first else PATIENCE_S),
         reraise=True,
     )
     try:

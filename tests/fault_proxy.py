@@ -34,6 +34,7 @@ class FaultProxy:
             ``slow`` (the right answer, late), ``reset`` (the connection, instead of an
             answer), ``truncated`` (half of the answer's body, then a reset).
         slow_s: how late a slow answer is (s).
+        only: what a request's path must hold to get a fault.
         seed: of the choice; with one client thread the faults are always the same.
     """
 
@@ -43,6 +44,7 @@ class FaultProxy:
         share: float,
         faults: tuple[Fault, ...] = FAULTS,
         slow_s: float = 1.0,
+        only: str = "",
         seed: int = 0,
     ) -> None:
         self.share = share
@@ -53,6 +55,7 @@ class FaultProxy:
         self.num_requests = 0
         self.target = urlsplit(target_url).netloc
         self._kinds = faults
+        self._only = only
         self._random = random.Random(seed)
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -73,11 +76,11 @@ class FaultProxy:
         self._server.server_close()
         self._thread.join()
 
-    def next_fault(self) -> Fault | None:
+    def next_fault(self, path: str) -> Fault | None:
         """Draw what happens to the next request, and count it."""
         with self._lock:
             self.num_requests += 1
-            if self._random.random() >= self.share:
+            if self._only not in path or self._random.random() >= self.share:
                 return None
             fault = self._random.choice(self._kinds)
             self.faults[fault] += 1
@@ -101,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         body = self._read_body()
-        fault = self.server.proxy.next_fault()
+        fault = self.server.proxy.next_fault(self.path)
         if fault == "reset":
             self._reset()
         elif fault in ERROR_CODES:

@@ -41,6 +41,8 @@ from galaxy_models.scoring.run_record import (
 
 logger = logging.getLogger(__name__)
 
+REQUEST_ATTEMPTS = 1  # Ray itself tries again, 10 times in 3 minutes
+
 
 def score(config: ScoreConfig) -> RunRecord:
     """Predict every galaxy of a catalog.
@@ -104,7 +106,7 @@ def _run_pipeline(
     output: str,
     log: JobLog,
 ) -> None:
-    filesystem, path = storage.filesystem_and_path(output)
+    filesystem, path = storage.filesystem_and_path(output, REQUEST_ATTEMPTS)
     rows = _read_rows(plan, stages)
     predict = _predict_in_two_stages if stages.two_stage else _predict_in_one_stage
     try:
@@ -123,7 +125,9 @@ def _run_pipeline(
 
 def _read_rows(plan: PredictorPlan, stages: StagePlan) -> Any:
     catalog = plan.catalog
-    filesystem, path = storage.filesystem_and_path(catalog.parquet_uri)
+    filesystem, path = storage.filesystem_and_path(
+        catalog.parquet_uri, REQUEST_ATTEMPTS
+    )
     return ray.data.read_parquet(
         path,
         filesystem=filesystem,

@@ -135,10 +135,12 @@ def test_a_store_that_errs_costs_no_row(s3_server: S3Server, sky: Sky) -> None:
     assert proxy.faults.total() > 10
 
 
-def test_a_store_that_dies_during_the_work_fails_the_job_in_a_line(
+def test_images_that_a_store_stops_giving_fail_the_job_in_a_line(
     s3_server: S3Server, sky: Sky
 ) -> None:
-    with FaultProxy(s3_server.endpoint_url, share=0, faults=("503",)) as proxy:
+    with FaultProxy(
+        s3_server.endpoint_url, share=0, faults=("503",), only="/images/"
+    ) as proxy:
         environment = {"AWS_ENDPOINT_URL": proxy.endpoint_url}
         job = subprocess.Popen(
             [sys.executable, "-m", *sky.score("interrupted")],
