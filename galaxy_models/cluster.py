@@ -139,7 +139,8 @@ def _configure_ray_data() -> None:
     context.use_datasource_v2 = False  # the new reader starts 32 processes a read
     context.execution_options.preserve_order = True  # the same seed, the same order
     # Ray's own list lacks what a request without an answer's body comes to.
-    context.retried_io_errors = [*context.retried_io_errors, RETRIED_STATUS]
+    if RETRIED_STATUS not in context.retried_io_errors:
+        context.retried_io_errors.append(RETRIED_STATUS)
     context.enable_progress_bars = False  # the job's log has its own progress lines
     logging.getLogger("ray.data").setLevel(logging.ERROR)
 

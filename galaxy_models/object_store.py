@@ -230,17 +230,20 @@ def check_bucket(uri: str) -> None:
     Raises:
         StoreAccessError: there is no such bucket.
     """
-    _check_bucket(f"s3://{_bucket(uri)}", uri, _endpoint())
+    try:
+        _find_bucket(f"s3://{_bucket(uri)}", _endpoint())
+    except FileNotFoundError as error:
+        raise _no_bucket(uri) from error
 
 
-@lru_cache(maxsize=64)
-def _check_bucket(bucket_uri: str, uri: str, _endpoint_url: str | None) -> None:
+@lru_cache(maxsize=64)  # of those that exist: an exception is not remembered
+def _find_bucket(bucket_uri: str, _endpoint_url: str | None) -> None:
     try:
         info = ask(bucket_uri, lambda store, bucket: store.get_file_info(bucket))
     except StoreAccessError:  # not allowed to know; the objects themselves will tell
         return
     if info.type == fs.FileType.NotFound:
-        raise _no_bucket(uri)
+        raise FileNotFoundError(bucket_uri)
 
 
 def read(uri: str) -> bytes:
