@@ -19,9 +19,15 @@ import pyarrow.dataset as pa_dataset
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from galaxy_models import storage
+from galaxy_models import object_store, storage
 from galaxy_models.config import CatalogConfig
-from galaxy_models.errors import CatalogError, InputError
+from galaxy_models.errors import (
+    CatalogError,
+    GalaxyBatchError,
+    InputError,
+    StoreAccessError,
+    UnreachableStoreError,
+)
 
 PARQUET_SUFFIXES = (".parquet", ".parq", ".pq")
 CSV_SUFFIXES = (".csv", ".tsv")
@@ -137,7 +143,14 @@ def open_table(uri: str, text_columns: Sequence[str] = ()) -> pa_dataset.Dataset
     try:
         return pa_dataset.dataset(path, format=table_format, filesystem=filesystem)
     except (pa.ArrowException, OSError) as error:
-        raise CatalogError(f"cannot read the catalog {uri}: {error}") from error
+        raise _unreadable(uri, error) from error
+
+
+def _unreadable(uri: str, error: Exception) -> GalaxyBatchError:
+    """Tell a store's fault from the table's."""
+    if isinstance(error, OSError) and object_store.is_store_error(error):
+        return object_store.explained(uri, error)
+    return CatalogError(f"cannot read the catalog {uri}: {error}")
 
 
 def _csv_format(uri: str, text_columns: Sequence[str]) -> pa_dataset.CsvFileFormat:
@@ -170,11 +183,12 @@ def read_batches(
 
     Raises:
         CatalogError: the table cannot be read on.
+        StorageError: its store stopped answering.
     """
     try:
         yield from source.to_batches(columns=list(columns))
     except (pa.ArrowException, OSError) as error:
-        raise CatalogError(f"cannot read the catalog {uri}: {error}") from error
+        raise _unreadable(uri, error) from error
 
 
 def _check_ids(source: pa_dataset.Dataset, id_column: str, uri: str) -> bool:
@@ -285,7 +299,10 @@ def _probe_images(
     head = source.head(NUM_PROBED_IMAGES, columns=[image_column])
     paths = [path for path in head.column(image_column).to_pylist() if path]
     uris = [storage.join(image_root, path) for path in paths]
-    if not any(_is_there(image_uri) for image_uri in uris):
+    refusals: list[StoreAccessError] = []
+    if not any(_is_there(image_uri, refusals) for image_uri in uris):
+        if refusals:
+            raise refusals[0]
         example = f" (for example {uris[0]})" if uris else ""
         raise CatalogError(
             f"none of the first {head.num_rows} images of {uri} exists{example}; give "
@@ -293,9 +310,15 @@ def _probe_images(
         )
 
 
-def _is_there(image_uri: str) -> bool:
+def _is_there(image_uri: str, refusals: list[StoreAccessError]) -> bool:
+    """Whether an image stands there; a store's refusal is added to the others."""
     try:
         return storage.is_file(image_uri)
+    except UnreachableStoreError:  # it would not answer for the others either
+        raise
+    except StoreAccessError as error:
+        refusals.append(error)
+        return False
     except (InputError, OSError, ValueError):  # no path at all: a row that fails later
         return False
 
@@ -310,6 +333,11 @@ def _stage(
         schema = schema.set(index, pa.field(integer_id, pa.int64()))
     storage.make_folder(storage.parent(parquet_uri))
     filesystem, path = storage.filesystem_and_path(parquet_uri)
-    with pq.ParquetWriter(path, schema, filesystem=filesystem) as writer:
-        for batch in read_batches(source, source.schema.names, uri):
-            writer.write_batch(batch.cast(schema), ROWS_PER_STAGED_GROUP)
+    try:
+        with pq.ParquetWriter(path, schema, filesystem=filesystem) as writer:
+            for batch in read_batches(source, source.schema.names, uri):
+                writer.write_batch(batch.cast(schema), ROWS_PER_STAGED_GROUP)
+    except OSError as error:
+        if object_store.is_store_error(error):
+            raise object_store.explained(parquet_uri, error) from error
+        raise

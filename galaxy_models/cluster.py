@@ -7,20 +7,22 @@ galaxies.
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import ray
 import ray.data
 
+from galaxy_models import object_store
 from galaxy_models.errors import ResourceError
 
 logger = logging.getLogger(__name__)
 
 CPUS_PER_TRAINING_WORKER = 8  # a guess: not measured on hosts with as many
 
+RETRIED_STATUS = r"AWS Error UNKNOWN \(HTTP status 5"
 PROBE_TIMEOUT_S = 10.0
 RAY_TOKEN_LOGGER = "ray._private.authentication.authentication_token_setup"
 
@@ -86,13 +88,35 @@ def _start_ray(address: str | None) -> None:
             address=address or "local",
             logging_level=logging.WARNING,
             log_to_driver=False,  # job_log carries what a reader needs
-            **({} if address else {"include_dashboard": False}),
+            **(_cluster_options() if address else {"include_dashboard": False}),
         )
     except Exception as error:  # Ray raises bare ones ("node timed out …")
         raise ResourceError(
             f"Ray did not start at {address or 'this machine'}: {error}. Try again "
             "when the machine is less busy, or name a cluster with RAY_ADDRESS."
         ) from error
+
+
+def _cluster_options() -> dict[str, Any]:
+    """Let a cluster's workers reach the object store that the driver reaches.
+
+    An embedded Ray inherits the environment. A cluster's workers get it in a function,
+    which Ray stores: as ``env_vars`` it would stand in their processes' arguments, in
+    Ray's logs and on its dashboard.
+    """
+    variables = object_store.environment()
+    if not variables:
+        return {}
+    return {"runtime_env": {"worker_process_setup_hook": _environment_of(variables)}}
+
+
+def _environment_of(variables: dict[str, str]) -> Callable[[], None]:
+    def set_environment() -> None:
+        import os  # the function travels without its module
+
+        os.environ.update(variables)
+
+    return set_environment
 
 
 def _check_answers(address: str) -> None:
@@ -114,6 +138,9 @@ def _configure_ray_data() -> None:
     context = ray.data.DataContext.get_current()
     context.use_datasource_v2 = False  # the new reader starts 32 processes a read
     context.execution_options.preserve_order = True  # the same seed, the same order
+    # Ray's own list lacks what a request without an answer's body comes to.
+    if RETRIED_STATUS not in context.retried_io_errors:
+        context.retried_io_errors.append(RETRIED_STATUS)
     context.enable_progress_bars = False  # the job's log has its own progress lines
     logging.getLogger("ray.data").setLevel(logging.ERROR)
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Literal, get_args
+from urllib.parse import urlsplit
 
 from galaxy_models.errors import ConfigError
 
@@ -46,6 +47,9 @@ class CatalogConfig:
 
     image_column: str = "image"
     """Column of image URIs, or of paths relative to --image-root."""
+
+    s3_endpoint_url: str | None = None
+    """Object store that s3:// leads to; AWS_ENDPOINT_URL, or AWS, if left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,6 +199,7 @@ class TrainConfig(CatalogConfig):
             self.num_workers,
             f"each needs a galaxy of every batch; --batch-size is {self.batch_size}",
         )
+        _check_endpoint(self.s3_endpoint_url)
         _check_seed(self.seed)
 
 
@@ -272,6 +277,7 @@ class ScoreConfig(CatalogConfig):
             "must be above 0 seconds",
         )
         _check_count_or_auto("num_workers", self.num_workers)
+        _check_endpoint(self.s3_endpoint_url)
         _check_count_or_auto("batch_size", self.batch_size)
 
 
@@ -326,6 +332,21 @@ def _check_count_or_auto(flag: str, value: int | str) -> None:
 
 def _check_choice(flag: str, value: str, choices: Sequence[str]) -> None:
     _require(value in choices, flag, value, f"choose one of {', '.join(choices)}")
+
+
+def _check_endpoint(url: str | None) -> None:
+    parts = urlsplit(url or "http://store")
+    _require(
+        parts.scheme in ("http", "https") and bool(parts.netloc),
+        "s3_endpoint_url",
+        url,
+        "write it as http://host:port or https://host",
+    )
+    if "@" in parts.netloc:  # not shown: it would be a secret in a log
+        raise ConfigError(
+            "--s3-endpoint-url holds a user name; give credentials in "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        )
 
 
 def _check_engine(engine: str, device: str) -> None:

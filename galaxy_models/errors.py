@@ -6,10 +6,13 @@
     │   ├── CatalogError         the table of galaxies
     │   ├── ModelFolderError     the trained model
     │   ├── OutputError          the place where results go
-    │   └── ResourceError        CPUs, GPUs, the cluster
+    │   ├── ResourceError        CPUs, GPUs, the cluster
+    │   └── StoreAccessError     an object store refuses: keys, bucket
+    │       └── UnreachableStoreError  or never answered: endpoint, network
     ├── JobError                 the work itself failed; jobs exit with 1
     │   ├── TrainingError
-    │   └── ScoringError
+    │   ├── ScoringError
+    │   └── StorageError         an object store stopped answering: run it again
     └── ImageDecodeError         one image; becomes a failed row, never an exit
 
 A message names the value that came, where it came from, and the remedy.
@@ -50,6 +53,14 @@ class ResourceError(InputError):
     """The machine or cluster has not what was asked for."""
 
 
+class StoreAccessError(InputError):
+    """An object store does not let this user do that there."""
+
+
+class UnreachableStoreError(StoreAccessError):
+    """An object store never answered."""
+
+
 class JobError(GalaxyBatchError):
     """The work began and failed."""
 
@@ -60,6 +71,10 @@ class TrainingError(JobError):
 
 class ScoringError(JobError):
     """Scoring ended without every row in its place."""
+
+
+class StorageError(JobError):
+    """An object store stopped answering; the same command may succeed later."""
 
 
 class ImageDecodeError(GalaxyBatchError):

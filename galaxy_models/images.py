@@ -95,6 +95,9 @@ def read_files(paths: Sequence[str | None], image_root: str) -> list[ImageFile]:
 
     Returns:
         The bytes of each file, or why they are not to be had.
+
+    Raises:
+        StorageError: an object store does not answer: no fault of the image.
     """
     files: list[ImageFile] = []
     for path in paths:

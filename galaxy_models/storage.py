@@ -1,21 +1,24 @@
-"""Any URI -> filesystem and bytes; the only module that knows S3.
+"""Any URI -> filesystem and bytes.
 
 A URI is a local path (absolute or relative), ``file://…`` or ``s3://bucket/key``.
-S3 credentials and endpoint come from the environment (``AWS_ACCESS_KEY_ID``,
-``AWS_SECRET_ACCESS_KEY``, ``AWS_REGION``, ``AWS_ENDPOINT_URL``), so that no secret
-is ever pickled. This module knows nothing of catalogs, images or models.
+What an object store's errors mean is told by ``object_store``: every function here
+may raise its ``StoreAccessError`` (the user's to mend) and ``StorageError`` (the job
+fails and can be run again). This module knows nothing of catalogs, images or models.
 """
 
 import json
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pyarrow import fs
 
+from galaxy_models import object_store
 from galaxy_models.errors import InputError, OutputError
+
+Result = TypeVar("Result")
 
 REMOTE_SCHEMES = ("s3",)
 STAGING_NAME = "_staged_catalog"  # a job's own copy of a catalog that is not Parquet
@@ -29,7 +32,7 @@ def absolute_uri(uri: str) -> str:
         An absolute local path, or the remote URI without a closing slash.
 
     Raises:
-        InputError: the scheme is neither ``file`` nor ``s3``.
+        InputError: the scheme is neither ``file`` nor ``s3``, or no bucket is named.
     """
     scheme, separator, rest = uri.partition("://")
     if not separator:
@@ -37,6 +40,8 @@ def absolute_uri(uri: str) -> str:
     if scheme == "file":
         return str(Path(rest).absolute())
     if scheme in REMOTE_SCHEMES:
+        if not rest.strip("/"):
+            raise InputError(f"cannot open {uri!r}: it names no bucket.")
         return uri.rstrip("/")
     raise InputError(
         f"cannot open {uri!r}: unknown scheme {scheme!r}; use a local path or s3://."
@@ -60,8 +65,14 @@ def parent(uri: str) -> str:
     return posixpath.dirname(uri)
 
 
-def filesystem_and_path(uri: str) -> tuple[fs.FileSystem, str]:
+def filesystem_and_path(
+    uri: str, attempts: int | None = None
+) -> tuple[fs.FileSystem, str]:
     """Open the filesystem of a URI.
+
+    Args:
+        uri: a file or folder; it need not exist.
+        attempts: how often a request to an object store is tried, if not patiently.
 
     Returns:
         A pyarrow filesystem, and the path by which it knows the URI.
@@ -73,7 +84,7 @@ def filesystem_and_path(uri: str) -> tuple[fs.FileSystem, str]:
     if not is_remote(uri):
         return _local_filesystem(), uri
     bucket_uri = "/".join(uri.split("/")[:3])
-    return _remote_filesystem(bucket_uri), uri.partition("://")[2]
+    return object_store.filesystem(bucket_uri, attempts), uri.partition("://")[2]
 
 
 @lru_cache(maxsize=1)
@@ -81,30 +92,39 @@ def _local_filesystem() -> fs.FileSystem:
     return fs.LocalFileSystem()
 
 
-@lru_cache(maxsize=16)
-def _remote_filesystem(bucket_uri: str) -> fs.FileSystem:
-    # The bare S3FileSystem() ignores AWS_ENDPOINT_URL; from_uri honours it.
-    return fs.FileSystem.from_uri(bucket_uri)[0]
-
-
 def read_bytes(uri: str) -> bytes:
     """Read a whole file.
 
     Raises:
         FileNotFoundError: there is no such file.
-        OSError: the store did not answer, or refused.
+        OSError: a local file cannot be read.
+        StoreAccessError: an object store refuses this file.
+        StorageError: an object store does not answer, or refuses everything.
     """
-    filesystem, path = filesystem_and_path(uri)
-    with filesystem.open_input_file(path) as stream:
-        return bytes(stream.read())
+    uri = absolute_uri(uri)
+    return object_store.read(uri) if is_remote(uri) else Path(uri).read_bytes()
 
 
 def write_bytes(uri: str, data: bytes) -> None:
     """Write a whole file, making its folder where there are folders."""
-    filesystem, path = filesystem_and_path(uri)
-    make_folder(parent(absolute_uri(uri)))
-    with filesystem.open_output_stream(path) as stream:
-        stream.write(data)
+
+    def write_all(filesystem: fs.FileSystem, path: str) -> None:
+        with filesystem.open_output_stream(path) as stream:
+            stream.write(data)
+
+    uri = absolute_uri(uri)
+    make_folder(parent(uri))
+    _work_on(uri, write_all)
+
+
+def _work_on(
+    uri: str, work: Callable[[fs.FileSystem, str], Result], *, is_look: bool = False
+) -> Result:
+    """Do something on disk, or in an object store as ``object_store.ask`` does."""
+    uri = absolute_uri(uri)
+    if is_remote(uri):
+        return object_store.ask(uri, work, is_look=is_look)
+    return work(_local_filesystem(), uri)
 
 
 def make_folder(uri: str) -> None:
@@ -127,22 +147,29 @@ def is_folder(uri: str) -> bool:
 
 
 def _file_type(uri: str) -> fs.FileType:
-    filesystem, path = filesystem_and_path(uri)
-    return filesystem.get_file_info(path).type
+    info = _work_on(uri, lambda store, path: store.get_file_info(path), is_look=True)
+    if info.type == fs.FileType.NotFound and is_remote(uri):
+        object_store.check_bucket(uri)
+    return info.type
 
 
 def list_names(folder_uri: str) -> list[str]:
     """Names of what lies directly in a folder, sorted; empty if there is none."""
-    filesystem, path = filesystem_and_path(folder_uri)
-    selector = fs.FileSelector(path, allow_not_found=True)
-    return sorted(info.base_name for info in filesystem.get_file_info(selector))
+
+    def list_infos(filesystem: fs.FileSystem, path: str) -> list[fs.FileInfo]:
+        selector = fs.FileSelector(path, allow_not_found=True)
+        return list(filesystem.get_file_info(selector))
+
+    infos = _work_on(folder_uri, list_infos, is_look=True)
+    if not infos and is_remote(folder_uri):
+        object_store.check_bucket(folder_uri)
+    return sorted(info.base_name for info in infos)
 
 
 def delete_folder(uri: str) -> None:
     """Delete a folder and everything in it, if it exists."""
     if is_folder(uri):
-        filesystem, path = filesystem_and_path(uri)
-        filesystem.delete_dir(path)
+        _work_on(uri, lambda filesystem, path: filesystem.delete_dir(path))
 
 
 def copy_folder(source_uri: str, target_uri: str) -> None:

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import tyro
 
+from galaxy_models import object_store
 from galaxy_models.errors import GalaxyBatchError, InputError
 
 Config = TypeVar("Config")
@@ -49,6 +50,11 @@ def run_job(
     except GalaxyBatchError as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_BAD_INPUT if isinstance(error, InputError) else EXIT_FAILED
+    except OSError as error:
+        if not object_store.is_store_error(error):
+            raise
+        sys.stderr.write(f"error: {error}; {object_store.RUN_AGAIN}\n")
+        return EXIT_FAILED
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return EXIT_INTERRUPTED

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from s3_server import UNSET_VARIABLES, S3Server, running_s3_server
 
 from galaxy_models.config import TrainConfig
 from galaxy_models.simulation import Survey, write_survey
@@ -69,6 +70,27 @@ def small_training() -> SmallTraining:
         return TrainConfig(**(settings | changes))  # type: ignore[arg-type]
 
     return configure
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """One S3 server for all tests that need one: starting it takes seconds."""
+    with running_s3_server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3_bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A new bucket's URI; this process's environment leads to its server.
+
+    An embedded Ray whose session began earlier does not see that environment: run
+    whole jobs as processes of their own.
+    """
+    for name in UNSET_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_server.make_bucket()
 
 
 @pytest.fixture(scope="session")

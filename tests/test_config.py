@@ -156,3 +156,23 @@ def test_a_column_kept_twice_is_refused() -> None:
 def test_a_cpu_engine_on_gpus_is_refused(engine: str) -> None:
     with pytest.raises(ConfigError, match=f"--engine {engine}: .*CPUs only; .*keras"):
         score_config(engine=engine, device="gpu")
+
+
+@pytest.mark.parametrize("config", [train_config, score_config])
+@pytest.mark.parametrize("url", ["localhost:9000", "ftp://store", "http://", "store"])
+def test_an_endpoint_without_http_is_refused(config: Any, url: str) -> None:
+    with pytest.raises(ConfigError, match=f"--s3-endpoint-url {url}: .*http://host"):
+        config(s3_endpoint_url=url)
+
+
+def test_a_secret_in_an_endpoint_is_refused_and_not_repeated() -> None:
+    with pytest.raises(ConfigError, match="AWS_SECRET_ACCESS_KEY") as caught:
+        score_config(s3_endpoint_url="https://user:hidden@store")
+
+    assert "hidden" not in str(caught.value)
+
+
+def test_an_endpoint_with_a_port_is_taken() -> None:
+    url = "http://127.0.0.1:9000"
+
+    assert train_config(s3_endpoint_url=url).s3_endpoint_url == url

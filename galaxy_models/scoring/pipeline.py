@@ -10,7 +10,7 @@ from typing import Any
 import ray
 import ray.data
 
-from galaxy_models import cluster, model_folder, storage
+from galaxy_models import cluster, model_folder, object_store, storage
 from galaxy_models.catalog import Catalog, open_catalog
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import CatalogError, ScoringError
@@ -41,6 +41,8 @@ from galaxy_models.scoring.run_record import (
 
 logger = logging.getLogger(__name__)
 
+REQUEST_ATTEMPTS = 1  # Ray itself tries again, 10 times in 3 minutes
+
 
 def score(config: ScoreConfig) -> RunRecord:
     """Predict every galaxy of a catalog.
@@ -55,7 +57,9 @@ def score(config: ScoreConfig) -> RunRecord:
         InputError: catalog, model, output or resources cannot serve; nothing was
             begun.
         ScoringError: rows were lost, or too many images failed.
+        StorageError: an object store stopped answering.
     """
+    object_store.use_endpoint(config.s3_endpoint_url)
     output = storage.check_output(config.output, RUN_RECORD_NAME, config.overwrite)
     card = model_folder.read_card(config.model)
     staging_uri = storage.join(output, storage.STAGING_NAME)
@@ -102,7 +106,7 @@ def _run_pipeline(
     output: str,
     log: JobLog,
 ) -> None:
-    filesystem, path = storage.filesystem_and_path(output)
+    filesystem, path = storage.filesystem_and_path(output, REQUEST_ATTEMPTS)
     rows = _read_rows(plan, stages)
     predict = _predict_in_two_stages if stages.two_stage else _predict_in_one_stage
     try:
@@ -115,13 +119,18 @@ def _run_pipeline(
             arrow_parquet_args_fn=parquet_options,
         )
     except ray.exceptions.RayError as error:
-        raise ScoringError(f"scoring stopped: {error}") from error
+        store_failure = object_store.failure_in(str(error))
+        raise store_failure or ScoringError(f"scoring stopped: {error}") from error
 
 
 def _read_rows(plan: PredictorPlan, stages: StagePlan) -> Any:
     catalog = plan.catalog
+    filesystem, path = storage.filesystem_and_path(
+        catalog.parquet_uri, REQUEST_ATTEMPTS
+    )
     return ray.data.read_parquet(
-        catalog.parquet_uri,
+        path,
+        filesystem=filesystem,
         columns=[catalog.id_column, catalog.image_column, *plan.keep],
         override_num_blocks=-(-catalog.num_rows // stages.rows_per_block),
         num_cpus=READ_CPUS,

@@ -26,13 +26,18 @@ def read_ahead(
 
     Yields:
         The next files; the last batch may be smaller.
+
+    Raises:
+        StorageError: an object store does not answer; the files that nobody began to
+            read are not waited for.
     """
     groups = deque(
         paths[start : start + FILES_PER_READ]
         for start in range(0, len(paths), FILES_PER_READ)
     )
     waiting: deque[Future[list[ImageFile]]] = deque()
-    with ThreadPoolExecutor(NUM_READERS) as readers:
+    readers = ThreadPoolExecutor(NUM_READERS)
+    try:
         while groups or waiting:
             while groups and len(waiting) < NUM_READERS + reads_per_batch:
                 group = groups.popleft()
@@ -41,3 +46,5 @@ def read_ahead(
             for _ in range(min(reads_per_batch, len(waiting))):
                 batch.extend(waiting.popleft().result())
             yield batch
+    finally:
+        readers.shutdown(cancel_futures=True)

@@ -37,8 +37,15 @@ from galaxy_models.training.worker import WorkerPlan, train_worker
 logger = logging.getLogger(__name__)
 
 RAY_TRAIN_NAME = "_ray_train"  # Ray Train's own files and checkpoints, while it runs
-FREE_TO_CHANGE = ("output", "epochs", "num_workers", "max_restarts", "resume",
-                  "overwrite")  # fmt: skip
+FREE_TO_CHANGE = (
+    "output",
+    "s3_endpoint_url",
+    "epochs",
+    "num_workers",
+    "max_restarts",
+    "resume",
+    "overwrite",
+)
 """Flags that may differ when an unfinished training goes on."""
 
 

@@ -16,7 +16,10 @@ from galaxy_models.errors import (
     OutputError,
     ResourceError,
     ScoringError,
+    StorageError,
+    StoreAccessError,
     TrainingError,
+    UnreachableStoreError,
 )
 from jobs.command_line import run_job
 
@@ -46,7 +49,7 @@ def test_a_job_that_did_its_work_exits_with_0(
 @pytest.mark.parametrize(
     "error",
     [InputError, ConfigError, CatalogError, ModelFolderError, OutputError]
-    + [ResourceError],
+    + [ResourceError, StoreAccessError, UnreachableStoreError],
 )
 def test_what_the_user_can_mend_exits_with_2_and_one_line(
     error: type[InputError], capsys: pytest.CaptureFixture[str]
@@ -55,7 +58,7 @@ def test_what_the_user_can_mend_exits_with_2_and_one_line(
     assert capsys.readouterr().err == "error: --catalog a.csv: no such file.\n"
 
 
-@pytest.mark.parametrize("error", [JobError, TrainingError, ScoringError])
+@pytest.mark.parametrize("error", [JobError, TrainingError, ScoringError, StorageError])
 def test_work_that_failed_exits_with_1_and_one_line(
     error: type[JobError], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,9 +71,21 @@ def test_an_interrupted_job_exits_with_130(capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().err == "interrupted\n"
 
 
-def test_a_bug_keeps_its_traceback() -> None:
-    with pytest.raises(ZeroDivisionError):
-        run(raising(ZeroDivisionError()))
+def test_a_stores_fault_that_nothing_else_told_exits_with_1_and_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fault = OSError("When writing 'a': AWS Error SLOW_DOWN during PutObject")
+
+    assert run(raising(fault)) == 1
+    line = capsys.readouterr().err
+    assert "'a': AWS Error SLOW_DOWN during PutObject; when the store is well" in line
+    assert line.count("\n") == 1
+
+
+@pytest.mark.parametrize("bug", [ZeroDivisionError(), OSError("no such device")])
+def test_a_bug_keeps_its_traceback(bug: Exception) -> None:
+    with pytest.raises(type(bug)):
+        run(raising(bug))
 
 
 def test_flags_arrive_in_the_config() -> None:

@@ -1,0 +1,282 @@
+"""S3: how it is reached, and what its errors mean; the only module that knows it.
+
+Endpoint and credentials come from the environment (``AWS_ENDPOINT_URL``,
+``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, ``AWS_REGION``, …), so that no
+pickled filesystem and no process's arguments hold a secret.
+
+A store errs in three ways. It may not answer, or with an error of its own (500, 503,
+a broken connection): that is waited out with growing, random pauses, and then fails
+the job. It may refuse: nothing helps but other keys or another bucket. Or an object
+may be missing: a ``FileNotFoundError``, as on disk.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from pyarrow import fs
+from tenacity import (
+    Retrying,
+    retry_if_exception,
+    stop_before_delay,
+    wait_random_exponential,
+)
+
+from galaxy_models.errors import (
+    GalaxyBatchError,
+    StorageError,
+    StoreAccessError,
+    UnreachableStoreError,
+)
+
+Result = TypeVar("Result")
+
+ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")  # the first counts
+REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
+
+CONNECT_TIMEOUT_S = 3.0
+ANSWER_TIMEOUT_S = 10.0  # without a byte
+FIRST_CONTACT_S = 4.0  # tries of a store that never answered: a wrong endpoint shows
+PATIENCE_S = 60.0  # tries of a store that did answer
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 5.0
+PATIENT_ATTEMPTS = 6  # of pyarrow itself, about 15 s
+
+RUN_AGAIN = "when the store is well, run the same command again."
+
+TRANSIENT = re.compile(
+    r"AWS Error (NETWORK_CONNECTION|INTERNAL_FAILURE|SLOW_DOWN|SERVICE_UNAVAILABLE"
+    r"|THROTTLING|REQUEST_TIMEOUT|UNKNOWN \(HTTP status (5\d\d|429|408)\))"
+)
+DENIED = re.compile(
+    r"AWS Error (ACCESS_DENIED|SIGNATURE_DOES_NOT_MATCH|INVALID_ACCESS_KEY_ID"
+    r"|INVALID_SIGNATURE|INVALID_CLIENT_TOKEN_ID|UNRECOGNIZED_CLIENT"
+    r"|MISSING_AUTHENTICATION_TOKEN|UNKNOWN \(HTTP status 40[13]\))"
+)
+NO_BUCKET = re.compile(r"AWS Error NO_SUCH_BUCKET|Bucket '.*' not found")
+
+_answered: set[tuple[str, str | None]] = set()  # bucket and endpoint
+_last_read: dict[str, str] = {}  # a path that could be read, by bucket
+
+
+def use_endpoint(url: str | None) -> None:
+    """Lead this process, and those that it starts, to another store than AWS.
+
+    Args:
+        url: ``http://…`` or ``https://…``; None leaves the environment as it is.
+    """
+    if url is not None:
+        for name in ENDPOINT_VARIABLES:
+            os.environ[name] = url
+
+
+def environment() -> dict[str, str]:
+    """The variables that decide which store is reached, and as whom."""
+    return {k: v for k, v in os.environ.items() if k.startswith("AWS_")}
+
+
+def filesystem(bucket_uri: str, attempts: int | None = None) -> fs.FileSystem:
+    """Open a bucket's filesystem.
+
+    Args:
+        bucket_uri: ``s3://bucket``.
+        attempts: how often pyarrow tries a request, ``PATIENT_ATTEMPTS`` if left out;
+            a pickled filesystem forgets it and tries 3 times.
+    """
+    attempts = attempts or PATIENT_ATTEMPTS
+    return _filesystem(bucket_uri, attempts, tuple(sorted(environment().items())))
+
+
+@lru_cache(maxsize=32)
+def _filesystem(
+    bucket_uri: str, attempts: int, _environment: tuple[tuple[str, str], ...]
+) -> fs.FileSystem:
+    # Without a region pyarrow asks AWS where the bucket lies; other stores do not care.
+    endpoint = _endpoint()
+    region = next(filter(None, map(os.environ.get, REGION_VARIABLES)), None)
+    if region is None and endpoint is None:
+        region = fs.resolve_s3_region(_bucket(bucket_uri))
+    return fs.S3FileSystem(
+        endpoint_override=endpoint,  # which the bare constructor would ignore
+        region=region,
+        connect_timeout=CONNECT_TIMEOUT_S,
+        request_timeout=ANSWER_TIMEOUT_S,
+        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=attempts),
+    )
+
+
+def _endpoint() -> str | None:
+    return next(filter(None, map(os.environ.get, ENDPOINT_VARIABLES)), None)
+
+
+def _bucket(uri: str) -> str:
+    return urlsplit(uri).netloc
+
+
+def _path(uri: str) -> str:
+    return uri.partition("://")[2]
+
+
+def ask(
+    uri: str, work: Callable[[fs.FileSystem, str], Result], *, is_look: bool = False
+) -> Result:
+    """Do something with an object; wait out the store's bad moments.
+
+    Args:
+        uri: ``s3://bucket/key``.
+        work: what to do, with a filesystem and the path by which it knows the object;
+            may be tried several times.
+        is_look: whether this may be a job's first contact with the store, when a
+            wrong endpoint shall be told in seconds.
+
+    Returns:
+        What ``work`` gave.
+
+    Raises:
+        FileNotFoundError: there is no such object.
+        UnreachableStoreError: the store never answered.
+        StoreAccessError: it refused.
+        StorageError: it stopped answering, and did not come back in ``PATIENCE_S``.
+    """
+    bucket_uri = f"s3://{_bucket(uri)}"
+    is_first = is_look and (bucket_uri, _endpoint()) not in _answered
+    retrying = Retrying(
+        retry=retry_if_exception(is_transient),
+        wait=wait_random_exponential(FIRST_PAUSE_S, LONGEST_PAUSE_S),
+        stop=stop_before_delay(FIRST_CONTACT_S if is_first else PATIENCE_S),
+        reraise=True,
+    )
+    try:
+        result = retrying(lambda: work(filesystem(bucket_uri, attempts=1), _path(uri)))
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise explained(uri, error, is_first) from error
+    _answered.add((bucket_uri, _endpoint()))
+    return result
+
+
+def is_store_error(error: BaseException) -> bool:
+    """Whether an error is an object store's, not a disk's or a table's."""
+    return isinstance(error, OSError) and "AWS Error" in str(error)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether an error is a store's bad moment, which the next try may not meet."""
+    return isinstance(error, OSError) and bool(TRANSIENT.search(str(error)))
+
+
+def failure_in(trace: str) -> StorageError | None:
+    """Find a store's failure in the trace that another process's error came as."""
+    told = re.search(
+        rf"{StorageError.__module__}\.{StorageError.__name__}: (.+)", trace
+    )
+    if told:
+        return StorageError(told[1])
+    seen = re.search(rf"[^\n]*{TRANSIENT.pattern}[^\n]*", trace)
+    if seen:
+        return StorageError(f"{seen[0].strip()}; {RUN_AGAIN}")
+    return None
+
+
+def explained(uri: str, error: OSError, is_first: bool = False) -> GalaxyBatchError:
+    """Say in a line what a store's error means and what helps.
+
+    Args:
+        uri: what was asked for.
+        error: what pyarrow raised.
+        is_first: whether the store never answered before.
+    """
+    store = _endpoint() or "AWS"
+    detail = " ".join(str(error).rpartition("AWS Error ")[2].split()).rstrip(".")
+    if is_transient(error) and is_first:
+        return UnreachableStoreError(
+            f"cannot reach {uri} at {store} ({detail}); check --s3-endpoint-url or "
+            "AWS_ENDPOINT_URL, and the network."
+        )
+    if is_transient(error):
+        return StorageError(
+            f"{store} gave no good answer for {uri} in {PATIENCE_S:.0f} s ({detail}); "
+            f"{RUN_AGAIN}"
+        )
+    if DENIED.search(str(error)):
+        has_key = bool(os.environ.get("AWS_ACCESS_KEY_ID"))
+        return StoreAccessError(
+            f"{store} denies access to {uri} ({detail}); check AWS_ACCESS_KEY_ID, "
+            "AWS_SECRET_ACCESS_KEY and what that key may do"
+            f"{'.' if has_key else ' (AWS_ACCESS_KEY_ID is not set).'}"
+        )
+    if NO_BUCKET.search(str(error)):
+        return _no_bucket(uri)
+    return StoreAccessError(
+        f"{store} cannot serve {uri} ({detail}); check the URI, --s3-endpoint-url or "
+        "AWS_ENDPOINT_URL, and AWS_REGION."
+    )
+
+
+def _no_bucket(uri: str) -> StoreAccessError:
+    return StoreAccessError(
+        f"there is no bucket {_bucket(uri)!r} at {_endpoint() or 'AWS'}, which {uri} "
+        "needs; make it, or check the URI, --s3-endpoint-url or AWS_ENDPOINT_URL."
+    )
+
+
+def check_bucket(uri: str) -> None:
+    """Refuse a bucket that does not exist: a store says only that an object is missing.
+
+    Raises:
+        StoreAccessError: there is no such bucket.
+    """
+    try:
+        _find_bucket(f"s3://{_bucket(uri)}", _endpoint())
+    except FileNotFoundError as error:
+        raise _no_bucket(uri) from error
+
+
+@lru_cache(maxsize=64)  # of those that exist: an exception is not remembered
+def _find_bucket(bucket_uri: str, _endpoint_url: str | None) -> None:
+    try:
+        info = ask(bucket_uri, lambda store, bucket: store.get_file_info(bucket))
+    except StoreAccessError:  # not allowed to know; the objects themselves will tell
+        return
+    if info.type == fs.FileType.NotFound:
+        raise FileNotFoundError(bucket_uri)
+
+
+def read(uri: str) -> bytes:
+    """Read a whole object.
+
+    Raises:
+        FileNotFoundError: there is no such object.
+        StoreAccessError: this object is refused.
+        StorageError: the store stopped answering, or now refuses what it gave before.
+    """
+
+    def read_all(store: fs.FileSystem, path: str) -> bytes:
+        with store.open_input_file(path) as stream:
+            return bytes(stream.read())
+
+    try:
+        data = ask(uri, read_all)
+    except StoreAccessError as error:
+        _check_still_welcome(uri, error)
+        raise
+    _last_read[_bucket(uri)] = _path(uri)
+    return data
+
+
+def _check_still_welcome(uri: str, error: StoreAccessError) -> None:
+    """Tell an object that is refused from keys that ran out while the job ran."""
+    good_path = _last_read.get(_bucket(uri))
+    if good_path is None:
+        return
+    try:
+        ask(f"s3://{good_path}", lambda store, path: store.get_file_info(path))
+    except StoreAccessError:
+        raise StorageError(
+            f"what could be read before is refused now: {error} Then run the same "
+            "command again."
+        ) from error

@@ -1,0 +1,204 @@
+"""Both jobs with everything in an object store, as people run them."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from fault_proxy import FaultProxy
+from pyarrow import fs
+from s3_server import S3Server
+
+from galaxy_models.simulation import write_survey
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+ROOT = Path(__file__).parents[2]
+NUM_GALAXIES = 100
+NUM_BROKEN = 2
+DEAD_ENDPOINT = "http://127.0.0.1:9"
+REFUSED_WITHIN_S = 45  # 3 to 9 s on an idle machine, most of it imports
+
+
+@dataclass(frozen=True)
+class Sky:
+    """A survey and its trained model in a bucket."""
+
+    bucket: str
+
+    @property
+    def catalog(self) -> str:
+        """The labelled table, CSV, so that it is staged."""
+        return f"{self.bucket}/sky/catalog.csv"
+
+    @property
+    def model(self) -> str:
+        """The model folder."""
+        return f"{self.bucket}/model"
+
+    def score(self, output: str) -> list[str]:
+        """The command's arguments."""
+        return [
+            *("jobs.score", "--catalog", self.catalog, "--model", self.model),
+            *("--keep", "ra", "--output", f"{self.bucket}/{output}"),
+        ]
+
+
+def run_job(
+    server: S3Server, arguments: list[str], **variables: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *arguments],
+        env={**os.environ, **server.environment, **variables},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def sky(s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Sky:
+    """100 galaxies, two of them broken, in a bucket, and LeNet-5 trained on them."""
+    survey = write_survey(
+        tmp_path_factory.mktemp("sky"),
+        NUM_GALAXIES,
+        image_size=48,
+        seed=3,
+        broken_fraction=NUM_BROKEN / NUM_GALAXIES,
+    )
+    sky = Sky(s3_server.make_bucket())
+    fs.copy_files(
+        str(survey.catalog.parent),
+        f"{sky.bucket.removeprefix('s3://')}/sky",
+        destination_filesystem=s3_server.filesystem(),
+    )
+    done = run_job(
+        s3_server,
+        [
+            *("jobs.train", "--catalog", sky.catalog, "--network", "lenet5"),
+            *("--image-size", "32", "--epochs", "2", "--num-workers", "1"),
+            *("--validation-fraction", "0.2", "--output", sky.model),
+            *("--s3-endpoint-url", s3_server.endpoint_url),
+        ],
+        AWS_ENDPOINT_URL=DEAD_ENDPOINT,
+    )
+    assert done.returncode == 0, done.stderr
+    assert s3_server.secret_key not in done.stdout + done.stderr
+    return sky
+
+
+def test_predictions_in_a_store_are_read_by_pandas_through_s3fs_and_pyarrow(
+    s3_server: S3Server, sky: Sky
+) -> None:
+    done = run_job(s3_server, sky.score("predictions"))
+
+    assert done.returncode == 0, done.stderr
+    output = f"{sky.bucket}/predictions"
+    options = {
+        "key": s3_server.access_key,
+        "secret": s3_server.secret_key,
+        "client_kwargs": {"endpoint_url": s3_server.endpoint_url},
+    }
+    table = pd.read_parquet(output, storage_options=options)
+    assert len(table) == table["object_id"].nunique() == NUM_GALAXIES
+    assert (table["status"] == "failed").sum() == NUM_BROKEN
+    filesystem = s3_server.filesystem()
+    path = output.removeprefix("s3://")
+    pd.testing.assert_frame_equal(
+        table, pd.read_parquet(path, filesystem=filesystem), check_dtype=False
+    )
+    assert pq.read_table(path, filesystem=filesystem).num_rows == NUM_GALAXIES
+    names = [info.base_name for info in filesystem.get_file_info(fs.FileSelector(path))]
+    with filesystem.open_input_file(f"{path}/_run.json") as stream:
+        record = stream.read().decode()
+    assert json.loads(record)["num_failed"] == NUM_BROKEN
+    assert sorted(name for name in names if name.startswith("_")) == ["_run.json"]
+    for secret_place in (record, done.stdout, done.stderr):
+        assert s3_server.secret_key not in secret_place
+
+
+def test_a_store_that_errs_costs_no_row(s3_server: S3Server, sky: Sky) -> None:
+    with FaultProxy(s3_server.endpoint_url, share=0.1, slow_s=2) as proxy:
+        done = run_job(
+            s3_server, sky.score("through-faults"), AWS_ENDPOINT_URL=proxy.endpoint_url
+        )
+
+    assert done.returncode == 0, done.stderr
+    assert f"{NUM_GALAXIES} rows, {NUM_BROKEN} failed" in done.stderr
+    assert proxy.faults.total() > 10
+
+
+def test_images_that_a_store_stops_giving_fail_the_job_in_a_line(
+    s3_server: S3Server, sky: Sky
+) -> None:
+    with FaultProxy(
+        s3_server.endpoint_url, share=0, faults=("503",), only="/images/"
+    ) as proxy:
+        environment = {"AWS_ENDPOINT_URL": proxy.endpoint_url}
+        job = subprocess.Popen(
+            [sys.executable, "-m", *sky.score("interrupted")],
+            env={**os.environ, **s3_server.environment, **environment},
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert job.stderr is not None
+        log = []
+        for line in job.stderr:
+            log.append(line)
+            if "scoring 100 galaxies" in line:
+                proxy.share = 1
+        returncode = job.wait()
+
+    assert returncode == 1, log
+    assert log[-1].startswith("error: ")
+    assert "run the same command again" in log[-1]
+
+
+@pytest.mark.parametrize(
+    ("variables", "remedy"),
+    [
+        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "denies access to s3://"),
+        ({"AWS_ACCESS_KEY_ID": "unknown"}, "denies access to s3://"),
+        ({"AWS_ENDPOINT_URL": DEAD_ENDPOINT}, "check --s3-endpoint-url or AWS_END"),
+    ],
+    ids=["wrong secret", "unknown key", "dead endpoint"],
+)
+@pytest.mark.parametrize("job", ["jobs.train", "jobs.score"])
+def test_a_store_that_refuses_ends_a_job_in_seconds_with_a_line(
+    s3_server: S3Server, job: str, variables: dict[str, str], remedy: str
+) -> None:
+    bucket = s3_server.make_bucket()
+    arguments = [job, "--catalog", f"{bucket}/a.csv", "--output", f"{bucket}/new"]
+    if job == "jobs.score":
+        arguments += ["--model", f"{bucket}/model"]
+    start_s = time.monotonic()
+
+    done = run_job(s3_server, arguments, **variables)
+
+    assert done.returncode == 2, done.stderr
+    assert time.monotonic() - start_s < REFUSED_WITHIN_S
+    assert done.stderr.startswith("error: ")
+    assert remedy in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("flag", ["--catalog", "--model", "--output"])
+def test_a_bucket_that_does_not_exist_is_named(
+    s3_server: S3Server, sky: Sky, flag: str
+) -> None:
+    arguments = sky.score("unused")
+    arguments[arguments.index(flag) + 1] = "s3://no-such-bucket/sky.csv"
+
+    done = run_job(s3_server, arguments)
+
+    assert done.returncode == 2, done.stderr
+    assert "error: there is no bucket 'no-such-bucket' at http" in done.stderr
+    assert done.stderr.count("\n") == 1
