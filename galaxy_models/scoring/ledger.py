@@ -1,0 +1,163 @@
+"""What is scored and what is not: every row in one file, whatever dies on the way.
+
+    part-000007.parquet            rows 350,000 to 399,999 of the catalog, and only they
+    _chunks/000008/000391.parquet  rows that are predicted, but not yet in a file
+
+The catalog's rows, in its order, are cut into chunks, and runs of chunks make up files.
+A chunk is written whole under a name that only its rows have, so that one that is
+written twice is there once. When all chunks of a file are there, they become the file,
+which is written whole as well. A job that begins again looks at the names and does what
+is missing. Readers of Parquet pass by names that begin with an underscore: at every
+moment the output holds finished files and nothing twice.
+
+This module knows names, counts and tables; it knows neither models nor Ray.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from galaxy_models import storage
+
+CHUNKS_NAME = "_chunks"
+COMPRESSION = "zstd"
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """How a catalog's rows are cut, and where the pieces lie."""
+
+    output: str
+    """URI of the predictions' folder."""
+
+    num_rows: int
+    """Rows of the catalog."""
+
+    rows_per_chunk: int
+    chunks_per_file: int
+
+    @property
+    def num_chunks(self) -> int:
+        """Chunks of the catalog, numbered from 0."""
+        return -(-self.num_rows // self.rows_per_chunk)
+
+    @property
+    def num_files(self) -> int:
+        """Files of the finished predictions, numbered from 0."""
+        return -(-self.num_chunks // self.chunks_per_file)
+
+    def rows_of(self, chunk: int) -> tuple[int, int]:
+        """First row of a chunk, and the one after its last."""
+        start = chunk * self.rows_per_chunk
+        return start, min(start + self.rows_per_chunk, self.num_rows)
+
+    def file_of(self, chunk: int) -> int:
+        """File that a chunk belongs to."""
+        return chunk // self.chunks_per_file
+
+    def chunks_of(self, file: int) -> range:
+        """Chunks that make up a file."""
+        start = file * self.chunks_per_file
+        return range(start, min(start + self.chunks_per_file, self.num_chunks))
+
+    def file_uri(self, file: int) -> str:
+        """Where a finished file lies."""
+        return storage.join(self.output, _file_name(file))
+
+    def chunk_uri(self, chunk: int) -> str:
+        """Where a chunk lies until its file is finished."""
+        folder = self._chunk_folder(self.file_of(chunk))
+        return storage.join(folder, f"{chunk:06d}.parquet")
+
+    def _chunk_folder(self, file: int) -> str:
+        return storage.join(self.output, f"{CHUNKS_NAME}/{file:06d}")
+
+    def finished_files(self) -> set[int]:
+        """Files that are there."""
+        names = set(storage.list_names(self.output))
+        return {file for file in range(self.num_files) if _file_name(file) in names}
+
+    def kept_chunks(self, file: int) -> set[int]:
+        """Chunks of an unfinished file that are there."""
+        names = set(storage.list_names(self._chunk_folder(file)))
+        return {
+            chunk
+            for chunk in self.chunks_of(file)
+            if self.chunk_uri(chunk).rpartition("/")[2] in names
+        }
+
+    def write_chunk(self, chunk: int, predictions: pa.Table) -> None:
+        """Keep a chunk's rows.
+
+        Raises:
+            ValueError: there are more or fewer rows than the chunk has.
+        """
+        start, stop = self.rows_of(chunk)
+        if len(predictions) != stop - start:
+            raise ValueError(
+                f"chunk {chunk} has {stop - start} rows, not {len(predictions)}"
+            )
+        storage.write_bytes(self.chunk_uri(chunk), _to_parquet(predictions))
+
+    def finish_file(
+        self, file: int, described: Callable[[pa.Schema], pa.Schema]
+    ) -> None:
+        """Make a file of its chunks, which must all be there; then let them go.
+
+        Args:
+            file: which one.
+            described: gives a schema the metadata that readers want.
+        """
+        chunks = [
+            pq.read_table(pa.BufferReader(storage.read_bytes(self.chunk_uri(chunk))))
+            for chunk in self.chunks_of(file)
+        ]
+        table = pa.concat_tables(chunks)
+        table = table.replace_schema_metadata(described(table.schema).metadata)
+        storage.write_bytes(self.file_uri(file), _to_parquet(table))
+        storage.delete_folder(self._chunk_folder(file))
+
+
+class Progress:
+    """What is left of a ledger's work; on the driver."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        finished = ledger.finished_files()
+        self._missing: dict[int, set[int]] = {}
+        for file in range(ledger.num_files):
+            if file not in finished:
+                chunks = set(ledger.chunks_of(file))
+                self._missing[file] = chunks - ledger.kept_chunks(file)
+
+    def chunks_to_do(self) -> list[int]:
+        """Chunks that are neither kept nor in a file, in order."""
+        return sorted(chunk for chunks in self._missing.values() for chunk in chunks)
+
+    def num_rows_to_do(self) -> int:
+        """Rows of these chunks."""
+        ranges = map(self.ledger.rows_of, self.chunks_to_do())
+        return sum(stop - start for start, stop in ranges)
+
+    def whole_files(self) -> Iterator[int]:
+        """Take out the files whose chunks are all kept, to be finished."""
+        whole = [file for file, missing in self._missing.items() if not missing]
+        for file in whole:
+            del self._missing[file]
+            yield file
+
+    def chunk_is_kept(self, chunk: int) -> None:
+        """Note that a chunk was written."""
+        self._missing[self.ledger.file_of(chunk)].discard(chunk)
+
+
+def _file_name(file: int) -> str:
+    return f"part-{file:06d}.parquet"
+
+
+def _to_parquet(table: pa.Table) -> pa.Buffer:
+    stream = pa.BufferOutputStream()
+    pq.write_table(table, stream, compression=COMPRESSION)
+    return stream.getvalue()
