@@ -10,7 +10,6 @@ does) the work runs on that cluster, else on this machine.
 import logging
 import sys
 
-from galaxy_models import object_store
 from galaxy_models.config import TrainConfig
 from galaxy_models.training import fit
 from jobs.command_line import run_job
@@ -20,7 +19,6 @@ logger = logging.getLogger(__name__)
 
 def train(config: TrainConfig) -> None:
     """Fit, then say where the model is and how good."""
-    object_store.use_endpoint(config.s3_endpoint_url)
     card = fit(config)
     logger.info(
         "model folder %s: validation accuracy %.3f, mean recall of the classes %.3f",

@@ -14,7 +14,7 @@ import ray.train
 from pandas import DataFrame
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
-from galaxy_models import cluster, model_folder, storage
+from galaxy_models import cluster, model_folder, object_store, storage
 from galaxy_models.catalog import Catalog, open_catalog
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import TrainingError
@@ -62,7 +62,9 @@ def fit(config: TrainConfig) -> ModelCard:
         InputError: catalog, output or resources cannot serve; nothing was begun.
         TrainingError: no image could be decoded, training diverged, or workers were
             lost more often than ``config.max_restarts``.
+        StorageError: an object store stopped answering.
     """
+    object_store.use_endpoint(config.s3_endpoint_url)
     resume = config.resume == "auto" and not config.overwrite
     output = storage.check_output(
         config.output, model_folder.CARD_NAME, config.overwrite, resume
@@ -176,7 +178,8 @@ def _run_workers(plan: WorkerPlan, log: JobLog) -> ray.train.Result:
     try:
         result = trainer.fit()
     except ray.train.TrainingFailedError as error:
-        raise TrainingError(
+        store_failure = object_store.failure_in(str(error))
+        raise store_failure or TrainingError(
             f"training failed: {error}. The same command goes on from the last epoch."
         ) from error
     if result.return_value is not None:
