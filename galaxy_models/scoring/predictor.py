@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from galaxy_models.catalog import Catalog
+from galaxy_models.catalog import Catalog, image_sources
 from galaxy_models.config import EngineName
 from galaxy_models.images import DecodeRule, decode_files
 from galaxy_models.job_log import JobLog
@@ -114,9 +114,9 @@ def decoded_batches(
     rows: pa.Table, plan: PredictorPlan
 ) -> Iterator[tuple[NDArray[np.uint8], list[str | None]]]:
     """Decode galaxies in batches, while the files of the next ones are read."""
-    paths = rows[plan.catalog.image_column].to_pylist()
+    sources = image_sources(rows[plan.catalog.image_column])
     reads_per_batch = -(-plan.batch_size // FILES_PER_READ)
-    for files in read_ahead(paths, plan.catalog.image_root, reads_per_batch):
+    for files in read_ahead(sources, plan.catalog.image_root, reads_per_batch):
         yield decode_files(files, plan.decode_rule)
 
 
