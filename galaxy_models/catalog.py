@@ -182,7 +182,7 @@ def _can_be_images(type_: pa.DataType) -> bool:
     if pa.types.is_struct(type_):
         return {field.name for field in type_} == {"bytes", "path"}
     is_bytes = pa.types.is_binary(type_) or pa.types.is_large_binary(type_)
-    return bool(is_bytes or _is_text(type_))
+    return bool(is_bytes or _is_text(type_) or pa.types.is_null(type_))
 
 
 def _probe_images(source: Table, image_column: str, image_root: str) -> None:

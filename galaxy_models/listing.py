@@ -34,7 +34,8 @@ def expand_pattern(pattern: str) -> list[str]:
     """Find the files that a pattern names, sorted.
 
     ``{000..009}`` counts with as many digits as its start has, ``{a,b}`` lists; the
-    rest (``*``, ``?``, ``[…]``, ``**``) are fsspec's globs.
+    rest (``*``, ``?``, ``[…]``, ``**``) are fsspec's globs, without hidden files
+    (``_…``, ``.…``).
 
     Raises:
         InputError: a name that braces spell out is not there.
@@ -45,12 +46,16 @@ def expand_pattern(pattern: str) -> list[str]:
         if is_pattern(name):
             filesystem, path = storage.filesystem_and_path(name)
             scheme = name[: len(name) - len(path)]
-            paths = ArrowFSWrapper(filesystem).glob(path)
-            found.update(scheme + str(path) for path in paths)
+            folder = pattern_folder(path)
+            for found_path in ArrowFSWrapper(filesystem).glob(path):
+                if not _is_hidden(posixpath.relpath(found_path, folder)):
+                    found.add(scheme + found_path)
         elif storage.is_file(name):
             found.add(name)
         else:
-            raise InputError(f"no file {name}, which {pattern} spells out.")
+            raise InputError(
+                f"no file {name}, which {pattern} spells out; check the numbers."
+            )
     return sorted(found)
 
 
@@ -86,8 +91,8 @@ def walk_files(folder_uri: str) -> Iterator[str]:
             below = filesystem.get_file_info(selector)
         files = (one.path for one in below if one.type == fs.FileType.File)
         paths = sorted(posixpath.relpath(path, base) for path in files)
-        yield from (path for path in paths if not any(map(_is_hidden, path.split("/"))))
+        yield from (path for path in paths if not _is_hidden(path))
 
 
-def _is_hidden(name: str) -> bool:
-    return name.startswith(("_", "."))
+def _is_hidden(path: str) -> bool:
+    return any(name.startswith(("_", ".")) for name in path.split("/"))

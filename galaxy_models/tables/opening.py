@@ -3,14 +3,8 @@
 from collections.abc import Callable
 
 from galaxy_models import listing, storage
-from galaxy_models.errors import CatalogError
-from galaxy_models.tables import (
-    delimited,
-    fits,
-    parquet,
-    votable,
-    webdataset,
-)
+from galaxy_models.errors import CatalogError, InputError
+from galaxy_models.tables import delimited, fits, parquet, votable, webdataset
 from galaxy_models.tables.delimited import DelimitedTable
 from galaxy_models.tables.fits import FitsTable
 from galaxy_models.tables.image_folder import ImageFolder, is_image
@@ -93,7 +87,10 @@ def _open_folder(uri: str) -> Table:
 
 
 def _open_pattern(pattern: str) -> Table:
-    uris = listing.expand_pattern(pattern)
+    try:
+        uris = listing.expand_pattern(pattern)
+    except InputError as error:
+        raise CatalogError(str(error)) from error
     if not uris:
         raise CatalogError(
             f"no file matches {pattern}; check the pattern given to --catalog."

@@ -123,7 +123,9 @@ def open_parquet_folder(uri: str, base_uri: str | None = None) -> ParquetTable:
     """Open all Parquet files below a folder."""
     base_uri = base_uri or uri
     paths = [
-        path for path in listing.walk_files(base_uri) if path.lower().endswith(SUFFIXES)
+        path
+        for path in listing.walk_files(base_uri)
+        if path.lower().endswith(SUFFIXES) and path.rpartition("/")[2] != HATS_SAMPLE
     ]
     if not paths:
         raise CatalogError(f"no Parquet file in {uri}.")
