@@ -31,18 +31,20 @@ class CatalogConfig:
     """Where the galaxies are listed and which columns say what."""
 
     catalog: str
-    """Table with a row per galaxy: .csv, .tsv (also .gz), .parquet, or a folder of
-    Parquet files."""
+    """Table with a row per galaxy (Parquet, CSV, TSV, FITS, VOTable), a folder of
+    Parquet files or of images, tar shards, or a pattern such as 'part-*.parquet'."""
 
     image_root: str | None = None
     """Folder that relative image paths start from; the catalog's own folder if left
     out."""
 
     id_column: str = "object_id"
-    """Column of unique galaxy names (string or integer)."""
+    """Column of unique galaxy names (string or integer); if left out, the usual other
+    names are found too."""
 
     image_column: str = "image"
-    """Column of image URIs, or of paths relative to --image-root."""
+    """Column of image URIs, of paths relative to --image-root, or of images' bytes; if
+    left out, the usual other names are found too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,7 @@ class TrainConfig(CatalogConfig):
     """Model folder to write; must not exist, or be empty."""
 
     label_column: str = "label"
-    """Column of class names."""
+    """Column of class names; if left out, the usual other names are found too."""
 
     network: NetworkName = "mobilenet_v1"
     """Architecture to fit."""

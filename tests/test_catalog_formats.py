@@ -228,7 +228,25 @@ def test_of_many_files_one_that_was_cut_short_is_refused(
         opened(sky / "part-*.parquet")
 
 
+def test_images_inside_a_table_are_read_a_few_at_a_time(sky: Path) -> None:
+    table = pa.table({"object_id": range(1000), "image_bytes": [b"x"] * 1000})
+    pq.write_table(table, sky / "a.parquet")
+    opened_table = open_table(f"{sky}/a.parquet")
+
+    batches = list(opened_table.read_batches(["object_id", "image_bytes"]))
+
+    assert max(batch.num_rows for batch in batches) <= 256
+    assert sum(batch.num_rows for batch in batches) == 1000
+
+
 # CSV
+
+
+def test_a_header_that_is_not_utf8_is_refused(sky: Path, opened: Opener) -> None:
+    (sky / "a.csv").write_bytes("object_id,image,größe\n1,1.jpg,2\n".encode("latin1"))
+
+    with pytest.raises(CatalogError, match=r"cannot read .*a\.csv: .*utf-8"):
+        opened(sky / "a.csv")
 
 
 def test_a_value_of_another_type_far_down_names_column_and_remedy(
@@ -355,6 +373,28 @@ def test_garbage_of_any_suffix_is_refused_in_a_line(
     with pytest.raises(CatalogError) as caught:
         opened(sky / name)
     assert name in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("card", "value"),
+    [
+        ("NAXIS1", 0), ("NAXIS1", 2**40), ("NAXIS1", 7), ("NAXIS2", -1),
+        ("NAXIS2", 2**40), ("TFIELDS", 99), ("TFORM2", "12Z"), ("BITPIX", "deep"),
+    ],
+)  # fmt: skip
+def test_a_fits_header_that_makes_no_sense_is_refused_in_a_line(
+    card: str, value: Any, sky: Path, opened: Opener
+) -> None:
+    path = write_fits(sky / "a.fits")
+    data = path.read_bytes()
+    start = 2880  # where the primary header, of one block, ends
+    header = fits.Header.fromstring(data[start : start + 5760])
+    header[card] = value
+    path.write_bytes(data[:start] + header.tostring().encode() + data[start + 5760 :])
+
+    with pytest.raises(CatalogError, match="cannot read the catalog") as caught:
+        opened(path)
+    assert "\n" not in str(caught.value)
 
 
 # VOTable

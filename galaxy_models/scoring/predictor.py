@@ -128,8 +128,8 @@ def decode_rows(rows: pa.Table, *, plan: PredictorPlan) -> pa.Table:
         plan: where images lie and how they are decoded.
 
     Returns:
-        The rows with their pixels (uint8, image_size × image_size × 3 bytes a galaxy,
-        black where it failed) and errors (null, or what failed).
+        Id and kept columns with the pixels (uint8, image_size × image_size × 3 bytes a
+        galaxy, black where it failed) and errors (null, or what failed).
     """
     size = plan.decode_rule.image_size
     images = [np.empty((0, size, size, 3), np.uint8)]
@@ -142,7 +142,8 @@ def decode_rows(rows: pa.Table, *, plan: PredictorPlan) -> pa.Table:
         len(rows),
         [None, pa.py_buffer(np.concatenate(images))],
     )
-    return rows.append_column(PIXELS_COLUMN, pixels).append_column(
+    needed = rows.select(list(dict.fromkeys([plan.catalog.id_column, *plan.keep])))
+    return needed.append_column(PIXELS_COLUMN, pixels).append_column(
         ERROR_COLUMN, pa.array(errors, pa.string())
     )
 

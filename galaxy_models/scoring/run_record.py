@@ -48,13 +48,13 @@ def count_predictions(output: str, catalog: Catalog) -> tuple[int, Counter[str]]
     Raises:
         ScoringError: rows are missing, or there more than once.
     """
-    predictions = open_parquet_folder(output)
     classes: Counter[str] = Counter()
-    for batch in predictions.read_batches(["predicted_class"]):
-        classes.update(batch.column("predicted_class").to_pylist())
     try:
+        predictions = open_parquet_folder(output)
+        for batch in predictions.read_batches(["predicted_class"]):
+            classes.update(batch.column("predicted_class").to_pylist())
         fingerprint, num_rows = fingerprint_ids(predictions, "object_id")
-    except CatalogError as error:  # no fault of the user's: rows came out twice
+    except CatalogError as error:  # no fault of the user's: ids twice, say
         raise ScoringError(f"{error} Score again with --overwrite.") from error
     if (fingerprint, num_rows) != (catalog.fingerprint, catalog.num_rows):
         raise ScoringError(

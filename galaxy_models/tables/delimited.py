@@ -27,10 +27,12 @@ class DelimitedTable(Table):
         self.image_root = storage.parent(uri)
         try:
             self._dataset = _open_dataset(uri, text_columns)
-            empty = [f.name for f in self._dataset.schema if pa.types.is_null(f.type)]
+            schema = self._dataset.schema
+            columns = zip(schema.names, schema.types, strict=True)
+            empty = [name for name, type_ in columns if pa.types.is_null(type_)]
             if empty:  # no value yet, so no type: text takes whatever comes
                 self._dataset = _open_dataset(uri, (*text_columns, *empty))
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise unreadable(uri, error) from error
         self.schema = self._dataset.schema
 

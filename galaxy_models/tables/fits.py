@@ -4,6 +4,7 @@ The file is streamed, whatever store it lies in: memory holds one chunk. Columns
 variable length (``P``, ``Q``), of bits and of complex numbers are left out.
 """
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,16 +27,13 @@ class FitsTable(Table):
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self.image_root = storage.parent(uri)
-        try:
-            with _first_table(uri) as (header, _):
-                rows = _decoded(header, b"")
-        except (OSError, ValueError, fits.VerifyError) as error:
-            raise unreadable(uri, error) from error
-        self.schema = pa.schema(
-            field(column.name, _values(rows, column).type, unit=column.unit)
-            for column in rows.columns
-            if not set(LEFT_OUT_FORMATS).intersection(str(column.format))
-        )
+        with _first_table(uri) as (header, _):
+            rows = _decoded(header, b"")
+            self.schema = pa.schema(
+                field(column.name, _values(rows, column).type, unit=column.unit)
+                for column in rows.columns
+                if not set(LEFT_OUT_FORMATS).intersection(str(column.format))
+            )
 
     def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         schema = pa.schema([self.schema.field(name) for name in columns])
@@ -56,20 +54,40 @@ class FitsTable(Table):
 
 @contextmanager
 def _first_table(uri: str) -> Iterator[tuple[fits.Header, pa.NativeFile]]:
-    """Open a file at the first row of its first binary table."""
-    with storage.open_stream(uri) as stream:
-        while True:
-            try:
-                header = fits.Header.fromfile(stream)
-            except EOFError as error:
-                raise CatalogError(
-                    f"{uri} holds no binary table, only images or other data; to use "
-                    "FITS images name the folder that they lie in."
-                ) from error
-            if header.get("XTENSION") == "BINTABLE" and not header.get("ZIMAGE"):
-                break
-            _skip(stream, header.data_size_padded)
-        yield header, stream
+    """Open a file at the first row of its first binary table.
+
+    Raises:
+        CatalogError: there is none; or the file, or what is read of it in the
+            context, makes no sense.
+    """
+    try:
+        with warnings.catch_warnings(), storage.open_stream(uri) as stream:
+            warnings.simplefilter("ignore")  # small sins against the standard
+            header = _table_header(stream, uri)
+            if not 0 < header["NAXIS1"] <= CHUNK_BYTES or header["NAXIS2"] < 0:
+                raise ValueError(
+                    f"a table of {header['NAXIS2']} rows of {header['NAXIS1']} bytes"
+                )
+            yield header, stream
+    except CatalogError:
+        raise
+    except Exception as error:  # of a bad header astropy makes nearly any type
+        raise unreadable(uri, error) from error
+
+
+def _table_header(stream: pa.NativeFile, uri: str) -> fits.Header:
+    """Read up to and with the header of the first binary table."""
+    while True:
+        try:
+            header = fits.Header.fromfile(stream)
+        except EOFError as error:
+            raise CatalogError(
+                f"{uri} holds no binary table, only images or other data; to use FITS "
+                "images name the folder that they lie in."
+            ) from error
+        if header.get("XTENSION") == "BINTABLE" and not header.get("ZIMAGE"):
+            return header
+        _skip(stream, header.data_size_padded)
 
 
 def _skip(stream: pa.NativeFile, size: int) -> None:

@@ -24,6 +24,16 @@ SUFFIXES = (".parquet", ".parq", ".pq")
 HATS_SAMPLE = "data_thumbnail.parquet"  # some of the rows once more
 NULL_VALUE = "__HIVE_DEFAULT_PARTITION__"
 INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})")
+# Images inside a table: 1 to 100 kB a row, so that pyarrow's own 131,072 rows a batch,
+# with 16 of them and whole row groups read ahead, would fill a machine.
+FEW_AT_A_TIME = {
+    "batch_size": 256,
+    "batch_readahead": 1,
+    "fragment_readahead": 1,
+    "fragment_scan_options": pa_dataset.ParquetFragmentScanOptions(
+        use_buffered_stream=True, pre_buffer=False
+    ),
+}
 FIELD_ID = b"PARQUET:field_id"  # a number that Parquet's reader adds; not the user's
 
 
@@ -60,7 +70,11 @@ class ParquetTable(Table):
         return not set(self.name_columns).intersection(columns)
 
     def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
-        yield from self.dataset().to_batches(columns=columns)
+        types = (self.schema.field(name).type for name in columns)
+        if any(map(_may_be_large, types)):
+            yield from self.dataset().to_batches(columns=columns, **FEW_AT_A_TIME)
+        else:
+            yield from self.dataset().to_batches(columns=columns)
 
     def dataset(self) -> pa_dataset.Dataset:
         """Open the files with pyarrow; columns of names among the others."""
@@ -155,6 +169,14 @@ def _columns_of_names(
         tuple(name for name in values if name in regular),
         tuple(name for name in values if name not in regular),
         fields,
+    )
+
+
+def _may_be_large(type_: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_binary(type_)
+        or pa.types.is_large_binary(type_)
+        or pa.types.is_nested(type_)
     )
 
 
