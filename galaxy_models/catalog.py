@@ -1,58 +1,55 @@
-"""A table of galaxies -> a checked catalog of Parquet files.
+"""A table of galaxies -> a checked catalog that Ray reads from Parquet files.
 
-A catalog is read in batches and never held in memory, but for 8 bytes a row while
-its ids are checked. This module knows columns and tables; it knows neither pixels
-nor networks.
+What is no Parquet is copied to it, a batch at a time; so are columns that Ray's
+reader cannot give. This module knows what columns mean; it knows neither formats nor
+pixels nor networks.
 """
 
-import hashlib
-from collections import Counter
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
-import pyarrow.dataset as pa_dataset
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
+import ray.data
+from ray.data.datasource.partitioning import Partitioning
 
 from galaxy_models import object_store, storage
+from galaxy_models.columns import find_column
 from galaxy_models.config import CatalogConfig
 from galaxy_models.errors import (
     CatalogError,
-    GalaxyBatchError,
     InputError,
     StoreAccessError,
     UnreachableStoreError,
 )
+from galaxy_models.object_ids import fingerprint_ids, plain_integers
+from galaxy_models.tables import ParquetTable, Table, open_parquet, open_table
 
-PARQUET_SUFFIXES = (".parquet", ".parq", ".pq")
-CSV_SUFFIXES = (".csv", ".tsv")
-COLUMN_ALIASES = {"object_id": ("id_str", "id"), "image": ("file_loc", "image_uri")}
 NUM_PROBED_IMAGES = 20
 ROWS_PER_STAGED_GROUP = 100_000  # about 6 MB of ids and paths
-MAX_NAMED_VALUES = 5  # how many offending values a message shows
 
 
 @dataclass(frozen=True)
 class Catalog:
     """A checked table of galaxies.
 
-    Every id is present and unique, every named column exists, and at least one of
-    the first images is there.
+    Every id is present and unique, every column that was asked for exists, and at
+    least one of the first images is there.
     """
 
     uri: str
     """What the user named, absolute."""
 
-    parquet_uri: str
-    """A Parquet file or folder with the same rows."""
+    table: ParquetTable
+    """Parquet files with the same rows, and at least the columns asked for."""
 
     id_column: str
     image_column: str
+    """Column of paths, of files' bytes, or of structs of both."""
+
     image_root: str
     """URI of the folder that relative image paths start from."""
 
@@ -60,8 +57,13 @@ class Catalog:
     fingerprint: str
     """Hash of the set of ids, in any order."""
 
-    schema: pa.Schema
-    """Every column of the Parquet files, with its metadata."""
+    own_names: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """The catalog's names of columns that were asked for by another name."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Every column of the Parquet files, with its metadata."""
+        return self.table.schema
 
     @property
     def id_type(self) -> pa.DataType:
@@ -69,15 +71,19 @@ class Catalog:
         integer = pa.types.is_integer(self.schema.field(self.id_column).type)
         return pa.int64() if integer else pa.string()
 
+    def column(self, name: str) -> str:
+        """The catalog's own name of a column that was asked for."""
+        return self.own_names.get(name, name)
+
 
 def open_catalog(
     config: CatalogConfig, staging_uri: str, columns: Sequence[str] = ()
 ) -> Catalog:
-    """Check a catalog, and copy it to Parquet where it is not Parquet already.
+    """Check a catalog, and copy it to Parquet where Ray cannot read it as it is.
 
     Args:
         config: where the catalog lies and what its columns are called.
-        staging_uri: folder for the Parquet copy of a CSV catalog; need not exist.
+        staging_uri: folder for the Parquet copy; need not exist.
         columns: further columns that must be there.
 
     Returns:
@@ -87,226 +93,132 @@ def open_catalog(
         CatalogError: the catalog is missing, unreadable or empty; lacks a column;
             has null or repeated ids; or none of its first images exists.
     """
-    uri = storage.absolute_uri(config.catalog)
-    source = open_table(uri)
-    id_column = _find_column(config.id_column, "object_id", source.schema, uri)
-    if _is_csv(uri):
-        source = open_table(uri, text_columns=(id_column,))
-    image_column = _find_column(config.image_column, "image", source.schema, uri)
-    for name in columns:
-        _find_column(name, "", source.schema, uri)
-    ids_are_integers = _check_ids(source, id_column, uri)
-    fingerprint, num_rows = fingerprint_ids(source, id_column, uri)
-    is_folder = storage.is_folder(uri)
-    image_root = config.image_root or (uri if is_folder else storage.parent(uri))
-    image_root = storage.absolute_uri(image_root)
-    _probe_images(source, image_column, image_root, uri)
-    if _is_csv(uri):
-        parquet_uri = storage.join(staging_uri, "catalog.parquet")
-        _stage(source, parquet_uri, id_column if ids_are_integers else None, uri)
-        source = open_table(parquet_uri)
-    else:
-        parquet_uri = uri
+    source = open_table(storage.absolute_uri(config.catalog))
+    names = source.schema.names
+    id_column = find_column(config.id_column, names, source.uri, ("object_id",))
+    image_column = find_column(config.image_column, names, source.uri, ("image",))
+    own_names = _find_columns(columns, source)
+    image_root = storage.absolute_uri(config.image_root or source.image_root)
+    _probe_images(source, image_column, image_root)
+    needed = list(dict.fromkeys([id_column, image_column, *own_names.values()]))
+    table = _readable_by_ray(source, needed, id_column, staging_uri)
+    try:
+        fingerprint, num_rows = fingerprint_ids(
+            table, id_column, source.repeated_ids_remedy
+        )
+    except CatalogError:
+        storage.delete_folder(staging_uri)
+        raise
     return Catalog(
-        uri=uri,
-        parquet_uri=parquet_uri,
+        uri=source.uri,
+        table=table,
         id_column=id_column,
         image_column=image_column,
         image_root=image_root,
         num_rows=num_rows,
         fingerprint=fingerprint,
-        schema=source.schema,
+        own_names=own_names,
     )
 
 
-def _is_csv(uri: str) -> bool:
-    return uri.lower().removesuffix(".gz").endswith(CSV_SUFFIXES)
-
-
-def open_table(uri: str, text_columns: Sequence[str] = ()) -> pa_dataset.Dataset:
-    """Open a table without reading it.
+def stream_rows(
+    catalog: Catalog, columns: Sequence[str], num_blocks: int, **options: Any
+) -> Any:
+    """Read columns of a catalog as a Ray dataset.
 
     Args:
-        uri: a CSV or Parquet file, or a folder of Parquet files.
-        text_columns: CSV columns whose text must not be guessed into numbers.
+        catalog: a checked catalog.
+        columns: the catalog's own names; one named twice is read once.
+        num_blocks: into how many blocks the rows are divided, about.
+        options: further arguments of ``ray.data.read_parquet``.
     """
-    is_folder = storage.is_folder(uri)
-    if not is_folder and not storage.is_file(uri):
-        raise CatalogError(f"no catalog at {uri}; check the path given to --catalog.")
-    if not (is_folder or _is_csv(uri) or uri.lower().endswith(PARQUET_SUFFIXES)):
-        raise CatalogError(
-            f"cannot tell what kind of catalog {uri} is; name it "
-            f"{', '.join((*CSV_SUFFIXES, *PARQUET_SUFFIXES))}, or a folder of Parquet."
-        )
-    filesystem, path = storage.filesystem_and_path(uri)
-    table_format = _csv_format(uri, text_columns) if _is_csv(uri) else "parquet"
-    try:
-        return pa_dataset.dataset(path, format=table_format, filesystem=filesystem)
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(uri, error) from error
-
-
-def _unreadable(uri: str, error: Exception) -> GalaxyBatchError:
-    """Tell a store's fault from the table's."""
-    if isinstance(error, OSError) and object_store.is_store_error(error):
-        return object_store.explained(uri, error)
-    return CatalogError(f"cannot read the catalog {uri}: {error}")
-
-
-def _csv_format(uri: str, text_columns: Sequence[str]) -> pa_dataset.CsvFileFormat:
-    delimiter = "\t" if uri.lower().removesuffix(".gz").endswith(".tsv") else ","
-    return pa_dataset.CsvFileFormat(
-        parse_options=pa_csv.ParseOptions(delimiter=delimiter),
-        convert_options=pa_csv.ConvertOptions(
-            column_types=dict.fromkeys(text_columns, pa.string()),
-            strings_can_be_null=True,
+    table = catalog.table
+    integers = (name for name in table.folder_columns if _is_integer(table, name))
+    return ray.data.read_parquet(
+        table.uris,
+        columns=list(dict.fromkeys(columns)),
+        schema=table.schema,
+        partitioning=Partitioning(
+            "hive", base_dir=table.base_uri, field_types=dict.fromkeys(integers, int)
         ),
+        file_extensions=None,
+        override_num_blocks=num_blocks,
+        **options,
     )
 
 
-def _find_column(name: str, role: str, schema: pa.Schema, uri: str) -> str:
-    """Find a column by its name, or where that is its role's, by the role's aliases."""
-    aliases = COLUMN_ALIASES.get(role, ()) if name == role else ()
-    for candidate in (name, *aliases):
-        if candidate in schema.names:
-            return str(candidate)
-    raise CatalogError(
-        f"no column {name!r} in {uri}; it has {', '.join(schema.names)}. Name the "
-        "right one with --id-column, --image-column, --label-column or --keep."
-    )
+def image_sources(column: pa.ChunkedArray) -> list[str | bytes | None]:
+    """List what a column says of images: a path, a file's bytes, or nothing.
 
-
-def read_batches(
-    source: pa_dataset.Dataset, columns: Sequence[str], uri: str
-) -> Iterator[pa.RecordBatch]:
-    """Read some columns of a table, a batch at a time.
-
-    Raises:
-        CatalogError: the table cannot be read on.
-        StorageError: its store stopped answering.
+    Args:
+        column: strings, binaries, or structs of ``bytes`` and ``path`` as Hugging
+            Face's data sets have them; there ``path`` counts where ``bytes`` is null.
     """
-    try:
-        yield from source.to_batches(columns=list(columns))
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(uri, error) from error
+    values = column.to_pylist()
+    if not pa.types.is_struct(column.type):
+        return list(values)
+    return [value and (value["bytes"] or value["path"]) for value in values]
 
 
-def _check_ids(source: pa_dataset.Dataset, id_column: str, uri: str) -> bool:
-    """Refuse null ids; tell whether every id is a plain 64-bit integer."""
-    _check_id_type(source.schema.field(id_column), uri)
-    all_integers = True
-    for batch in read_batches(source, [id_column], uri):
-        ids = batch.column(id_column)
-        if ids.null_count:
+def _find_columns(columns: Sequence[str], source: Table) -> dict[str, str]:
+    """Find columns that ride along; each under its own name in the catalog."""
+    own_names: dict[str, str] = {}
+    for name in columns:
+        own_name = find_column(
+            name, source.schema.names, source.uri, ("ra", "dec", "label")
+        )
+        if own_name in own_names.values():
             raise CatalogError(
-                f"column {id_column!r} of {uri} is null in {ids.null_count} row(s) or "
-                "more; every galaxy needs an id."
+                f"{' and '.join(columns)}: column {own_name!r} of {source.uri} is "
+                "named twice; name it once."
             )
-        all_integers = all_integers and _are_integers(ids, uri)
-    return all_integers
+        own_names[name] = own_name
+    return own_names
 
 
-def fingerprint_ids(
-    source: pa_dataset.Dataset, id_column: str, uri: str
-) -> tuple[str, int]:
-    """Name a set of galaxies by its ids, in any order and of either type.
-
-    Returns:
-        A hash of the ids' texts in hexadecimal, and how many there are.
-
-    Raises:
-        CatalogError: there is no row, or an id is repeated.
-    """
-    batches = read_batches(source, [id_column], uri)
-    hashes = [_hash_ids(batch.column(id_column)) for batch in batches]
-    sorted_hashes = np.sort(np.concatenate([np.empty(0, np.uint64), *hashes]))
-    if not len(sorted_hashes):
-        raise CatalogError(f"the catalog {uri} has no rows.")
-    repeated = sorted_hashes[1:][sorted_hashes[1:] == sorted_hashes[:-1]]
-    if len(repeated):
-        _refuse_repeated_ids(source, id_column, repeated, uri)
-    digest = hashlib.blake2b(sorted_hashes.tobytes(), digest_size=8)
-    return digest.hexdigest(), len(sorted_hashes)
+def _is_integer(table: Table, column: str) -> bool:
+    return bool(pa.types.is_integer(table.schema.field(column).type))
 
 
-def _check_id_type(field: pa.Field, uri: str) -> None:
-    is_text = pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
-    if not is_text and not pa.types.is_integer(field.type):
-        raise CatalogError(
-            f"ids in column {field.name!r} of {uri} are {field.type}; they must be "
-            "strings or integers (a float cannot hold an 18-digit id)."
-        )
+def _is_text(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
 
 
-def _hash_ids(ids: pa.Array) -> NDArray[np.uint64]:
-    """Hash ids by their text, so that a copy of another type keeps its hashes."""
-    texts = ids.cast(pa.string()).to_numpy(zero_copy_only=False)
-    hashes = pd.util.hash_array(texts.astype(object), categorize=False)
-    return np.asarray(hashes, np.uint64)
+def _can_be_images(type_: pa.DataType) -> bool:
+    if pa.types.is_struct(type_):
+        return {field.name for field in type_} == {"bytes", "path"}
+    is_bytes = pa.types.is_binary(type_) or pa.types.is_large_binary(type_)
+    return bool(is_bytes or _is_text(type_) or pa.types.is_null(type_))
 
 
-def _are_integers(ids: pa.Array, uri: str) -> bool:
-    """Whether ids survive the way to int64 and back, so that 007 stays 007."""
-    try:
-        numbers = pc.cast(ids, pa.int64())
-    except pa.ArrowInvalid as error:
-        if pa.types.is_integer(ids.type):
-            raise CatalogError(
-                f"ids of {uri} do not fit into 64 signed bits ({error}); store "
-                "object_id as strings."
-            ) from error
-        return False
-    survive = pc.all(pc.equal(numbers.cast(ids.type), ids), min_count=0)
-    return bool(survive.as_py())
-
-
-def _refuse_repeated_ids(
-    source: pa_dataset.Dataset,
-    id_column: str,
-    repeated: NDArray[np.uint64],
-    uri: str,
-) -> None:
-    """Raise if ids, not only their hashes, are repeated."""
-    counts: Counter[object] = Counter()
-    for batch in read_batches(source, [id_column], uri):
-        ids = batch.column(id_column)
-        suspects = ids.filter(pa.array(np.isin(_hash_ids(ids), repeated)))
-        counts.update(suspects.to_pylist())
-    names = [str(name) for name, count in counts.items() if count > 1]
-    if names:
-        raise CatalogError(
-            f"{len(names)} id(s) of column {id_column!r} in {uri} occur more than "
-            f"once: {shown(names)}; every galaxy needs its own id."
-        )
-
-
-def shown(values: Sequence[str]) -> str:
-    """List the first few of many values, for an error's message."""
-    more = ", …" if len(values) > MAX_NAMED_VALUES else ""
-    return ", ".join(values[:MAX_NAMED_VALUES]) + more
-
-
-def _probe_images(
-    source: pa_dataset.Dataset, image_column: str, image_root: str, uri: str
-) -> None:
+def _probe_images(source: Table, image_column: str, image_root: str) -> None:
     """Refuse a catalog none of whose first images exists: the root is wrong."""
-    column = source.schema.field(image_column)
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+    type_ = source.schema.field(image_column).type
+    if not _can_be_images(type_):
         raise CatalogError(
-            f"column {image_column!r} of {uri} holds {column.type}, not image paths; "
+            f"column {image_column!r} of {source.uri} holds {type_}, not image paths; "
             "name another with --image-column."
         )
-    head = source.head(NUM_PROBED_IMAGES, columns=[image_column])
-    paths = [path for path in head.column(image_column).to_pylist() if path]
-    uris = [storage.join(image_root, path) for path in paths]
+    head: list[str | bytes | None] = []
+    for batch in source.read_batches([image_column]):
+        missing = NUM_PROBED_IMAGES - len(head)
+        head += image_sources(pa.chunked_array([batch.column(0)[:missing]]))
+        if len(head) == NUM_PROBED_IMAGES:
+            break
+    if not head:
+        raise CatalogError(f"the catalog {source.uri} has no rows.")
+    named = [image for image in head if image]
+    if any(isinstance(image, bytes) for image in named):
+        return
+    uris = [storage.join(image_root, str(path)) for path in named]
     refusals: list[StoreAccessError] = []
     if not any(_is_there(image_uri, refusals) for image_uri in uris):
         if refusals:
             raise refusals[0]
         example = f" (for example {uris[0]})" if uris else ""
         raise CatalogError(
-            f"none of the first {head.num_rows} images of {uri} exists{example}; give "
-            "the folder that their paths start from with --image-root."
+            f"none of the first {len(head)} images of {source.uri} exists{example}; "
+            "give the folder that their paths start from with --image-root."
         )
 
 
@@ -323,21 +235,65 @@ def _is_there(image_uri: str, refusals: list[StoreAccessError]) -> bool:
         return False
 
 
+def _readable_by_ray(
+    source: Table, columns: list[str], id_column: str, staging_uri: str
+) -> ParquetTable:
+    """Give a table's own Parquet files, or else a copy of some of its columns."""
+    if isinstance(source, ParquetTable) and source.has_for_ray(columns):
+        return source
+    parquet_uri = storage.join(staging_uri, "catalog.parquet")
+    storage.make_folder(staging_uri)
+    try:
+        if not source.types_are_guessed:
+            _stage(source, columns, parquet_uri)
+        else:  # ids are integers only if every one of them is
+            source = source.with_text(id_column)
+            if not _stage(source, columns, parquet_uri, integer_id=id_column):
+                _stage(source, columns, parquet_uri)
+        staged = open_parquet(parquet_uri)
+    except CatalogError:
+        storage.delete_folder(staging_uri)
+        raise
+    return dataclasses.replace(staged, uri=source.uri)
+
+
 def _stage(
-    source: pa_dataset.Dataset, parquet_uri: str, integer_id: str | None, uri: str
-) -> None:
-    """Copy a table to Parquet, a batch at a time."""
-    schema = source.schema
+    source: Table, columns: list[str], parquet_uri: str, integer_id: str | None = None
+) -> bool:
+    """Copy columns of a table to Parquet, a batch at a time.
+
+    Args:
+        source: the table.
+        columns: what is copied.
+        parquet_uri: the copy.
+        integer_id: a column of text to copy as 64-bit integers.
+
+    Returns:
+        False if the text is not that of integers; then the copy is good for nothing.
+    """
+    schema = pa.schema([source.schema.field(name) for name in columns])
     if integer_id is not None:
         index = schema.get_field_index(integer_id)
         schema = schema.set(index, pa.field(integer_id, pa.int64()))
-    storage.make_folder(storage.parent(parquet_uri))
-    filesystem, path = storage.filesystem_and_path(parquet_uri)
+    with _parquet_writer(parquet_uri, schema) as writer:
+        for batch in source.read_batches(columns):
+            if integer_id is not None:
+                numbers = plain_integers(batch.column(integer_id))
+                if numbers is None:
+                    return False
+                batch = batch.set_column(index, integer_id, numbers)
+            writer.write_batch(batch.cast(schema), ROWS_PER_STAGED_GROUP)
+    return True
+
+
+@contextmanager
+def _parquet_writer(uri: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    """Write a Parquet file; a store's fault is told as such."""
+    filesystem, path = storage.filesystem_and_path(uri)
     try:
         with pq.ParquetWriter(path, schema, filesystem=filesystem) as writer:
-            for batch in read_batches(source, source.schema.names, uri):
-                writer.write_batch(batch.cast(schema), ROWS_PER_STAGED_GROUP)
+            yield writer
     except OSError as error:
         if object_store.is_store_error(error):
-            raise object_store.explained(parquet_uri, error) from error
+            raise object_store.explained(uri, error) from error
         raise

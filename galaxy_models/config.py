@@ -35,18 +35,20 @@ class CatalogConfig:
     """Where the galaxies are listed and which columns say what."""
 
     catalog: str
-    """Table with a row per galaxy: .csv, .tsv (also .gz), .parquet, or a folder of
-    Parquet files."""
+    """Table with a row per galaxy (Parquet, CSV, TSV, FITS, VOTable), a folder of
+    Parquet files or of images, tar shards, or a pattern such as 'part-*.parquet'."""
 
     image_root: str | None = None
     """Folder that relative image paths start from; the catalog's own folder if left
     out."""
 
     id_column: str = "object_id"
-    """Column of unique galaxy names (string or integer)."""
+    """Column of unique galaxy names (string or integer); if left out, the usual other
+    names are found too."""
 
     image_column: str = "image"
-    """Column of image URIs, or of paths relative to --image-root."""
+    """Column of image URIs, of paths relative to --image-root, or of images' bytes; if
+    left out, the usual other names are found too."""
 
     s3_endpoint_url: str | None = None
     """Object store that s3:// leads to; AWS_ENDPOINT_URL, or AWS, if left out."""
@@ -61,7 +63,7 @@ class TrainConfig(CatalogConfig):
     one that did not finish."""
 
     label_column: str = "label"
-    """Column of class names."""
+    """Column of class names; if left out, the usual other names are found too."""
 
     network: NetworkName = "mobilenet_v1"
     """Architecture to fit."""

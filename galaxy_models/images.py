@@ -39,6 +39,9 @@ DIVIDED_BLUR = 0.03  # libjpeg's scaling leaves more detail than an average; mea
 ImageFile = bytes | ImageDecodeError
 """A file's bytes, or why it could not be read."""
 
+ImageSource = str | bytes | None
+"""A file's URI or path, or its bytes; None where the catalog names no image."""
+
 
 @dataclass(frozen=True)
 class DecodeRule:
@@ -69,28 +72,29 @@ class DecodeRule:
 
 
 def read_images(
-    paths: Sequence[str | None], image_root: str, rule: DecodeRule
+    sources: Sequence[ImageSource], image_root: str, rule: DecodeRule
 ) -> tuple[NDArray[np.uint8], list[str | None]]:
     """Read and decode a batch of image files; a bad one harms no other.
 
     Args:
-        paths: one URI, or path relative to ``image_root``, a galaxy; None where the
-            catalog names no image.
+        sources: one URI, path relative to ``image_root``, or file's bytes, a galaxy;
+            None where the catalog names no image.
         image_root: URI of a folder.
         rule: crop and size.
 
     Returns:
-        uint8, shape (len(paths), image_size, image_size, 3), black where it failed;
-        and for each path None, or what failed (a ``FailureReason``, a colon, details).
+        uint8, shape (len(sources), image_size, image_size, 3), black where it failed;
+        and for each of them None, or what failed (a ``FailureReason``, a colon,
+        details).
     """
-    return decode_files(read_files(paths, image_root), rule)
+    return decode_files(read_files(sources, image_root), rule)
 
 
-def read_files(paths: Sequence[str | None], image_root: str) -> list[ImageFile]:
-    """Read image files whole.
+def read_files(sources: Sequence[ImageSource], image_root: str) -> list[ImageFile]:
+    """Read image files whole; bytes pass through.
 
     Args:
-        paths: as for ``read_images``.
+        sources: as for ``read_images``.
         image_root: URI of a folder.
 
     Returns:
@@ -100,9 +104,12 @@ def read_files(paths: Sequence[str | None], image_root: str) -> list[ImageFile]:
         StorageError: an object store does not answer: no fault of the image.
     """
     files: list[ImageFile] = []
-    for path in paths:
+    for source in sources:
+        if isinstance(source, bytes):
+            files.append(source)
+            continue
         try:
-            files.append(_read_file(path, image_root))
+            files.append(_read_file(source, image_root))
         except ImageDecodeError as error:
             files.append(error)
     return files

@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pyarrow as pa
 from pyarrow import fs
 
 from galaxy_models import object_store
@@ -274,3 +275,10 @@ def finish_output(uri: str) -> None:
     delete_folder(join(uri, STAGING_NAME))
     filesystem, path = filesystem_and_path(join(uri, UNFINISHED_NAME))
     filesystem.delete_file(path)
+
+
+def open_stream(uri: str, unpack: bool = True) -> pa.NativeFile:
+    """Open a file to be read from start to end; unpack it if its name ends in .gz."""
+    filesystem, path = filesystem_and_path(uri)
+    compression = "gzip" if unpack and uri.lower().endswith(".gz") else None
+    return filesystem.open_input_stream(path, compression=compression)

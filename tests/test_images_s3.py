@@ -8,7 +8,7 @@ from fault_proxy import FaultProxy
 from s3_server import S3Server
 
 from galaxy_models import object_store, storage
-from galaxy_models.catalog import open_catalog, open_table, read_batches
+from galaxy_models.catalog import open_catalog
 from galaxy_models.config import CatalogConfig
 from galaxy_models.errors import (
     CatalogError,
@@ -19,6 +19,7 @@ from galaxy_models.errors import (
 )
 from galaxy_models.images import read_files
 from galaxy_models.scoring.read_ahead import read_ahead
+from galaxy_models.tables import open_table
 
 DEAD_ENDPOINT = "http://127.0.0.1:9"
 NUM_IMAGES = 300
@@ -112,7 +113,7 @@ def test_a_catalog_whose_store_fails_is_not_called_broken(
         source = open_table(uri)
         proxy.share = 1
         with pytest.raises(StorageError, match=f"{uri}.*same command again"):
-            list(read_batches(source, ["image"], uri))
+            list(source.read_batches(["image"]))
 
 
 def test_a_catalog_that_cannot_be_staged_names_the_bucket(

@@ -11,7 +11,7 @@ import ray
 import ray.data
 
 from galaxy_models import cluster, model_folder, object_store, storage
-from galaxy_models.catalog import Catalog, open_catalog
+from galaxy_models.catalog import Catalog, open_catalog, stream_rows
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import CatalogError, ScoringError
 from galaxy_models.job_log import JobLog, job_log
@@ -64,13 +64,14 @@ def score(config: ScoreConfig) -> RunRecord:
     card = model_folder.read_card(config.model)
     staging_uri = storage.join(output, storage.STAGING_NAME)
     catalog = open_catalog(config, staging_uri, columns=config.keep)
-    _check_kept_columns(config, catalog, card)
+    keep = tuple(map(catalog.column, config.keep))
+    _check_kept_columns(keep, catalog, card)
     with cluster.ray_session() as resources:
         stages = plan_stages(config, card, resources, catalog.num_rows)
         plan = PredictorPlan(
             model_uri=storage.absolute_uri(config.model),
             catalog=catalog,
-            keep=config.keep,
+            keep=keep,
             classes=card.classes,
             decode_rule=card.decode_rule,
             engine=stages.engine,
@@ -125,14 +126,10 @@ def _run_pipeline(
 
 def _read_rows(plan: PredictorPlan, stages: StagePlan) -> Any:
     catalog = plan.catalog
-    filesystem, path = storage.filesystem_and_path(
-        catalog.parquet_uri, REQUEST_ATTEMPTS
-    )
-    return ray.data.read_parquet(
-        path,
-        filesystem=filesystem,
+    return stream_rows(
+        catalog,
         columns=[catalog.id_column, catalog.image_column, *plan.keep],
-        override_num_blocks=-(-catalog.num_rows // stages.rows_per_block),
+        num_blocks=-(-catalog.num_rows // stages.rows_per_block),
         num_cpus=READ_CPUS,
     )
 
@@ -187,10 +184,12 @@ def parquet_options() -> dict[str, Any]:
     return {"compression": "zstd"}
 
 
-def _check_kept_columns(config: ScoreConfig, catalog: Catalog, card: ModelCard) -> None:
+def _check_kept_columns(
+    keep: tuple[str, ...], catalog: Catalog, card: ModelCard
+) -> None:
     """Refuse columns that the predictions have already."""
     taken = predictions_schema(catalog.id_type, (), card.classes).names
-    clashes = sorted(set(taken).intersection(config.keep))
+    clashes = sorted(set(taken).intersection(keep))
     if clashes:
         raise CatalogError(
             f"--keep {' '.join(clashes)}: the predictions have columns of that name; "

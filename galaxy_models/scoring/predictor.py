@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from galaxy_models.catalog import Catalog
+from galaxy_models.catalog import Catalog, image_sources
 from galaxy_models.config import EngineName
 from galaxy_models.images import DecodeRule, decode_files
 from galaxy_models.job_log import JobLog
@@ -114,9 +114,9 @@ def decoded_batches(
     rows: pa.Table, plan: PredictorPlan
 ) -> Iterator[tuple[NDArray[np.uint8], list[str | None]]]:
     """Decode galaxies in batches, while the files of the next ones are read."""
-    paths = rows[plan.catalog.image_column].to_pylist()
+    sources = image_sources(rows[plan.catalog.image_column])
     reads_per_batch = -(-plan.batch_size // FILES_PER_READ)
-    for files in read_ahead(paths, plan.catalog.image_root, reads_per_batch):
+    for files in read_ahead(sources, plan.catalog.image_root, reads_per_batch):
         yield decode_files(files, plan.decode_rule)
 
 
@@ -128,8 +128,8 @@ def decode_rows(rows: pa.Table, *, plan: PredictorPlan) -> pa.Table:
         plan: where images lie and how they are decoded.
 
     Returns:
-        The rows with their pixels (uint8, image_size × image_size × 3 bytes a galaxy,
-        black where it failed) and errors (null, or what failed).
+        Id and kept columns with the pixels (uint8, image_size × image_size × 3 bytes a
+        galaxy, black where it failed) and errors (null, or what failed).
     """
     size = plan.decode_rule.image_size
     images = [np.empty((0, size, size, 3), np.uint8)]
@@ -142,7 +142,8 @@ def decode_rows(rows: pa.Table, *, plan: PredictorPlan) -> pa.Table:
         len(rows),
         [None, pa.py_buffer(np.concatenate(images))],
     )
-    return rows.append_column(PIXELS_COLUMN, pixels).append_column(
+    needed = rows.select(list(dict.fromkeys([plan.catalog.id_column, *plan.keep])))
+    return needed.append_column(PIXELS_COLUMN, pixels).append_column(
         ERROR_COLUMN, pa.array(errors, pa.string())
     )
 

@@ -8,19 +8,19 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from galaxy_models.images import ImageFile, read_files
+from galaxy_models.images import ImageFile, ImageSource, read_files
 
 NUM_READERS = 16  # threads; a guess, not measured against an object store
 FILES_PER_READ = 8  # files that a thread reads in turn; a guess: handing over costs
 
 
 def read_ahead(
-    paths: Sequence[str | None], image_root: str, reads_per_batch: int = 1
+    sources: Sequence[ImageSource], image_root: str, reads_per_batch: int = 1
 ) -> Iterator[list[ImageFile]]:
     """Read files in order, a batch at a time, always ahead of what was taken.
 
     Args:
-        paths: as for ``images.read_files``.
+        sources: as for ``images.read_files``.
         image_root: URI of a folder.
         reads_per_batch: how many times ``FILES_PER_READ`` files make a batch.
 
@@ -32,8 +32,8 @@ def read_ahead(
             read are not waited for.
     """
     groups = deque(
-        paths[start : start + FILES_PER_READ]
-        for start in range(0, len(paths), FILES_PER_READ)
+        sources[start : start + FILES_PER_READ]
+        for start in range(0, len(sources), FILES_PER_READ)
     )
     waiting: deque[Future[list[ImageFile]]] = deque()
     readers = ThreadPoolExecutor(NUM_READERS)

@@ -9,8 +9,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from galaxy_models import storage
-from galaxy_models.catalog import Catalog, fingerprint_ids, open_table
+from galaxy_models.catalog import Catalog
 from galaxy_models.errors import CatalogError, ScoringError
+from galaxy_models.object_ids import fingerprint_ids
+from galaxy_models.tables import open_parquet_folder
 
 RUN_RECORD_NAME = "_run.json"  # a leading underscore: Parquet readers pass it by
 
@@ -46,13 +48,13 @@ def count_predictions(output: str, catalog: Catalog) -> tuple[int, Counter[str]]
     Raises:
         ScoringError: rows are missing, or there more than once.
     """
-    predictions = open_table(output)
     classes: Counter[str] = Counter()
-    for batch in predictions.to_batches(columns=["predicted_class"]):
-        classes.update(batch.column("predicted_class").to_pylist())
     try:
-        fingerprint, num_rows = fingerprint_ids(predictions, "object_id", output)
-    except CatalogError as error:  # no fault of the user's: rows came out twice
+        predictions = open_parquet_folder(output)
+        for batch in predictions.read_batches(["predicted_class"]):
+            classes.update(batch.column("predicted_class").to_pylist())
+        fingerprint, num_rows = fingerprint_ids(predictions, "object_id")
+    except CatalogError as error:  # no fault of the user's: ids twice, say
         raise ScoringError(f"{error} Score again with --overwrite.") from error
     if (fingerprint, num_rows) != (catalog.fingerprint, catalog.num_rows):
         raise ScoringError(

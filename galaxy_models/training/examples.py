@@ -15,7 +15,7 @@ import ray
 from numpy.typing import NDArray
 from ray.data.block import BlockAccessor
 
-from galaxy_models.catalog import Catalog
+from galaxy_models.catalog import Catalog, image_sources, stream_rows
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import TrainingError
 from galaxy_models.images import DecodeRule, read_images
@@ -97,11 +97,12 @@ def decode_examples(
     Raises:
         TrainingError: a side has fewer readable galaxies than there are workers.
     """
+    label_column = catalog.column(config.label_column)
     rows = (
-        ray.data.read_parquet(
-            catalog.parquet_uri,
-            columns=[catalog.id_column, catalog.image_column, config.label_column],
-            override_num_blocks=max(MIN_BLOCKS, catalog.num_rows // ROWS_PER_BLOCK),
+        stream_rows(
+            catalog,
+            columns=[catalog.id_column, catalog.image_column, label_column],
+            num_blocks=max(MIN_BLOCKS, catalog.num_rows // ROWS_PER_BLOCK),
         )
         .random_shuffle(seed=config.seed)
         .materialize()
@@ -168,15 +169,16 @@ def decode_side(
     held_back = is_validation(rows[catalog.id_column], config.validation_fraction)
     rows = rows.filter(pa.array(held_back == (side == "validation")))
     rule = DecodeRule(config.image_size, config.crop_fraction)
-    paths = rows[catalog.image_column].to_pylist()
-    images, errors = read_images(paths, catalog.image_root, rule)
+    sources = image_sources(rows[catalog.image_column])
+    images, errors = read_images(sources, catalog.image_root, rule)
     is_good = np.asarray([error is None for error in errors], bool)
     object_ids = rows[catalog.id_column].to_pylist()
     for object_id, error in zip(object_ids, errors, strict=True):
         if error is not None:
             log.say(f"left out galaxy {object_id}: {error}")
     index = {name: i for i, name in enumerate(classes)}
-    names = label_texts(rows[config.label_column], config.label_column, catalog.uri)
+    label_column = catalog.column(config.label_column)
+    names = label_texts(rows[label_column], label_column, catalog.uri)
     labels = [index[name] for name in names]
     return {
         "object_id": np.asarray(object_ids, _id_type(catalog))[is_good],

@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from galaxy_models.catalog import Catalog, open_table, read_batches, shown
+from galaxy_models.catalog import Catalog
 from galaxy_models.errors import CatalogError
+from galaxy_models.object_ids import shown
 
 
 def count_labels(
@@ -32,6 +33,7 @@ def count_labels(
         CatalogError: the labels are the ids, or null; there are fewer than 2 classes,
             or fewer than 2 galaxies in one; or the split leaves a side empty.
     """
+    label_column = catalog.column(label_column)
     if label_column == catalog.id_column:
         raise CatalogError(
             f"--label-column {label_column}: that is the column of ids in "
@@ -39,8 +41,7 @@ def count_labels(
         )
     training: Counter[str] = Counter()
     validation: Counter[str] = Counter()
-    source = open_table(catalog.parquet_uri)
-    for batch in read_batches(source, [catalog.id_column, label_column], catalog.uri):
+    for batch in catalog.table.read_batches([catalog.id_column, label_column]):
         labels = batch.column(label_column)
         if labels.null_count:
             raise CatalogError(

@@ -23,6 +23,7 @@ from galaxy_models.scoring.predictor import (
     decode_rows,
     prediction_rows,
 )
+from galaxy_models.tables import ParquetTable
 
 ID_18_DIGITS = 587722981736841315
 CLASSES = ("cigar", "round", "spiral")
@@ -63,13 +64,14 @@ def plan_for(rows: pa.Table, root: str = "/", keep: tuple[str, ...] = ()) -> (
 ):  # fmt: skip
     catalog = Catalog(
         uri="/sky/galaxies.parquet",
-        parquet_uri="/sky/galaxies.parquet",
+        table=ParquetTable(
+            "/sky/galaxies.parquet", "/sky", ("galaxies.parquet",), rows.schema
+        ),
         id_column="dr7",
         image_column="image",
         image_root=root,
         num_rows=rows.num_rows,
         fingerprint="0",
-        schema=rows.schema,
     )
     return PredictorPlan(
         model_uri="/model",

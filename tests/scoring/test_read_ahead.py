@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from galaxy_models.errors import ImageDecodeError
-from galaxy_models.images import ImageFile
+from galaxy_models.images import ImageFile, ImageSource
 from galaxy_models.scoring import read_ahead as module
 from galaxy_models.scoring.read_ahead import FILES_PER_READ, read_ahead
 
@@ -42,6 +42,14 @@ def test_a_missing_file_comes_as_its_error_in_its_place(
     assert files[10] == names[10].encode()
 
 
+def test_bytes_pass_through_in_their_place(names: list[str], tmp_path: Path) -> None:
+    sources = [names[0], b"a file's bytes", None, names[1]]
+    [files] = read_ahead(sources, str(tmp_path))
+    assert files[:2] == [b"000", b"a file's bytes"]
+    assert isinstance(files[2], ImageDecodeError) and files[2].reason == "missing"
+    assert files[3] == b"001"
+
+
 def test_no_paths_give_no_batches(tmp_path: Path) -> None:
     assert list(read_ahead([], str(tmp_path))) == []
 
@@ -51,7 +59,7 @@ def test_later_files_are_read_before_they_are_asked_for(
 ) -> None:
     started = threading.Semaphore(0)
 
-    def read(paths: Sequence[str | None], image_root: str) -> list[ImageFile]:
+    def read(paths: Sequence[ImageSource], image_root: str) -> list[ImageFile]:
         started.release()
         return [b""] * len(paths)
 

@@ -11,6 +11,7 @@ from PIL import Image
 from galaxy_models.catalog import Catalog
 from galaxy_models.config import TrainConfig
 from galaxy_models.job_log import JobLog
+from galaxy_models.tables import ParquetTable
 from galaxy_models.training.examples import decode_side
 from galaxy_models.training.labels import label_texts
 
@@ -50,13 +51,12 @@ def decoded(sky: Path, labels: pa.Array, log: JobLog) -> dict[int, tuple[str, in
     )
     catalog = Catalog(
         uri="catalog",
-        parquet_uri="catalog",
+        table=ParquetTable("catalog", "/", ("catalog",), rows.schema),
         id_column="object_id",
         image_column="image",
         image_root=str(sky),
         num_rows=NUM_GALAXIES,
         fingerprint="",
-        schema=rows.schema,
     )
     found: dict[int, tuple[str, int]] = {}
     for side in ("training", "validation"):

@@ -1,0 +1,63 @@
+"""Which column of a catalog says what: by the name asked for, or a usual other one.
+
+Knows names; it reads nothing.
+"""
+
+from collections.abc import Sequence
+
+from galaxy_models.errors import CatalogError
+
+# Names that surveys, archives and data sets use for what this project calls by the
+# name on the left; letter case does not matter.
+ALIASES = {
+    "object_id": (
+        "id", "id_str", "objid", "obj_id", "objectid", "source_id", "sourceid",
+        "dr7objid", "dr8objid", "specobjid", "galaxy_id", "iauname", "targetid",
+    ),
+    "image": (
+        "image_bytes", "image_path", "image_uri", "image_url", "file_loc", "filename",
+        "file_name", "file", "path", "uri", "cutout",
+    ),
+    "label": ("class", "cls", "class_name", "summary", "label_name", "morphology"),
+    "ra": (
+        "ra_deg", "right_ascension", "raj2000", "ra_j2000", "ra_icrs", "alpha_j2000",
+    ),
+    "dec": (
+        "dec_deg", "declination", "decl", "dej2000", "decj2000", "dec_j2000",
+        "de_icrs", "dec_icrs", "delta_j2000",
+    ),
+}  # fmt: skip
+FLAGS = {"object_id": "--id-column", "image": "--image-column"}
+
+
+def find_column(name: str, names: Sequence[str], uri: str, roles: Sequence[str]) -> str:
+    """Find a column by its name, or where that is a role's, by the role's aliases.
+
+    Args:
+        name: what was asked for.
+        names: the catalog's columns.
+        uri: the catalog, for messages.
+        roles: roles that may be meant.
+
+    Returns:
+        The catalog's own name of the column.
+
+    Raises:
+        CatalogError: there is no such column; or several may be meant.
+    """
+    if name in names:
+        return name
+    aliases = (name, *ALIASES[name]) if name in roles else ()
+    found = [one for one in names if one.lower() in aliases]
+    if not found:
+        raise CatalogError(
+            f"no column {name!r} in {uri}; it has {', '.join(names)}. Name the right "
+            "one with --id-column, --image-column, --label-column or --keep."
+        )
+    if len(found) > 1:
+        flag = FLAGS.get(name, "--label-column" if name == "label" else "--keep")
+        raise CatalogError(
+            f"columns {' and '.join(map(repr, found))} of {uri} may both be the "
+            f"{name!r}; name the right one with {flag}."
+        )
+    return found[0]

@@ -1,0 +1,98 @@
+"""Which files a pattern names, and which lie below a folder.
+
+Knows names only; it opens nothing.
+"""
+
+import posixpath
+import re
+from collections.abc import Iterator
+
+from fsspec.implementations.arrow import ArrowFSWrapper
+from pyarrow import fs
+
+from galaxy_models import storage
+from galaxy_models.errors import InputError
+
+PATTERN_CHARACTERS = "*?[{"
+BRACES = re.compile(r"\{(?:(\d+)\.\.(\d+)|([^{}]*,[^{}]*))\}")
+
+
+def is_pattern(uri: str) -> bool:
+    """Whether a URI names many files by ``*``, ``?``, ``[…]`` or ``{…}``."""
+    return any(character in uri for character in PATTERN_CHARACTERS)
+
+
+def pattern_folder(pattern: str) -> str:
+    """Name the innermost folder that all files of a pattern lie below."""
+    folder = storage.parent(pattern)
+    while is_pattern(folder):
+        folder = storage.parent(folder)
+    return folder
+
+
+def expand_pattern(pattern: str) -> list[str]:
+    """Find the files that a pattern names, sorted.
+
+    ``{000..009}`` counts with as many digits as its start has, ``{a,b}`` lists; the
+    rest (``*``, ``?``, ``[…]``, ``**``) are fsspec's globs, without hidden files
+    (``_…``, ``.…``).
+
+    Raises:
+        InputError: a name that braces spell out is not there.
+        OSError: the store did not answer, or refused.
+    """
+    found: set[str] = set()
+    for name in _expand_braces(storage.absolute_uri(pattern)):
+        if is_pattern(name):
+            filesystem, path = storage.filesystem_and_path(name)
+            scheme = name[: len(name) - len(path)]
+            folder = pattern_folder(path)
+            for found_path in ArrowFSWrapper(filesystem).glob(path):
+                if not _is_hidden(posixpath.relpath(found_path, folder)):
+                    found.add(scheme + found_path)
+        elif storage.is_file(name):
+            found.add(name)
+        else:
+            raise InputError(
+                f"no file {name}, which {pattern} spells out; check the numbers."
+            )
+    return sorted(found)
+
+
+def _expand_braces(pattern: str) -> list[str]:
+    match = BRACES.search(pattern)
+    if match is None:
+        return [pattern]
+    start, end, choices = match.groups()
+    names = choices.split(",") if choices else _counted(start, end)
+    head, tail = pattern[: match.start()], pattern[match.end() :]
+    return [whole for name in names for whole in _expand_braces(head + name + tail)]
+
+
+def _counted(start: str, end: str) -> list[str]:
+    return [f"{number:0{len(start)}d}" for number in range(int(start), int(end) + 1)]
+
+
+def walk_files(folder_uri: str) -> Iterator[str]:
+    """Find every file below a folder, but for hidden ones (``_…``, ``.…``).
+
+    What lies below one of the folder's own folders is listed at once and held: about
+    0.3 kB a file.
+
+    Yields:
+        Paths relative to the folder, sorted within each of its folders.
+    """
+    filesystem, base = storage.filesystem_and_path(folder_uri)
+    selector = fs.FileSelector(base, allow_not_found=True)
+    for info in sorted(filesystem.get_file_info(selector), key=lambda info: info.path):
+        below = [info]
+        if info.type == fs.FileType.Directory and not _is_hidden(info.base_name):
+            selector = fs.FileSelector(info.path, recursive=True)
+            below = filesystem.get_file_info(selector)
+        files = (one.path for one in below if one.type == fs.FileType.File)
+        paths = sorted(posixpath.relpath(path, base) for path in files)
+        yield from (path for path in paths if not _is_hidden(path))
+
+
+def _is_hidden(path: str) -> bool:
+    return any(name.startswith(("_", ".")) for name in path.split("/"))

@@ -1,0 +1,116 @@
+"""Ids of galaxies: checked, counted, and hashed to a fingerprint of their set.
+
+Memory holds 8 bytes a row.
+"""
+
+import hashlib
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from galaxy_models.errors import CatalogError
+from galaxy_models.tables import Table
+
+MAX_NAMED_VALUES = 5  # how many offending values a message shows
+
+
+def fingerprint_ids(
+    table: Table, id_column: str, remedy: str = "every galaxy needs its own id"
+) -> tuple[str, int]:
+    """Check the ids of a table, and name their set, in any order and of either type.
+
+    Args:
+        table: read once; a second time only where ids seem to be repeated.
+        id_column: its column of ids.
+        remedy: what to do about repeated ids.
+
+    Returns:
+        A hash of the ids' texts in hexadecimal, and how many there are.
+
+    Raises:
+        CatalogError: there is no row; or an id is null, repeated, neither string nor
+            integer, or beyond 64 signed bits.
+    """
+    _check_type(table.schema.field(id_column), table.uri)
+    hashes = [np.empty(0, np.uint64)]
+    for batch in table.read_batches([id_column]):
+        ids = batch.column(id_column)
+        if ids.null_count:
+            raise CatalogError(
+                f"column {id_column!r} of {table.uri} is null in {ids.null_count} "
+                "row(s) or more; every galaxy needs an id."
+            )
+        if pa.types.is_integer(ids.type):
+            _check_range(ids, id_column, table.uri)
+        hashes.append(_hash_ids(ids))
+    sorted_hashes = np.sort(np.concatenate(hashes))
+    if not len(sorted_hashes):
+        raise CatalogError(f"the catalog {table.uri} has no rows.")
+    repeated = sorted_hashes[1:][sorted_hashes[1:] == sorted_hashes[:-1]]
+    if len(repeated):
+        _refuse_repeated_ids(table, id_column, repeated, remedy)
+    digest = hashlib.blake2b(sorted_hashes.tobytes(), digest_size=8)
+    return digest.hexdigest(), len(sorted_hashes)
+
+
+def plain_integers(ids: pa.Array) -> pa.Array | None:
+    """Read texts as 64-bit integers, if all survive the way back: 007 does not."""
+    try:
+        numbers = pc.cast(ids, pa.int64())
+    except pa.ArrowInvalid:
+        return None
+    survive = pc.all(pc.equal(numbers.cast(ids.type), ids), min_count=0)
+    return numbers if survive.as_py() else None
+
+
+def shown(values: list[str]) -> str:
+    """List the first few of many values, for an error's message."""
+    more = ", …" if len(values) > MAX_NAMED_VALUES else ""
+    return ", ".join(values[:MAX_NAMED_VALUES]) + more
+
+
+def _check_type(field: pa.Field, uri: str) -> None:
+    is_text = pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+    if not is_text and not pa.types.is_integer(field.type):
+        raise CatalogError(
+            f"ids in column {field.name!r} of {uri} are {field.type}; they must be "
+            "strings or integers (a float cannot hold an 18-digit id)."
+        )
+
+
+def _check_range(ids: pa.Array, id_column: str, uri: str) -> None:
+    try:
+        pc.cast(ids, pa.int64())
+    except pa.ArrowInvalid as error:
+        raise CatalogError(
+            f"ids in column {id_column!r} of {uri} do not fit into 64 signed bits "
+            f"({error}); store them as strings."
+        ) from error
+
+
+def _hash_ids(ids: pa.Array) -> NDArray[np.uint64]:
+    """Hash ids by their text, so that a copy of another type keeps its hashes."""
+    texts = ids.cast(pa.string()).to_numpy(zero_copy_only=False)
+    hashes = pd.util.hash_array(texts.astype(object), categorize=False)
+    return np.asarray(hashes, np.uint64)
+
+
+def _refuse_repeated_ids(
+    table: Table, id_column: str, repeated: NDArray[np.uint64], remedy: str
+) -> None:
+    """Raise if ids, not only their hashes, are repeated."""
+    counts: Counter[object] = Counter()
+    for batch in table.read_batches([id_column]):
+        ids = batch.column(id_column)
+        suspects = ids.filter(pa.array(np.isin(_hash_ids(ids), repeated)))
+        counts.update(suspects.to_pylist())
+    names = [str(name) for name, count in counts.items() if count > 1]
+    if names:
+        raise CatalogError(
+            f"{len(names)} id(s) of column {id_column!r} in {table.uri} occur more "
+            f"than once: {shown(names)}; {remedy}."
+        )

@@ -1,0 +1,23 @@
+"""Any table of galaxies -> Arrow batches and a schema; a module a format.
+
+    parquet.py        file, folder, pattern; Hive and HATS partitions
+    delimited.py      CSV, TSV
+    fits.py           binary tables
+    votable.py        VOTables
+    image_folder.py   images without a table
+    webdataset.py     tar shards
+
+Knows files and columns; it does not know what columns mean.
+"""
+
+from galaxy_models.tables.opening import open_table
+from galaxy_models.tables.parquet import ParquetTable, open_parquet, open_parquet_folder
+from galaxy_models.tables.table import Table
+
+__all__ = [
+    "ParquetTable",
+    "Table",
+    "open_parquet",
+    "open_parquet_folder",
+    "open_table",
+]

@@ -1,0 +1,109 @@
+"""From what a user names to the kind of table that it is."""
+
+from collections.abc import Callable
+
+from galaxy_models import listing, storage
+from galaxy_models.errors import CatalogError, InputError
+from galaxy_models.tables import delimited, fits, parquet, votable, webdataset
+from galaxy_models.tables.delimited import DelimitedTable
+from galaxy_models.tables.fits import FitsTable
+from galaxy_models.tables.image_folder import ImageFolder, is_image
+from galaxy_models.tables.parquet import open_parquet, open_parquet_folder
+from galaxy_models.tables.table import Table, unreadable
+from galaxy_models.tables.votable import VOTable
+from galaxy_models.tables.webdataset import ShardedTable
+
+FILE_KINDS: tuple[tuple[tuple[str, ...], Callable[[str], Table]], ...] = (
+    (parquet.SUFFIXES, open_parquet),
+    (delimited.SUFFIXES, DelimitedTable),
+    (fits.SUFFIXES, FitsTable),
+    (votable.SUFFIXES, VOTable),
+    (webdataset.SUFFIXES, lambda uri: ShardedTable(uri, [uri])),
+)
+HATS_PROPERTIES = ("hats.properties", "properties", "catalog_info.json")
+HATS_DATA = "dataset"
+
+
+def open_table(uri: str) -> Table:
+    """Open a table without reading it whole (but for a VOTable).
+
+    Args:
+        uri: a file, a folder, or a pattern of files; absolute.
+
+    Raises:
+        CatalogError: there is nothing, or nothing that is known; or it is damaged.
+    """
+    try:
+        if storage.is_file(uri):
+            return _open_file(uri)
+        if storage.is_folder(uri):
+            return _open_folder(uri)
+        if listing.is_pattern(uri):
+            return _open_pattern(uri)
+    except OSError as error:
+        raise unreadable(uri, error) from error
+    raise CatalogError(f"no catalog at {uri}; check the path given to --catalog.")
+
+
+def _open_file(uri: str) -> Table:
+    for suffixes, open_kind in FILE_KINDS:
+        if uri.lower().endswith(suffixes):
+            return open_kind(uri)
+    if is_image(uri):
+        raise CatalogError(
+            f"{uri} is an image, not a table of galaxies; name the folder that the "
+            "images lie in."
+        )
+    known = (suffix for suffixes, _ in FILE_KINDS for suffix in suffixes)
+    raise CatalogError(
+        f"cannot tell what kind of catalog {uri} is; name it {', '.join(known)}, or "
+        "a folder of Parquet files or of images."
+    )
+
+
+def _open_folder(uri: str) -> Table:
+    """Open a folder of Parquet files, or else of images."""
+    names = storage.list_names(uri)
+    if HATS_DATA in names and not set(names).isdisjoint(HATS_PROPERTIES):
+        return open_parquet_folder(uri, storage.join(uri, HATS_DATA))
+    examples: dict[str, str] = {}
+    for path in listing.walk_files(uri):
+        kind = "Parquet files" if path.lower().endswith(parquet.SUFFIXES) else "images"
+        if kind == "Parquet files" or is_image(path):
+            examples.setdefault(kind, path)
+    if len(examples) == 2:
+        raise CatalogError(
+            f"{uri} holds Parquet files and images ({' and '.join(examples.values())});"
+            f" name the table with a pattern ({uri}/*.parquet), or the images' folder."
+        )
+    if "images" in examples:
+        return ImageFolder(uri)
+    if examples:
+        return open_parquet_folder(uri)
+    raise CatalogError(
+        f"the folder {uri} holds neither Parquet files nor images; of other kinds of "
+        "catalog name the file, or a pattern of tar files."
+    )
+
+
+def _open_pattern(pattern: str) -> Table:
+    try:
+        uris = listing.expand_pattern(pattern)
+    except InputError as error:
+        raise CatalogError(str(error)) from error
+    if not uris:
+        raise CatalogError(
+            f"no file matches {pattern}; check the pattern given to --catalog."
+        )
+    folder = listing.pattern_folder(pattern)
+    if all(uri.lower().endswith(parquet.SUFFIXES) for uri in uris):
+        paths = [uri.removeprefix(folder).lstrip("/") for uri in uris]
+        return open_parquet(pattern, folder, paths)
+    if all(uri.lower().endswith(webdataset.SUFFIXES) for uri in uris):
+        return ShardedTable(pattern, uris)
+    if len(uris) == 1:
+        return _open_file(uris[0])
+    raise CatalogError(
+        f"{pattern} matches {len(uris)} files ({uris[0]}, …); a pattern may name "
+        "Parquet files or tar shards only. Of images name the folder."
+    )

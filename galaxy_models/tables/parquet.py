@@ -1,0 +1,200 @@
+"""Parquet: a file, or many that lie below a folder, Hive- or HATS-partitioned.
+
+Names of the form ``key=value`` on the way to a file are columns too. Folders give
+them to every reader; Ray's readers do not see those in a file's own name (HATS:
+``Norder=3/Dir=0/Npix=41.parquet``).
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import and_
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.dataset as pa_dataset
+import pyarrow.parquet as pq
+
+from galaxy_models import listing, storage
+from galaxy_models.errors import CatalogError
+from galaxy_models.tables.table import Table, unreadable
+
+SUFFIXES = (".parquet", ".parq", ".pq")
+HATS_SAMPLE = "data_thumbnail.parquet"  # some of the rows once more
+NULL_VALUE = "__HIVE_DEFAULT_PARTITION__"
+INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})")
+# Images inside a table: 1 to 100 kB a row, so that pyarrow's own 131,072 rows a batch,
+# with 16 of them and whole row groups read ahead, would fill a machine.
+FEW_AT_A_TIME = {
+    "batch_size": 256,
+    "batch_readahead": 1,
+    "fragment_readahead": 1,
+    "fragment_scan_options": pa_dataset.ParquetFragmentScanOptions(
+        use_buffered_stream=True, pre_buffer=False
+    ),
+}
+FIELD_ID = b"PARQUET:field_id"  # a number that Parquet's reader adds; not the user's
+
+
+@dataclass(frozen=True)
+class ParquetTable(Table):
+    """Parquet files of one schema."""
+
+    uri: str
+    base_uri: str
+    """Folder that the files lie below."""
+
+    paths: tuple[str, ...]
+    """The files, relative to ``base_uri``."""
+
+    schema: pa.Schema
+    folder_columns: tuple[str, ...] = ()
+    """Columns that stand in the names of folders on the way to every file."""
+
+    name_columns: tuple[str, ...] = ()
+    """Columns that stand in other names."""
+
+    @property
+    def image_root(self) -> str:  # type: ignore[override]
+        """URI of the folder that relative image paths start from."""
+        return self.base_uri
+
+    @property
+    def uris(self) -> list[str]:
+        """The files."""
+        return [storage.join(self.base_uri, path) for path in self.paths]
+
+    def has_for_ray(self, columns: Sequence[str]) -> bool:
+        """Whether Ray's reader finds all of some columns."""
+        return not set(self.name_columns).intersection(columns)
+
+    def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        types = (self.schema.field(name).type for name in columns)
+        if any(map(_may_be_large, types)):
+            yield from self.dataset().to_batches(columns=columns, **FEW_AT_A_TIME)
+        else:
+            yield from self.dataset().to_batches(columns=columns)
+
+    def dataset(self) -> pa_dataset.Dataset:
+        """Open the files with pyarrow; columns of names among the others."""
+        filesystem, base = storage.filesystem_and_path(self.base_uri)
+        return pa_dataset.FileSystemDataset.from_paths(
+            [storage.join(base, path) for path in self.paths],
+            schema=self.schema,
+            format=pa_dataset.ParquetFileFormat(),
+            filesystem=filesystem,
+            partitions=[self._values(path) for path in self.paths],
+        )
+
+    def _values(self, path: str) -> pa_dataset.Expression:
+        """What is known of all rows of a file."""
+        columns = {*self.folder_columns, *self.name_columns}
+        values = {**_pairs_in_folders(path), **_pair_in_name(path)}
+        known = (
+            pa_dataset.field(name)
+            == pa.scalar(value).cast(self.schema.field(name).type)
+            for name, value in values.items()
+            if name in columns and value != NULL_VALUE
+        )
+        return reduce(and_, known, pa_dataset.scalar(True))
+
+
+def open_parquet(
+    uri: str, base_uri: str | None = None, paths: Sequence[str] = ()
+) -> ParquetTable:
+    """Open Parquet files without reading them.
+
+    Args:
+        uri: a Parquet file, or what the user named.
+        base_uri: folder that the files lie below.
+        paths: the files, relative to the folder; the file at ``uri`` if left out.
+
+    Raises:
+        CatalogError: the first file is no Parquet file.
+    """
+    if base_uri is None:
+        base_uri = storage.parent(uri)
+        paths = [uri.rpartition("/")[2]]
+    filesystem, first = storage.filesystem_and_path(storage.join(base_uri, paths[0]))
+    try:
+        schema = pq.read_schema(first, filesystem=filesystem)
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable(storage.join(base_uri, paths[0]), error) from error
+    schema = pa.schema([_without_field_id(field) for field in schema])
+    folder_columns, name_columns, fields = _columns_of_names(paths, schema)
+    return ParquetTable(
+        uri=uri,
+        base_uri=base_uri,
+        paths=tuple(paths),
+        schema=pa.schema([*schema, *fields]),
+        folder_columns=folder_columns,
+        name_columns=name_columns,
+    )
+
+
+def open_parquet_folder(uri: str, base_uri: str | None = None) -> ParquetTable:
+    """Open all Parquet files below a folder."""
+    base_uri = base_uri or uri
+    paths = [
+        path
+        for path in listing.walk_files(base_uri)
+        if path.lower().endswith(SUFFIXES) and path.rpartition("/")[2] != HATS_SAMPLE
+    ]
+    if not paths:
+        raise CatalogError(f"no Parquet file in {uri}.")
+    return open_parquet(uri, base_uri, paths)
+
+
+def _without_field_id(field: pa.Field) -> pa.Field:
+    metadata = {k: v for k, v in (field.metadata or {}).items() if k != FIELD_ID}
+    return field.with_metadata(metadata or None)
+
+
+def _columns_of_names(
+    paths: Sequence[str], schema: pa.Schema
+) -> tuple[tuple[str, ...], tuple[str, ...], list[pa.Field]]:
+    """Find the columns that stand in names and in no file."""
+    folders = [_pairs_in_folders(path) for path in paths]
+    names = [_pair_in_name(path) for path in paths]
+    values: dict[str, set[str]] = {}
+    for pairs in (*folders, *names):
+        for name, value in pairs.items():
+            if name not in schema.names:
+                values.setdefault(name, set()).add(value)
+    in_all_folders = set(values).intersection(*(pairs.keys() for pairs in folders))
+    regular = {name for name in in_all_folders if NULL_VALUE not in values[name]}
+    fields = [pa.field(name, _type_of(values[name] - {NULL_VALUE})) for name in values]
+    return (
+        tuple(name for name in values if name in regular),
+        tuple(name for name in values if name not in regular),
+        fields,
+    )
+
+
+def _may_be_large(type_: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_binary(type_)
+        or pa.types.is_large_binary(type_)
+        or pa.types.is_nested(type_)
+    )
+
+
+def _type_of(values: set[str]) -> pa.DataType:
+    is_integer = values and all(INTEGER.fullmatch(value) for value in values)
+    return pa.int64() if is_integer else pa.string()
+
+
+def _pairs_in_folders(path: str) -> dict[str, str]:
+    folders = path.split("/")[:-1]
+    # A name that Ray's parser of partitions would not take is no partition here.
+    return {
+        key: unquote(value)
+        for key, _, value in (name.partition("=") for name in folders)
+        if value and "=" not in value
+    }
+
+
+def _pair_in_name(path: str) -> dict[str, str]:
+    stem = path.split("/")[-1].rpartition(".")[0]
+    return _pairs_in_folders(f"{stem}/")

@@ -1,0 +1,146 @@
+"""Labels are counted on both sides of a split that hangs on nothing but the ids."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from galaxy_models.catalog import Catalog, open_catalog
+from galaxy_models.config import CatalogConfig
+from galaxy_models.errors import CatalogError
+from galaxy_models.training.labels import count_labels, is_validation
+
+Opener = Callable[[str | bytes], Catalog]
+
+ID_18_DIGITS = 587722981736841315  # SDSS DR7: beyond what a float64 holds
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Opener:
+    """Writes a labelled CSV beside an image and opens it."""
+
+    def write_and_open(content: str | bytes) -> Catalog:
+        (tmp_path / "1.jpg").touch()
+        path = tmp_path / "galaxies.csv"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        config = CatalogConfig(catalog=str(path))
+        return open_catalog(config, str(tmp_path / "staging"), ["label"])
+
+    return write_and_open
+
+
+def labelled(labels: Sequence[str]) -> str:
+    lines = (f"{number},1.jpg,{label}" for number, label in enumerate(labels))
+    return "object_id,image,label\n" + "\n".join(lines) + "\n"
+
+
+def test_the_same_galaxies_are_held_back_for_ever() -> None:
+    numbers = pa.array([ID_18_DIGITS, 587724197743427729, 1237648720693755918, 1, 2])
+    texts = pa.array(["007", "galaxy-a", "galaxy-b", "J1234+5678"])
+
+    assert is_validation(numbers, 0.25).tolist() == [False, False, True, False, True]
+    assert is_validation(texts, 0.25).tolist() == [False, True, False, False]
+
+
+def test_an_id_is_on_the_same_side_as_number_and_as_text() -> None:
+    numbers = pa.array(range(1000))
+
+    np.testing.assert_array_equal(
+        is_validation(numbers, 0.3), is_validation(numbers.cast(pa.string()), 0.3)
+    )
+
+
+def test_about_the_right_share_is_held_back() -> None:
+    assert is_validation(pa.array(range(10_000)), 0.1).mean() == pytest.approx(
+        0.1, abs=0.01
+    )
+
+
+def test_a_galaxys_side_hangs_on_no_other_galaxy() -> None:
+    ids = np.arange(1000)
+    order = np.random.default_rng(0).permutation(1000)
+    held_back = is_validation(pa.array(ids), 0.2)
+
+    np.testing.assert_array_equal(
+        is_validation(pa.array(ids[order]), 0.2), held_back[order]
+    )
+    np.testing.assert_array_equal(
+        is_validation(pa.array(ids[::7]), 0.2), held_back[::7]
+    )
+
+
+def test_a_larger_fraction_holds_back_the_same_galaxies_and_more() -> None:
+    ids = pa.array(range(1000))
+
+    assert (is_validation(ids, 0.1) <= is_validation(ids, 0.3)).all()
+
+
+def test_labels_are_counted_on_both_sides(opened: Opener) -> None:
+    labels = ["round"] * 60 + ["cigar"] * 40
+    catalog = opened(labelled(labels))
+
+    training, validation = count_labels(catalog, "label", 0.25)
+
+    assert training + validation == {"round": 60, "cigar": 40}
+    held_back = is_validation(pa.array(range(100)), 0.25)
+    assert validation["round"] == held_back[:60].sum()
+    assert validation["cigar"] == held_back[60:].sum()
+
+
+def test_numbers_can_be_labels(opened: Opener) -> None:
+    catalog = opened(labelled(["0", "1"] * 20))
+
+    training, validation = count_labels(catalog, "label", 0.25)
+
+    assert training + validation == {"0": 20, "1": 20}
+
+
+def test_a_null_label_is_refused(opened: Opener) -> None:
+    catalog = opened(labelled(["round", "cigar", ""] * 4))
+
+    with pytest.raises(
+        CatalogError, match=r"'label' .* is null in 4 row\(s\); label them or leave"
+    ):
+        count_labels(catalog, "label", 0.25)
+
+
+def test_one_class_is_not_enough(opened: Opener) -> None:
+    catalog = opened(labelled(["round"] * 20))
+
+    with pytest.raises(
+        CatalogError, match=r"'label' .* one class only \(round\).*at least 2"
+    ):
+        count_labels(catalog, "label", 0.25)
+
+
+def test_a_class_with_one_galaxy_is_refused_by_name(opened: Opener) -> None:
+    catalog = opened(labelled(["round"] * 10 + ["cigar"] * 10 + ["ring"]))
+
+    with pytest.raises(
+        CatalogError, match="fewer than 2 galaxies in column 'label' .*: ring; add exam"
+    ):
+        count_labels(catalog, "label", 0.25)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "side"), [(1e-9, "validation"), (1 - 1e-9, "training")]
+)
+def test_a_split_that_leaves_a_side_empty_is_refused(
+    fraction: float, side: str, opened: Opener
+) -> None:
+    catalog = opened(labelled(["round", "cigar"] * 3))
+
+    with pytest.raises(
+        CatalogError,
+        match=f"no galaxy for {side}: 6 rows at --validation-fraction {fraction}; add",
+    ):
+        count_labels(catalog, "label", fraction)
+
+
+def test_labels_that_are_not_utf8_are_refused(opened: Opener) -> None:
+    catalog = opened(labelled(["bâton", "cigar"] * 10).encode("latin1"))
+
+    with pytest.raises(CatalogError, match="'label'"):
+        count_labels(catalog, "label", 0.25)
