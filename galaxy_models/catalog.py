@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from galaxy_models import storage
 from galaxy_models.config import CatalogConfig
-from galaxy_models.errors import CatalogError, InputError
+from galaxy_models.errors import CatalogError, ImageDecodeError, InputError
+from galaxy_models.image_paths import image_uri
 
 PARQUET_SUFFIXES = (".parquet", ".parq", ".pq")
 CSV_SUFFIXES = (".csv", ".tsv")
@@ -56,6 +57,9 @@ class Catalog:
 
     schema: pa.Schema
     """Every column of the Parquet files, with its metadata."""
+
+    allowed_prefixes: tuple[str, ...] = ()
+    """URIs of further folders whose images the catalog may name."""
 
     @property
     def id_type(self) -> pa.DataType:
@@ -94,7 +98,7 @@ def open_catalog(
     is_folder = storage.is_folder(uri)
     image_root = config.image_root or (uri if is_folder else storage.parent(uri))
     image_root = storage.absolute_uri(image_root)
-    _probe_images(source, image_column, image_root, uri)
+    _probe_images(source, image_column, image_root, config.allow_image_prefix, uri)
     if _is_csv(uri):
         parquet_uri = storage.join(staging_uri, "catalog.parquet")
         _stage(source, parquet_uri, id_column if ids_are_integers else None, uri)
@@ -110,6 +114,7 @@ def open_catalog(
         num_rows=num_rows,
         fingerprint=fingerprint,
         schema=source.schema,
+        allowed_prefixes=config.allow_image_prefix,
     )
 
 
@@ -273,9 +278,13 @@ def shown(values: Sequence[str]) -> str:
 
 
 def _probe_images(
-    source: pa_dataset.Dataset, image_column: str, image_root: str, uri: str
+    source: pa_dataset.Dataset,
+    image_column: str,
+    image_root: str,
+    allowed_prefixes: tuple[str, ...],
+    uri: str,
 ) -> None:
-    """Refuse a catalog none of whose first images exists: the root is wrong."""
+    """Refuse a catalog none of whose first images is to be had: the root is wrong."""
     column = source.schema.field(image_column)
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         raise CatalogError(
@@ -284,8 +293,19 @@ def _probe_images(
         )
     head = source.head(NUM_PROBED_IMAGES, columns=[image_column])
     paths = [path for path in head.column(image_column).to_pylist() if path]
-    uris = [storage.join(image_root, path) for path in paths]
-    if not any(_is_there(image_uri) for image_uri in uris):
+    uris, refused = [], []
+    for path in paths:
+        try:
+            uris.append(image_uri(path, image_root, allowed_prefixes))
+        except ImageDecodeError as error:
+            refused.append(error.detail)
+    if not any(map(_is_there, uris)):
+        if refused:
+            raise CatalogError(
+                f"the first images of {uri} must not be read ({refused[0]}); allow "
+                "their folder with --allow-image-prefix PREFIX, or name the right "
+                "--image-root."
+            )
         example = f" (for example {uris[0]})" if uris else ""
         raise CatalogError(
             f"none of the first {head.num_rows} images of {uri} exists{example}; give "

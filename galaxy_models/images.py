@@ -1,15 +1,17 @@
 """Image files -> uint8 RGB at the network's size; the only module that knows JPEG.
 
 One function serves training and scoring, so a network never sees at work what it
-did not see in its lessons. Plain JPEGs go a quick way (libjpeg-turbo, OpenCV); every
-other file, and every JPEG with a flaw, goes to Pillow, which alone says what is wrong
-with it. This module knows nothing of catalogs, networks or Ray.
+did not see in its lessons. Plain JPEGs go a quick way (libjpeg-turbo, OpenCV), FITS
+goes to ``fits_images``; every other file, and every JPEG with a flaw, goes to Pillow,
+which alone says what is wrong with it. A file is a stranger's: whatever it holds, it
+becomes pixels or an ``ImageDecodeError``. This module knows nothing of catalogs,
+networks or Ray.
 """
 
 import io
 import math
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import simplejpeg
@@ -17,15 +19,18 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from galaxy_models import storage
-from galaxy_models.errors import (
-    ConfigError,
-    FailureReason,
-    ImageDecodeError,
-    InputError,
-)
+from galaxy_models.decode_rule import MAX_IMAGE_PIXELS, DecodeRule
+from galaxy_models.errors import FailureReason, ImageDecodeError, InputError
+from galaxy_models.fits_images import decode_fits, is_fits
+from galaxy_models.image_paths import image_uri
 from galaxy_models.resampling import resize_square, resize_with_pillow
 
-MAX_IMAGE_PIXELS = 64_000_000  # 8000 px squared: far above any cutout, far below a bomb
+__all__ = [
+    "DecodeRule", "ImageFile", "decode_files", "decode_image", "read_files",
+    "read_images",
+]  # fmt: skip
+
+PILLOW_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP")  # each parser more is a way in
 SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 UNBOUNDED_MODES = ("I", "F")  # 32-bit integers and floats
 
@@ -40,36 +45,11 @@ ImageFile = bytes | ImageDecodeError
 """A file's bytes, or why it could not be read."""
 
 
-@dataclass(frozen=True)
-class DecodeRule:
-    """How an image file becomes the square that a network sees.
-
-    The central square of side ``crop_fraction`` × the shorter side is cut out and
-    resized, antialiased (Pillow's bilinear filter, whose support grows with the
-    scale, or a close match of it). Nothing is stretched: a galaxy's axis ratio is its
-    class.
-    """
-
-    image_size: int
-    """Side of the result (px)."""
-
-    crop_fraction: float = 1.0
-    """Central share of the shorter side that is kept, in (0, 1]."""
-
-    def __post_init__(self) -> None:
-        """Check both values.
-
-        Raises:
-            ConfigError: naming the value that is out of range.
-        """
-        if self.image_size < 1:
-            raise ConfigError(f"image_size must be at least 1 px, not {self}.")
-        if not 0 < self.crop_fraction <= 1:
-            raise ConfigError(f"crop_fraction must lie in (0, 1], not {self}.")
-
-
 def read_images(
-    paths: Sequence[str | None], image_root: str, rule: DecodeRule
+    paths: Sequence[str | None],
+    image_root: str,
+    rule: DecodeRule,
+    allowed_prefixes: Sequence[str] = (),
 ) -> tuple[NDArray[np.uint8], list[str | None]]:
     """Read and decode a batch of image files; a bad one harms no other.
 
@@ -77,21 +57,25 @@ def read_images(
         paths: one URI, or path relative to ``image_root``, a galaxy; None where the
             catalog names no image.
         image_root: URI of a folder.
-        rule: crop and size.
+        rule: crop, size and the bands of FITS images.
+        allowed_prefixes: URIs of further folders that paths may lead to.
 
     Returns:
         uint8, shape (len(paths), image_size, image_size, 3), black where it failed;
         and for each path None, or what failed (a ``FailureReason``, a colon, details).
     """
-    return decode_files(read_files(paths, image_root), rule)
+    return decode_files(read_files(paths, image_root, allowed_prefixes), rule)
 
 
-def read_files(paths: Sequence[str | None], image_root: str) -> list[ImageFile]:
+def read_files(
+    paths: Sequence[str | None], image_root: str, allowed_prefixes: Sequence[str] = ()
+) -> list[ImageFile]:
     """Read image files whole.
 
     Args:
         paths: as for ``read_images``.
         image_root: URI of a folder.
+        allowed_prefixes: URIs of further folders that paths may lead to.
 
     Returns:
         The bytes of each file, or why they are not to be had.
@@ -99,7 +83,7 @@ def read_files(paths: Sequence[str | None], image_root: str) -> list[ImageFile]:
     files: list[ImageFile] = []
     for path in paths:
         try:
-            files.append(_read_file(path, image_root))
+            files.append(_read_file(path, image_root, allowed_prefixes))
         except ImageDecodeError as error:
             files.append(error)
     return files
@@ -123,10 +107,12 @@ def decode_files(
     return images, errors
 
 
-def _read_file(path: str | None, image_root: str) -> bytes:
+def _read_file(
+    path: str | None, image_root: str, allowed_prefixes: Sequence[str]
+) -> bytes:
     if not path:
         raise ImageDecodeError("missing", "the catalog names no image")
-    uri = storage.join(image_root, path)
+    uri = image_uri(path, image_root, allowed_prefixes)
     try:
         return storage.read_bytes(uri)
     except FileNotFoundError as error:
@@ -148,8 +134,9 @@ def decode_image(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
     is an image, or has a flaw, is Pillow's.
 
     Args:
-        data: a whole JPEG, PNG or other file that Pillow reads; greyscale, palette,
-            CMYK, 16-bit and EXIF-rotated images become upright 8-bit RGB.
+        data: a whole JPEG, PNG, TIFF or WebP, whose greyscale, palette, CMYK, 16-bit
+            and EXIF-rotated images become upright 8-bit RGB; or FITS, for which see
+            ``fits_images.decode_fits``.
         rule: crop and size.
 
     Returns:
@@ -160,7 +147,11 @@ def decode_image(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
             ``unreadable``.
     """
     square = _decode_plain_jpeg(data, rule)
-    return _decode_any(data, rule) if square is None else square
+    if square is not None:
+        return square
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a flaw is an error or harmless; never a log
+        return _decode_fits(data, rule) if is_fits(data) else _decode_any(data, rule)
 
 
 def _decode_plain_jpeg(data: bytes, rule: DecodeRule) -> NDArray[np.uint8] | None:
@@ -195,6 +186,12 @@ def _divisor(side: float, image_size: int) -> int:
     return divisor
 
 
+def _decode_fits(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
+    picture = Image.fromarray(decode_fits(data, rule))
+    box = _central_square(picture.size, rule.crop_fraction)
+    return resize_with_pillow(picture, box, rule.image_size)
+
+
 def _decode_any(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
     """Decode whatever Pillow reads, or say what is wrong with it."""
     image = _open_image(data)
@@ -213,7 +210,7 @@ def _open_image(data: bytes) -> Image.Image:
     if not data:
         raise ImageDecodeError("not_an_image", "the file is empty")
     try:
-        image = Image.open(io.BytesIO(data))
+        image = Image.open(io.BytesIO(data), formats=PILLOW_FORMATS)
     except UnidentifiedImageError as error:
         raise ImageDecodeError(
             "not_an_image", f"{len(data)} bytes that begin with {data[:16]!r}"
@@ -231,6 +228,8 @@ def _open_image(data: bytes) -> Image.Image:
 
 
 def _reason(error: Exception) -> FailureReason:
+    if isinstance(error, MemoryError):
+        return "too_large"
     return "truncated" if "truncated" in str(error).lower() else "unreadable"
 
 

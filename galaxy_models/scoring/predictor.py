@@ -116,7 +116,9 @@ def decoded_batches(
     """Decode galaxies in batches, while the files of the next ones are read."""
     paths = rows[plan.catalog.image_column].to_pylist()
     reads_per_batch = -(-plan.batch_size // FILES_PER_READ)
-    for files in read_ahead(paths, plan.catalog.image_root, reads_per_batch):
+    for files in read_ahead(
+        paths, plan.catalog.image_root, reads_per_batch, plan.catalog.allowed_prefixes
+    ):
         yield decode_files(files, plan.decode_rule)
 
 
