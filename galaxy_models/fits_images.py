@@ -192,10 +192,11 @@ def _to_picture(planes: list[NDArray[Any]], rule: DecodeRule) -> NDArray[np.uint
     for start in range(0, height, ROWS_PER_STRIP):
         rows = slice(start, start + ROWS_PER_STRIP)
         with np.errstate(all="ignore"):
-            strip = np.stack([plane[rows] for plane in planes]) / rule.fits_stretch
+            strip = np.stack([plane[rows] for plane in planes])
             is_good = np.isfinite(strip).all(axis=0)
+            strip = np.divide(strip, rule.fits_stretch, dtype=np.float64)
             strip = np.where(is_good, strip.clip(-MAX_FLUX, MAX_FLUX), 0)
-            colours = np.broadcast_to(strip, (COLOURS, *strip.shape[1:]))
+            colours = np.broadcast_to(np.float32(strip), (COLOURS, *strip.shape[1:]))
             picture[rows] = make_lupton_rgb(*colours, stretch=1, Q=rule.fits_q)
         has_pixels = has_pixels or bool(is_good.any())
     if not has_pixels:
