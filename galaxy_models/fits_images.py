@@ -19,6 +19,8 @@ from galaxy_models.errors import FailureReason, ImageDecodeError
 from galaxy_models.unpacking import check_tiles, gunzip, harden_astropy
 
 FITS_START = b"SIMPLE  ="
+HEADER_END = b"END".ljust(80)
+FITS_BLOCK_BYTES = 2880
 GZIP_START = b"\x1f\x8b"
 MAX_FITS_BYTES = 4 * MAX_IMAGE_PIXELS  # the largest image in 32-bit floats
 MAX_HDUS = 100  # a cutout has a handful
@@ -35,8 +37,8 @@ class Band(NamedTuple):
     plane: int
     """Index on the first axis of a cube; 0 of a picture."""
 
-    tiles: Any
-    """Header of the compressed tiles, unchecked; None if there are none."""
+    stored: Any
+    """The HDU as it lies in the file: ``hdu`` itself, or its table of tiles."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -80,6 +82,8 @@ def decode_fits(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
             data = gunzip(data, MAX_FITS_BYTES)
         if not data.startswith(FITS_START):
             raise ImageDecodeError("not_an_image", "gzip of something that is not FITS")
+        if len(data) < FITS_BLOCK_BYTES or HEADER_END not in data:
+            raise ImageDecodeError("truncated", f"FITS header of {len(data)} bytes")
         return _to_picture(_read_planes(data, rule.fits_bands), rule)
     except ImageDecodeError:
         raise
@@ -130,16 +134,15 @@ def _as_image(hdu: Any) -> Band | None:
     """Describe an HDU if it holds pixels in two dimensions or more; reads none."""
     from astropy.io import fits
 
-    tiles = None
+    stored = hdu
     if isinstance(hdu, fits.BinTableHDU) and hdu.header.get("ZIMAGE"):
-        tiles = hdu.header
         hdu = fits.CompImageHDU(bintable=hdu)
     is_image = isinstance(hdu, fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU)
     if not is_image or isinstance(hdu, fits.GroupsHDU):
         return None
     if len(hdu.shape) < 2 or math.prod(hdu.shape) == 0:
         return None
-    return Band(hdu.name, hdu, 0, tiles)
+    return Band(hdu.name, hdu, 0, stored)
 
 
 def _choose(bands: list[Band], wanted: tuple[str, ...]) -> list[Band]:
@@ -173,9 +176,10 @@ def _check_bands(bands: list[Band], num_bytes: int) -> None:
             "too_large", f"{sides} px, over {MAX_IMAGE_PIXELS} pixels"
         )
     for image in images:
-        if image.tiles is not None:
-            check_tiles(image.tiles)
-        elif image.hdu.fileinfo()["datLoc"] + image.hdu.size > num_bytes:
+        stored = image.stored
+        if stored is not image.hdu:
+            check_tiles(stored.header)
+        if stored.fileinfo()["datLoc"] + stored.size > num_bytes:
             raise ImageDecodeError("truncated", f"FITS of {num_bytes} bytes")
     shapes = {band.shape for band in bands}
     if len(shapes) > 1:

@@ -8,15 +8,19 @@ becomes pixels or an ``ImageDecodeError``. This module knows nothing of catalogs
 networks or Ray.
 """
 
+import ctypes
 import io
+import logging
 import math
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import lru_cache
 
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 
 from galaxy_models import storage
 from galaxy_models.decode_rule import MAX_IMAGE_PIXELS, DecodeRule
@@ -206,7 +210,20 @@ def _decode_any(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
         ) from error
 
 
+@lru_cache(maxsize=1)
+def _silence_pillow() -> None:
+    """Keep Pillow's log and libtiff's stderr from telling every flaw of every file.
+
+    What matters comes as an exception. Where libtiff is linked in another way than in
+    Pillow's wheels it may go on talking.
+    """
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
+
+
 def _open_image(data: bytes) -> Image.Image:
+    _silence_pillow()
     if not data:
         raise ImageDecodeError("not_an_image", "the file is empty")
     try:

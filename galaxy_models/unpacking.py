@@ -55,7 +55,7 @@ def check_tiles(header: Any) -> None:
 
     Raises:
         ImageDecodeError: reason ``unreadable`` or ``too_large``.
-        KeyError, TypeError, ZeroDivisionError: it lacks what such a header must say.
+        KeyError, TypeError: it lacks what such a header must say.
     """
     if header["ZCMPTYPE"] not in COMPRESSIONS:
         raise ImageDecodeError(
@@ -65,11 +65,13 @@ def check_tiles(header: Any) -> None:
     axes = range(1, header["ZNAXIS"] + 1)
     sides = [header[f"ZNAXIS{axis}"] for axis in axes]
     tile = [header[f"ZTILE{axis}"] for axis in axes]
+    if min(*sides, *tile) < 1:
+        raise ImageDecodeError("unreadable", f"FITS of {sides} px in tiles of {tile}")
     num_tiles = math.prod(
         -(-side // part) for side, part in zip(sides, tile, strict=True)
     )
     tile_pixels = math.prod(map(min, sides, tile))
-    if not 0 <= num_tiles <= MAX_TILES or not 0 <= tile_pixels <= MAX_TILE_PIXELS:
+    if num_tiles > MAX_TILES or tile_pixels > MAX_TILE_PIXELS:
         raise ImageDecodeError(
             "too_large", f"FITS of {num_tiles} tiles of {tile_pixels} pixels"
         )

@@ -1,22 +1,36 @@
 """Broken, misleading and malicious files end in a reason, never in a crash."""
 
+import gzip
+import io
+import re
+import struct
+import subprocess
+import sys
+import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from astropy.io import fits
 from image_files import (
     HTML,
     encoded,
     failure,
+    fits_file,
+    fluxes,
     galaxy,
     noise_picture,
     png_with_header,
+    tiles_file,
     with_size,
 )
 from PIL import Image
 
 from galaxy_models.images import DecodeRule, read_images
+
+REPOSITORY = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG"])
@@ -132,3 +146,163 @@ def test_a_frame_that_is_a_little_too_large_is_named_with_its_size() -> None:
     detail = failure(png_with_header(8001, 8000)).detail
 
     assert detail == "8001×8000 px, over 64000000 pixels"
+
+
+def test_headers_that_claim_a_billion_pixels_a_side_are_too_large() -> None:
+    tiff = bytearray(encoded(Image.new("L", (8, 8)), "TIFF"))
+    place = tiff.index(struct.pack("<HHI", 256, 4, 1) + struct.pack("<I", 8))
+    tiff[place + 8 : place + 12] = struct.pack("<I", 1_000_000_000)
+    image = fits_file(fluxes())
+    side, absurd = (f"NAXIS1  = {side:20}".encode() for side in (40, 10**9))
+
+    assert failure(bytes(tiff)).reason == "too_large"
+    assert failure(image.replace(side, absurd)).reason == "too_large"
+    assert failure(tiles_file(fluxes(), ZNAXIS1=10**9)).reason == "too_large"
+
+
+def test_a_fits_image_that_is_a_little_too_large_is_named_with_its_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("galaxy_models.fits_images.MAX_IMAGE_PIXELS", 3 * 40 * 40 - 1)
+
+    assert failure(fits_file(fluxes())).detail == "40×40×3 px, over 4799 pixels"
+
+
+def test_a_gzip_bomb_is_too_large_and_never_stands_in_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bomb = gzip.compress(fits_file(fluxes()) + bytes(100_000_000), 1)
+    monkeypatch.setattr("galaxy_models.fits_images.MAX_FITS_BYTES", 1_000_000)
+
+    tracemalloc.start()
+    error = failure(bomb)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert error.reason == "too_large"
+    assert "over 1000000 when unpacked" in error.detail
+    assert peak < 5_000_000
+
+
+def test_a_bomb_in_a_tile_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tiles_file(np.zeros((500, 500), np.float32), "GZIP_1")
+
+    monkeypatch.setattr("galaxy_models.unpacking.MAX_TILE_PIXELS", 499)
+    assert "500 tiles of 500 pixels" in failure(data).detail
+
+    monkeypatch.setattr("galaxy_models.unpacking.MAX_TILE_PIXELS", 500)
+    monkeypatch.setattr("galaxy_models.unpacking.MAX_BYTES_A_PIXEL", 2)
+    error = failure(data)
+    assert error.reason == "too_large"
+    assert "over 1000 when unpacked" in error.detail
+
+
+@pytest.mark.parametrize(
+    ("cards", "reason", "detail"),
+    [
+        ({"ZCMPTYPE": "HCOMPRESS_1"}, "unreadable", "compressed with HCOMPRESS_1"),
+        ({"ZDITHER0": -(10**9)}, "unreadable", "ZDITHER0 -1000000000"),
+        ({"ZDITHER0": 10**9}, "unreadable", "ZDITHER0 1000000000"),
+        ({"ZVAL1": 0}, "unreadable", "Rice blocks of 0 × 4 bytes"),
+        ({"ZVAL1": 10**9}, "unreadable", "Rice blocks of 1000000000"),
+        ({"ZVAL2": 8}, "unreadable", "Rice blocks of 32 × 8 bytes"),
+        ({"ZTILE1": 0}, "unreadable", r"tiles of \[0, 1, 1\]"),
+        ({"ZTILE1": -1}, "unreadable", r"tiles of \[-1, 1, 1\]"),
+        ({"ZNAXIS": 10**6}, "unreadable", "ZNAXIS4"),
+        ({"ZBITPIX": 7}, "unreadable", "BITPIX"),
+        ({"PCOUNT": 10**12}, "truncated", "FITS of 20160 bytes"),
+        ({"NAXIS2": 10**9}, "truncated", "FITS of 20160 bytes"),
+    ],
+)
+def test_a_header_that_would_mislead_the_decoder_of_tiles_is_not_believed(
+    cards: dict[str, Any], reason: str, detail: str
+) -> None:
+    error = failure(tiles_file(fluxes(), **cards))
+
+    assert error.reason == reason
+    assert re.search(detail, error.detail)
+
+
+def test_an_image_of_too_many_tiles_is_too_large() -> None:
+    error = failure(tiles_file(np.zeros((3, 300, 300), "i2"), ZTILE1=1))
+
+    assert str(error) == "too_large: FITS of 270000 tiles of 1 pixels"
+
+
+def test_a_rice_tile_that_ends_in_zeros_does_not_take_the_process_down(
+    tmp_path: Path,
+) -> None:
+    noise = np.random.default_rng(0).integers(-(2**30), 2**30, (1024, 1024), "i4")
+    image = fits.CompImageHDU(noise, tile_shape=noise.shape)
+    data = fits_file(fits.PrimaryHDU(), image)
+    with fits.open(io.BytesIO(data), disable_image_compression=True) as hdus:
+        heap = hdus[1].fileinfo()["datLoc"] + hdus[1].header["NAXIS1"]
+    zeros = data[:heap] + b"\0\0\0\0\x08" + bytes(len(data) - heap - 5)
+    (tmp_path / "zeros.fits.fz").write_bytes(zeros)
+    code = (
+        "from galaxy_models.images import DecodeRule, read_images\n"
+        f"print(read_images(['zeros.fits.fz'], {str(tmp_path)!r}, DecodeRule(9))[1])"
+    )
+
+    finished = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY
+    )
+
+    assert finished.returncode == 0
+    assert "unreadable: FITS" in finished.stdout
+    assert "hit end of compressed byte stream" in finished.stdout
+    assert finished.stderr == ""
+
+
+def test_an_image_beyond_the_memory_is_too_large(tmp_path: Path) -> None:
+    png = encoded(Image.new("RGB", (7000, 7000)), "PNG", compress_level=1)
+    (tmp_path / "vast.png").write_bytes(png)
+    code = (
+        "import resource\n"
+        "from galaxy_models.images import DecodeRule, read_images\n"
+        "pages = int(open('/proc/self/statm').read().split()[0])\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (pages * 4096 + 2**26,) * 2)\n"
+        f"print(read_images(['vast.png'], {str(tmp_path)!r}, DecodeRule(9))[1])"
+    )
+
+    finished = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY
+    )
+
+    assert finished.stdout.startswith("['too_large: PNG of ")
+
+
+@pytest.mark.parametrize("kept", [0.02, 0.5, 0.7])
+@pytest.mark.parametrize(
+    "data",
+    [
+        fits_file(fluxes()),
+        tiles_file(fluxes()),
+        gzip.compress(fits_file(fluxes())),
+    ],
+    ids=["plain", "tiles", "gzip"],
+)
+def test_truncated_fits_is_reported_as_truncated(data: bytes, kept: float) -> None:
+    assert failure(data[: int(kept * len(data))]).reason == "truncated"
+
+
+def test_damaged_gzip_is_unreadable() -> None:
+    data = bytearray(gzip.compress(fits_file(fluxes())))
+    data[2000:2100] = bytes(100)
+
+    assert failure(bytes(data)).reason == "unreadable"
+
+
+@pytest.mark.parametrize(
+    ("file_format", "options"),
+    [("TIFF", {"compression": "tiff_deflate"}), ("TIFF", {}), ("WEBP", {})],
+)
+def test_a_truncated_tiff_or_webp_is_a_failure_and_says_nothing_else(
+    file_format: str, options: dict[str, Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = encoded(Image.fromarray(noise_picture()), file_format, **options)
+
+    for kept in (0.1, 0.5, 0.9):
+        reason = failure(data[: int(kept * len(data))]).reason
+        assert reason in ("truncated", "unreadable", "not_an_image")
+    assert capfd.readouterr() == ("", "")
