@@ -1,7 +1,7 @@
 """Broken, misleading and malicious files end in a reason, never in a crash."""
 
 import gzip
-import io
+import os
 import re
 import struct
 import subprocess
@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from astropy.io import fits
 from image_files import (
     HTML,
     encoded,
@@ -229,47 +228,52 @@ def test_an_image_of_too_many_tiles_is_too_large() -> None:
     assert str(error) == "too_large: FITS of 270000 tiles of 1 pixels"
 
 
-def test_a_rice_tile_that_ends_in_zeros_does_not_take_the_process_down(
-    tmp_path: Path,
-) -> None:
-    noise = np.random.default_rng(0).integers(-(2**30), 2**30, (1024, 1024), "i4")
-    image = fits.CompImageHDU(noise, tile_shape=noise.shape)
-    data = fits_file(fits.PrimaryHDU(), image)
-    with fits.open(io.BytesIO(data), disable_image_compression=True) as hdus:
-        heap = hdus[1].fileinfo()["datLoc"] + hdus[1].header["NAXIS1"]
-    zeros = data[:heap] + b"\0\0\0\0\x08" + bytes(len(data) - heap - 5)
-    (tmp_path / "zeros.fits.fz").write_bytes(zeros)
-    code = (
-        "from galaxy_models.images import DecodeRule, read_images\n"
-        f"print(read_images(['zeros.fits.fz'], {str(tmp_path)!r}, DecodeRule(9))[1])"
-    )
+def test_a_rice_tile_that_ends_in_zeros_does_not_take_the_process_down() -> None:
+    code = """
+import numpy as np
+from astropy.io.fits.hdu.compressed._codecs import Rice1
+from galaxy_models.unpacking import harden_astropy
+harden_astropy()
+for size in (100, 10**5, 2**20, 2**22, 2**22 + 7):
+    tile = np.frombuffer(bytes([0, 0, 0, 0, 8]) + bytes(size), np.uint8)
+    try:
+        Rice1(blocksize=32, bytepix=4, tilesize=4096).decode(tile)
+    except Exception as error:
+        print(error)
+"""
 
     finished = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY
     )
 
     assert finished.returncode == 0
-    assert "unreadable: FITS" in finished.stdout
-    assert "hit end of compressed byte stream" in finished.stdout
-    assert finished.stderr == ""
+    assert finished.stdout.count("hit end of compressed byte stream") == 5
 
 
 def test_an_image_beyond_the_memory_is_too_large(tmp_path: Path) -> None:
-    png = encoded(Image.new("RGB", (7000, 7000)), "PNG", compress_level=1)
-    (tmp_path / "vast.png").write_bytes(png)
-    code = (
-        "import resource\n"
-        "from galaxy_models.images import DecodeRule, read_images\n"
-        "pages = int(open('/proc/self/statm').read().split()[0])\n"
-        "resource.setrlimit(resource.RLIMIT_AS, (pages * 4096 + 2**26,) * 2)\n"
-        f"print(read_images(['vast.png'], {str(tmp_path)!r}, DecodeRule(9))[1])"
-    )
+    for name, side in (("small.png", 8), ("vast.png", 7000)):
+        image = Image.new("L", (side, side))
+        (tmp_path / name).write_bytes(encoded(image, "PNG", compress_level=1))
+    code = """
+import resource
+from pathlib import Path
+from galaxy_models.images import DecodeRule, decode_files
+files = [Path(name).read_bytes() for name in ("small.png", "vast.png")]
+decode_files(files[:1], DecodeRule(9))  # imports all that it needs
+in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (in_use + 2**27,) * 2)
+print(decode_files(files, DecodeRule(9))[1])
+"""
 
     finished = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
     )
 
-    assert finished.stdout.startswith("['too_large: PNG of ")
+    assert finished.stdout.startswith("[None, 'too_large: PNG of "), finished
 
 
 @pytest.mark.parametrize("kept", [0.02, 0.5, 0.7])
