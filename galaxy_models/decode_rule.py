@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from galaxy_models.errors import ConfigError
 
 MAX_IMAGE_PIXELS = 64_000_000  # 8000 px squared: far above any cutout, far below a bomb
+MAX_IMAGE_BYTES = 4 * MAX_IMAGE_PIXELS  # the largest image in 32-bit floats
 FITS_BAND_COUNTS = (0, 1, 3)
 
 

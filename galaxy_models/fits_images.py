@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from galaxy_models.decode_rule import MAX_IMAGE_PIXELS, DecodeRule
+from galaxy_models.decode_rule import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS, DecodeRule
 from galaxy_models.errors import FailureReason, ImageDecodeError
 from galaxy_models.unpacking import check_tiles, gunzip, harden_astropy
 
@@ -22,7 +22,6 @@ FITS_START = b"SIMPLE  ="
 HEADER_END = b"END".ljust(80)
 FITS_BLOCK_BYTES = 2880
 GZIP_START = b"\x1f\x8b"
-MAX_FITS_BYTES = 4 * MAX_IMAGE_PIXELS  # the largest image in 32-bit floats
 MAX_HDUS = 100  # a cutout has a handful
 COLOURS = 3
 ROWS_PER_STRIP = 256  # so that floats of a large image never stand in memory at once
@@ -79,7 +78,7 @@ def decode_fits(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
     """
     try:
         if data.startswith(GZIP_START):
-            data = gunzip(data, MAX_FITS_BYTES)
+            data = gunzip(data, MAX_IMAGE_BYTES)
         if not data.startswith(FITS_START):
             raise ImageDecodeError("not_an_image", "gzip of something that is not FITS")
         if len(data) < FITS_BLOCK_BYTES or HEADER_END not in data:

@@ -9,6 +9,7 @@ networks or Ray.
 """
 
 import ctypes
+import errno
 import io
 import logging
 import math
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 
 from galaxy_models import storage
-from galaxy_models.decode_rule import MAX_IMAGE_PIXELS, DecodeRule
+from galaxy_models.decode_rule import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS, DecodeRule
 from galaxy_models.errors import FailureReason, ImageDecodeError, InputError
 from galaxy_models.fits_images import decode_fits, is_fits
 from galaxy_models.image_paths import image_uri
@@ -39,6 +40,8 @@ SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 UNBOUNDED_MODES = ("I", "F")  # 32-bit integers and floats
 
 JPEG_START = b"\xff\xd8\xff"
+JPEG_SCAN = b"\xff\xda"  # nowhere in a scan's own data
+MAX_JPEG_SCANS = 50  # ten are usual; each costs a pass over all pixels, and few bytes
 ORIENTATION_MARKS = (b"Exif\0\0", b"tiff:Orientation")  # EXIF's and XMP's
 PLAIN_COLORSPACES = ("YCbCr", "Gray")
 MAX_DIVISOR = 8  # libjpeg scales fast by 1/2, 1/4 and 1/8
@@ -118,11 +121,13 @@ def _read_file(
         raise ImageDecodeError("missing", "the catalog names no image")
     uri = image_uri(path, image_root, allowed_prefixes)
     try:
-        return storage.read_bytes(uri)
+        return storage.read_bytes(uri, MAX_IMAGE_BYTES)
     except FileNotFoundError as error:
         raise ImageDecodeError("missing", f"no file {uri}") from error
     except (OSError, InputError, ValueError) as error:  # ValueError: no path at all
-        raise ImageDecodeError("unreadable", f"{uri}: {error}") from error
+        is_vast = isinstance(error, OSError) and error.errno == errno.EFBIG
+        reason: FailureReason = "too_large" if is_vast else "unreadable"
+        raise ImageDecodeError(reason, f"{uri}: {error}") from error
 
 
 def decode_image(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
@@ -134,8 +139,8 @@ def decode_image(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
     filter. On 296 real galaxies of 424 px the distance from Pillow's full decode and
     resize was, in grey levels, 0.20 in the mean and 4 at most at 224 px, 0.35 and 23
     at 160, 0.30 and 14 at 128; of all sizes from 24 px, 0.7 and 37 was the worst.
-    The bound that tests hold: 1.5 in an image's mean, 50 in any pixel. Whatever else
-    is an image, or has a flaw, is Pillow's.
+    The bound that tests hold: 1.5 in an image's mean, 50 in any pixel. FITS is
+    ``fits_images``'; whatever else is an image, or has a flaw, is Pillow's.
 
     Args:
         data: a whole JPEG, PNG, TIFF or WebP, whose greyscale, palette, CMYK, 16-bit
@@ -150,6 +155,8 @@ def decode_image(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
         ImageDecodeError: reason ``not_an_image``, ``truncated``, ``too_large`` or
             ``unreadable``.
     """
+    if data.startswith(JPEG_START) and data.count(JPEG_SCAN) > MAX_JPEG_SCANS:
+        raise ImageDecodeError("too_large", f"JPEG of over {MAX_JPEG_SCANS} scans")
     square = _decode_plain_jpeg(data, rule)
     if square is not None:
         return square

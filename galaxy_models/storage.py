@@ -6,6 +6,7 @@ S3 credentials and endpoint come from the environment (``AWS_ACCESS_KEY_ID``,
 is ever pickled. This module knows nothing of catalogs, images or models.
 """
 
+import errno
 import posixpath
 from functools import lru_cache
 from pathlib import Path
@@ -84,15 +85,18 @@ def _remote_filesystem(bucket_uri: str) -> fs.FileSystem:
     return fs.FileSystem.from_uri(bucket_uri)[0]
 
 
-def read_bytes(uri: str) -> bytes:
+def read_bytes(uri: str, max_bytes: int | None = None) -> bytes:
     """Read a whole file.
 
     Raises:
         FileNotFoundError: there is no such file.
-        OSError: the store did not answer, or refused.
+        OSError: the store did not answer, or refused; or, with ``errno.EFBIG``, the
+            file is larger than ``max_bytes``, and nothing was read.
     """
     filesystem, path = filesystem_and_path(uri)
     with filesystem.open_input_file(path) as stream:
+        if max_bytes is not None and (size := stream.size()) > max_bytes:
+            raise OSError(errno.EFBIG, f"{size} bytes, over {max_bytes}")
         return bytes(stream.read())
 
 

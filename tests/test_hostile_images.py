@@ -171,7 +171,7 @@ def test_a_gzip_bomb_is_too_large_and_never_stands_in_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bomb = gzip.compress(fits_file(fluxes()) + bytes(100_000_000), 1)
-    monkeypatch.setattr("galaxy_models.fits_images.MAX_FITS_BYTES", 1_000_000)
+    monkeypatch.setattr("galaxy_models.fits_images.MAX_IMAGE_BYTES", 1_000_000)
 
     tracemalloc.start()
     error = failure(bomb)
@@ -310,3 +310,24 @@ def test_a_truncated_tiff_or_webp_is_a_failure_and_says_nothing_else(
         reason = failure(data[: int(kept * len(data))]).reason
         assert reason in ("truncated", "unreadable", "not_an_image")
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_file_too_large_to_be_an_image_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "vast.jpg").open("wb") as stream:
+        stream.truncate(10**12)  # a hole: it takes no room
+
+    _, [error] = read_images(["vast.jpg"], str(tmp_path), DecodeRule(9))
+
+    assert error is not None
+    assert error.startswith("too_large: ")
+    assert "1000000000000 bytes, over 256000000" in error
+
+
+def test_a_small_jpeg_of_endless_scans_is_too_large() -> None:
+    data = encoded(Image.new("RGB", (4000, 4000)), "JPEG", progressive=True)
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    assert len(scan) < 100  # so that a thousand, at 25 ms each, are a small file
+
+    error = failure(data[:-2] + 1000 * scan + data[-2:])
+
+    assert str(error) == "too_large: JPEG of over 50 scans"
