@@ -261,7 +261,7 @@ from galaxy_models.images import DecodeRule, decode_files
 files = [Path(name).read_bytes() for name in ("small.png", "vast.png")]
 decode_files(files[:1], DecodeRule(9))  # imports all that it needs
 in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (in_use + 2**27,) * 2)
+resource.setrlimit(resource.RLIMIT_AS, (in_use + 200_000_000,) * 2)
 print(decode_files(files, DecodeRule(9))[1])
 """
 
