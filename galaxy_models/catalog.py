@@ -21,14 +21,17 @@ from galaxy_models.columns import find_column
 from galaxy_models.config import CatalogConfig
 from galaxy_models.errors import (
     CatalogError,
+    ImageDecodeError,
     InputError,
     StoreAccessError,
     UnreachableStoreError,
 )
+from galaxy_models.image_paths import image_uri
 from galaxy_models.object_ids import fingerprint_ids, plain_integers
 from galaxy_models.tables import ParquetTable, Table, open_parquet, open_table
 
 NUM_PROBED_IMAGES = 20
+EVERYWHERE = ("/", *(f"{scheme}://" for scheme in storage.REMOTE_SCHEMES))
 ROWS_PER_STAGED_GROUP = 100_000  # about 6 MB of ids and paths
 
 
@@ -65,6 +68,9 @@ class Catalog:
         """Every column of the Parquet files, with its metadata."""
         return self.table.schema
 
+    allowed_prefixes: tuple[str, ...] = ()
+    """URIs of further folders whose images the catalog may name."""
+
     @property
     def id_type(self) -> pa.DataType:
         """Type that ids have in results: int64 or string."""
@@ -99,7 +105,10 @@ def open_catalog(
     image_column = find_column(config.image_column, names, source.uri, ("image",))
     own_names = _find_columns(columns, source)
     image_root = storage.absolute_uri(config.image_root or source.image_root)
-    _probe_images(source, image_column, image_root)
+    allowed_prefixes = config.allow_image_prefix
+    if config.image_root is None and not allowed_prefixes:
+        allowed_prefixes = EVERYWHERE
+    _probe_images(source, image_column, image_root, allowed_prefixes)
     needed = list(dict.fromkeys([id_column, image_column, *own_names.values()]))
     table = _readable_by_ray(source, needed, id_column, staging_uri)
     try:
@@ -118,6 +127,7 @@ def open_catalog(
         num_rows=num_rows,
         fingerprint=fingerprint,
         own_names=own_names,
+        allowed_prefixes=allowed_prefixes,
     )
 
 
@@ -191,14 +201,47 @@ def _can_be_images(type_: pa.DataType) -> bool:
     return bool(is_bytes or _is_text(type_) or pa.types.is_null(type_))
 
 
-def _probe_images(source: Table, image_column: str, image_root: str) -> None:
-    """Refuse a catalog none of whose first images exists: the root is wrong."""
+def _probe_images(
+    source: Table,
+    image_column: str,
+    image_root: str,
+    allowed_prefixes: tuple[str, ...],
+) -> None:
+    """Refuse a catalog none of whose first images is to be had: the root is wrong."""
     type_ = source.schema.field(image_column).type
     if not _can_be_images(type_):
         raise CatalogError(
             f"column {image_column!r} of {source.uri} holds {type_}, not image paths; "
             "name another with --image-column."
         )
+    head = _first_images(source, image_column)
+    named = [image for image in head if image]
+    if any(isinstance(image, bytes) for image in named):
+        return
+    uris, refused = [], []
+    for path in named:
+        try:
+            uris.append(image_uri(str(path), image_root, allowed_prefixes))
+        except ImageDecodeError as error:
+            refused.append(error.detail)
+    refusals: list[StoreAccessError] = []
+    if not any(_is_there(uri, refusals) for uri in uris):
+        if refusals:
+            raise refusals[0]
+        if refused:
+            raise CatalogError(
+                f"the first images of {source.uri} must not be read ({refused[0]}); "
+                "allow their folder with --allow-image-prefix PREFIX, or name the "
+                "right --image-root."
+            )
+        example = f" (for example {uris[0]})" if uris else ""
+        raise CatalogError(
+            f"none of the first {len(head)} images of {source.uri} exists{example}; "
+            "give the folder that their paths start from with --image-root."
+        )
+
+
+def _first_images(source: Table, image_column: str) -> list[str | bytes | None]:
     head: list[str | bytes | None] = []
     for batch in source.read_batches([image_column]):
         missing = NUM_PROBED_IMAGES - len(head)
@@ -207,19 +250,7 @@ def _probe_images(source: Table, image_column: str, image_root: str) -> None:
             break
     if not head:
         raise CatalogError(f"the catalog {source.uri} has no rows.")
-    named = [image for image in head if image]
-    if any(isinstance(image, bytes) for image in named):
-        return
-    uris = [storage.join(image_root, str(path)) for path in named]
-    refusals: list[StoreAccessError] = []
-    if not any(_is_there(image_uri, refusals) for image_uri in uris):
-        if refusals:
-            raise refusals[0]
-        example = f" (for example {uris[0]})" if uris else ""
-        raise CatalogError(
-            f"none of the first {len(head)} images of {source.uri} exists{example}; "
-            "give the folder that their paths start from with --image-root."
-        )
+    return head
 
 
 def _is_there(image_uri: str, refusals: list[StoreAccessError]) -> bool:

@@ -5,12 +5,14 @@ here; a value that makes no sense raises ``ConfigError`` before any work begins.
 This module knows neither files nor Ray nor Keras.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
+from galaxy_models.decode_rule import DecodeRule, are_fits_bands, is_positive
 from galaxy_models.errors import ConfigError
 
 NetworkName = Literal["mobilenet_v1", "mobilenet_v2", "mobilenet_v2_paper", "lenet5"]
@@ -53,6 +55,10 @@ class CatalogConfig:
     s3_endpoint_url: str | None = None
     """Object store that s3:// leads to; AWS_ENDPOINT_URL, or AWS, if left out."""
 
+    allow_image_prefix: tuple[str, ...] = ()
+    """Further folders (absolute paths or s3:// URIs) whose images the catalog may name,
+    where --image-root is given; without both it may name any by its full path."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(CatalogConfig):
@@ -76,6 +82,18 @@ class TrainConfig(CatalogConfig):
 
     crop_fraction: float = 1.0
     """Central part of the image's shorter side that is kept before resizing."""
+
+    fits_bands: tuple[str, ...] = ()
+    """FITS: three bands, red first, or one (grey), by name (EXTNAME, or BAND0, BAND1 …
+    of a cube) or number from 0; if left out, the first image in grey, or of a cube of
+    three bands the last as red."""
+
+    fits_stretch: float = 0.5
+    """FITS: flux, in the image's unit, up to which brightness grows linearly (Lupton
+    et al. 2004); 0.5 suits nanomaggies."""
+
+    fits_q: float = 10.0
+    """FITS: softening of Lupton's asinh; the larger, the fainter the bright parts."""
 
     epochs: int = 30
     """Passes over the training galaxies."""
@@ -180,6 +198,8 @@ class TrainConfig(CatalogConfig):
             value = getattr(self, flag)
             _require(0 <= value < 1, flag, value, "must be 0 or more and below 1")
         _check_crop_fraction(self.crop_fraction)
+        _check_fits(self.fits_bands, self.fits_stretch, self.fits_q)
+        _check_image_prefixes(self.allow_image_prefix)
         _require(
             0 <= self.rotation_deg <= 180,
             "rotation_deg",
@@ -204,6 +224,17 @@ class TrainConfig(CatalogConfig):
         _check_endpoint(self.s3_endpoint_url)
         _check_seed(self.seed)
 
+    @property
+    def decode_rule(self) -> DecodeRule:
+        """How images become pixels, in training and ever after."""
+        return DecodeRule(
+            self.image_size,
+            self.crop_fraction,
+            self.fits_bands,
+            self.fits_stretch,
+            self.fits_q,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreConfig(CatalogConfig):
@@ -217,6 +248,15 @@ class ScoreConfig(CatalogConfig):
 
     keep: tuple[str, ...] = ()
     """Catalog columns that ride along into the predictions."""
+
+    fits_bands: tuple[str, ...] | None = None
+    """FITS: as in training, which is the default; anything else is refused."""
+
+    fits_stretch: float | None = None
+    """FITS: as in training, which is the default; anything else is refused."""
+
+    fits_q: float | None = None
+    """FITS: as in training, which is the default; anything else is refused."""
 
     engine: EngineName | Literal["auto"] = "auto"
     """What predicts; auto: keras on GPUs; on CPUs litert-int8 where its classes agreed
@@ -254,6 +294,8 @@ class ScoreConfig(CatalogConfig):
             ConfigError: naming the flag, its value and what is allowed.
         """
         _check_engine(self.engine, self.device)
+        _check_fits(self.fits_bands, self.fits_stretch, self.fits_q)
+        _check_image_prefixes(self.allow_image_prefix)
         _require(
             self.rows_per_file >= 1,
             "rows_per_file",
@@ -317,6 +359,26 @@ class QuickstartConfig:
 
 def _check_crop_fraction(value: float) -> None:
     _require(0 < value <= 1, "crop_fraction", value, "must be above 0 and at most 1")
+
+
+def _check_fits(
+    bands: tuple[str, ...] | None, stretch: float | None, q: float | None
+) -> None:
+    named = bands or ()
+    shown = " ".join(named)
+    _require(are_fits_bands(named), "fits_bands", shown, "name one band or three")
+    for flag, value in (("fits_stretch", stretch), ("fits_q", q)):
+        _require(value is None or is_positive(value), flag, value, "must be above 0")
+
+
+def _check_image_prefixes(prefixes: tuple[str, ...]) -> None:
+    for prefix in prefixes:
+        _require(
+            prefix.startswith("/") or re.match("s3://[^/]", prefix) is not None,
+            "allow_image_prefix",
+            prefix,
+            "must be an absolute path or s3://bucket/folder",
+        )
 
 
 def _check_seed(value: int) -> None:

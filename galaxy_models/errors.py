@@ -21,8 +21,9 @@ A message names the value that came, where it came from, and the remedy.
 from typing import Literal
 
 FailureReason = Literal[
-    "missing", "unreadable", "not_an_image", "truncated", "too_large"
+    "missing", "refused", "unreadable", "not_an_image", "truncated", "too_large"
 ]
+MAX_DETAIL_LENGTH = 500  # characters; a path or a library may bring any number
 
 
 class GalaxyBatchError(Exception):
@@ -82,13 +83,22 @@ class ImageDecodeError(GalaxyBatchError):
 
     Args:
         reason: one word of the closed vocabulary ``FailureReason``.
-        detail: what was seen, for people.
+        detail: what was seen, for people. It may hold a stranger's bytes: whatever is
+            not printable is escaped, and more than one can read is cut off.
     """
 
     def __init__(self, reason: FailureReason, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
         self.reason = reason
-        self.detail = detail
+        self.detail = _on_one_line(detail)
+        super().__init__(f"{reason}: {self.detail}")
 
     def __reduce__(self) -> tuple[type, tuple[FailureReason, str]]:
         return type(self), (self.reason, self.detail)
+
+
+def _on_one_line(text: str) -> str:
+    shown = text[: MAX_DETAIL_LENGTH + 1]
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in shown)
+    if len(shown) > MAX_DETAIL_LENGTH:
+        shown = shown[: MAX_DETAIL_LENGTH - 1] + "…"
+    return shown

@@ -1,35 +1,47 @@
 """Image files -> uint8 RGB at the network's size; the only module that knows JPEG.
 
 One function serves training and scoring, so a network never sees at work what it
-did not see in its lessons. Plain JPEGs go a quick way (libjpeg-turbo, OpenCV); every
-other file, and every JPEG with a flaw, goes to Pillow, which alone says what is wrong
-with it. This module knows nothing of catalogs, networks or Ray.
+did not see in its lessons. Plain JPEGs go a quick way (libjpeg-turbo, OpenCV), FITS
+goes to ``fits_images``; every other file, and every JPEG with a flaw, goes to Pillow,
+which alone says what is wrong with it. A file is a stranger's: whatever it holds, it
+becomes pixels or an ``ImageDecodeError``. This module knows nothing of catalogs,
+networks or Ray.
 """
 
+import ctypes
+import errno
 import io
+import logging
 import math
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from functools import lru_cache
 
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 
 from galaxy_models import storage
-from galaxy_models.errors import (
-    ConfigError,
-    FailureReason,
-    ImageDecodeError,
-    InputError,
-)
+from galaxy_models.decode_rule import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS, DecodeRule
+from galaxy_models.errors import FailureReason, ImageDecodeError, InputError
+from galaxy_models.fits_images import decode_fits, is_fits
+from galaxy_models.image_paths import image_uri
 from galaxy_models.resampling import resize_square, resize_with_pillow
 
-MAX_IMAGE_PIXELS = 64_000_000  # 8000 px squared: far above any cutout, far below a bomb
+__all__ = [
+    "DecodeRule", "ImageFile", "decode_files", "decode_image", "read_files",
+    "read_images",
+]  # fmt: skip
+
+PILLOW_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP")  # each parser more is a way in
 SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 UNBOUNDED_MODES = ("I", "F")  # 32-bit integers and floats
 
 JPEG_START = b"\xff\xd8\xff"
+JPEG_SCAN = b"\xff\xda"  # nowhere in a scan's own data
+MAX_JPEG_SCANS = 50  # ten are usual; each costs a pass over all pixels, and few bytes
 ORIENTATION_MARKS = (b"Exif\0\0", b"tiff:Orientation")  # EXIF's and XMP's
 PLAIN_COLORSPACES = ("YCbCr", "Gray")
 MAX_DIVISOR = 8  # libjpeg scales fast by 1/2, 1/4 and 1/8
@@ -43,36 +55,11 @@ ImageSource = str | bytes | None
 """A file's URI or path, or its bytes; None where the catalog names no image."""
 
 
-@dataclass(frozen=True)
-class DecodeRule:
-    """How an image file becomes the square that a network sees.
-
-    The central square of side ``crop_fraction`` × the shorter side is cut out and
-    resized, antialiased (Pillow's bilinear filter, whose support grows with the
-    scale, or a close match of it). Nothing is stretched: a galaxy's axis ratio is its
-    class.
-    """
-
-    image_size: int
-    """Side of the result (px)."""
-
-    crop_fraction: float = 1.0
-    """Central share of the shorter side that is kept, in (0, 1]."""
-
-    def __post_init__(self) -> None:
-        """Check both values.
-
-        Raises:
-            ConfigError: naming the value that is out of range.
-        """
-        if self.image_size < 1:
-            raise ConfigError(f"image_size must be at least 1 px, not {self}.")
-        if not 0 < self.crop_fraction <= 1:
-            raise ConfigError(f"crop_fraction must lie in (0, 1], not {self}.")
-
-
 def read_images(
-    sources: Sequence[ImageSource], image_root: str, rule: DecodeRule
+    sources: Sequence[ImageSource],
+    image_root: str,
+    rule: DecodeRule,
+    allowed_prefixes: Sequence[str] = (),
 ) -> tuple[NDArray[np.uint8], list[str | None]]:
     """Read and decode a batch of image files; a bad one harms no other.
 
@@ -80,22 +67,28 @@ def read_images(
         sources: one URI, path relative to ``image_root``, or file's bytes, a galaxy;
             None where the catalog names no image.
         image_root: URI of a folder.
-        rule: crop and size.
+        rule: crop, size and the bands of FITS images.
+        allowed_prefixes: URIs of further folders that paths may lead to.
 
     Returns:
         uint8, shape (len(sources), image_size, image_size, 3), black where it failed;
         and for each of them None, or what failed (a ``FailureReason``, a colon,
         details).
     """
-    return decode_files(read_files(sources, image_root), rule)
+    return decode_files(read_files(sources, image_root, allowed_prefixes), rule)
 
 
-def read_files(sources: Sequence[ImageSource], image_root: str) -> list[ImageFile]:
+def read_files(
+    sources: Sequence[ImageSource],
+    image_root: str,
+    allowed_prefixes: Sequence[str] = (),
+) -> list[ImageFile]:
     """Read image files whole; bytes pass through.
 
     Args:
         sources: as for ``read_images``.
         image_root: URI of a folder.
+        allowed_prefixes: URIs of further folders that paths may lead to.
 
     Returns:
         The bytes of each file, or why they are not to be had.
@@ -109,7 +102,7 @@ def read_files(sources: Sequence[ImageSource], image_root: str) -> list[ImageFil
             files.append(source)
             continue
         try:
-            files.append(_read_file(source, image_root))
+            files.append(_read_file(source, image_root, allowed_prefixes))
         except ImageDecodeError as error:
             files.append(error)
     return files
@@ -133,16 +126,20 @@ def decode_files(
     return images, errors
 
 
-def _read_file(path: str | None, image_root: str) -> bytes:
+def _read_file(
+    path: str | None, image_root: str, allowed_prefixes: Sequence[str]
+) -> bytes:
     if not path:
         raise ImageDecodeError("missing", "the catalog names no image")
-    uri = storage.join(image_root, path)
+    uri = image_uri(path, image_root, allowed_prefixes)
     try:
-        return storage.read_bytes(uri)
+        return storage.read_bytes(uri, MAX_IMAGE_BYTES)
     except FileNotFoundError as error:
         raise ImageDecodeError("missing", f"no file {uri}") from error
     except (OSError, InputError, ValueError) as error:  # ValueError: no path at all
-        raise ImageDecodeError("unreadable", f"{uri}: {error}") from error
+        is_vast = isinstance(error, OSError) and error.errno == errno.EFBIG
+        reason: FailureReason = "too_large" if is_vast else "unreadable"
+        raise ImageDecodeError(reason, f"{uri}: {error}") from error
 
 
 def decode_image(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
@@ -154,12 +151,13 @@ def decode_image(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
     filter. On 296 real galaxies of 424 px the distance from Pillow's full decode and
     resize was, in grey levels, 0.20 in the mean and 4 at most at 224 px, 0.35 and 23
     at 160, 0.30 and 14 at 128; of all sizes from 24 px, 0.7 and 37 was the worst.
-    The bound that tests hold: 1.5 in an image's mean, 50 in any pixel. Whatever else
-    is an image, or has a flaw, is Pillow's.
+    The bound that tests hold: 1.5 in an image's mean, 50 in any pixel. FITS is
+    ``fits_images``'; whatever else is an image, or has a flaw, is Pillow's.
 
     Args:
-        data: a whole JPEG, PNG or other file that Pillow reads; greyscale, palette,
-            CMYK, 16-bit and EXIF-rotated images become upright 8-bit RGB.
+        data: a whole JPEG, PNG, TIFF or WebP, whose greyscale, palette, CMYK, 16-bit
+            and EXIF-rotated images become upright 8-bit RGB; or FITS, for which see
+            ``fits_images.decode_fits``.
         rule: crop and size.
 
     Returns:
@@ -169,8 +167,14 @@ def decode_image(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
         ImageDecodeError: reason ``not_an_image``, ``truncated``, ``too_large`` or
             ``unreadable``.
     """
+    if data.startswith(JPEG_START) and data.count(JPEG_SCAN) > MAX_JPEG_SCANS:
+        raise ImageDecodeError("too_large", f"JPEG of over {MAX_JPEG_SCANS} scans")
     square = _decode_plain_jpeg(data, rule)
-    return _decode_any(data, rule) if square is None else square
+    if square is not None:
+        return square
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a flaw is an error or harmless; never a log
+        return _decode_fits(data, rule) if is_fits(data) else _decode_any(data, rule)
 
 
 def _decode_plain_jpeg(data: bytes, rule: DecodeRule) -> NDArray[np.uint8] | None:
@@ -205,6 +209,12 @@ def _divisor(side: float, image_size: int) -> int:
     return divisor
 
 
+def _decode_fits(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
+    picture = Image.fromarray(decode_fits(data, rule))
+    box = _central_square(picture.size, rule.crop_fraction)
+    return resize_with_pillow(picture, box, rule.image_size)
+
+
 def _decode_any(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
     """Decode whatever Pillow reads, or say what is wrong with it."""
     image = _open_image(data)
@@ -219,11 +229,24 @@ def _decode_any(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
         ) from error
 
 
+@lru_cache(maxsize=1)
+def _silence_pillow() -> None:
+    """Keep Pillow's log and libtiff's stderr from telling every flaw of every file.
+
+    What matters comes as an exception. Where libtiff is linked in another way than in
+    Pillow's wheels it may go on talking.
+    """
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
+
+
 def _open_image(data: bytes) -> Image.Image:
+    _silence_pillow()
     if not data:
         raise ImageDecodeError("not_an_image", "the file is empty")
     try:
-        image = Image.open(io.BytesIO(data))
+        image = Image.open(io.BytesIO(data), formats=PILLOW_FORMATS)
     except UnidentifiedImageError as error:
         raise ImageDecodeError(
             "not_an_image", f"{len(data)} bytes that begin with {data[:16]!r}"
@@ -241,6 +264,8 @@ def _open_image(data: bytes) -> Image.Image:
 
 
 def _reason(error: Exception) -> FailureReason:
+    if isinstance(error, MemoryError):
+        return "too_large"
     return "truncated" if "truncated" in str(error).lower() else "unreadable"
 
 

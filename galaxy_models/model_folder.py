@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from galaxy_models import storage
+from galaxy_models.decode_rule import DecodeRule
 from galaxy_models.errors import ConfigError, ModelFolderError
-from galaxy_models.images import DecodeRule
 from galaxy_models.litert import LiteRTNetwork
 
 MODEL_NAME = "model.keras"
@@ -36,8 +36,8 @@ HISTORY_PLOT_NAME = "history.png"
 CONFUSION_NAME = "confusion_matrix.png"
 VALIDATION_NAME = "validation_predictions.parquet"
 VERSIONED_PACKAGES = (
-    "ai-edge-litert", "keras", "numpy", "opencv-python-headless", "pillow", "pyarrow",
-    "ray", "simplejpeg", "tensorflow",
+    "ai-edge-litert", "astropy", "keras", "numpy", "opencv-python-headless", "pillow",
+    "pyarrow", "ray", "simplejpeg", "tensorflow",
 )  # fmt: skip
 
 
@@ -162,7 +162,7 @@ def _parse_card(folder_uri: str) -> ModelCard:
     uri = storage.join(folder_uri, CARD_NAME)
     try:
         content = json.loads(storage.read_bytes(uri))
-        content["decode_rule"] = DecodeRule(**content["decode_rule"])
+        content["decode_rule"] = _parse_rule(content["decode_rule"])
         content["classes"] = tuple(content["classes"])
         content["litert"] = {
             name: LiteRTRecord(**record)
@@ -171,6 +171,11 @@ def _parse_card(folder_uri: str) -> ModelCard:
         return ModelCard(**content)
     except (ValueError, KeyError, TypeError, ConfigError) as error:
         raise ModelFolderError(f"cannot understand {uri}: {error!r}") from error
+
+
+def _parse_rule(content: dict[str, Any]) -> DecodeRule:
+    bands = tuple(content.get("fits_bands", ()))  # JSON knows only lists
+    return DecodeRule(**{**content, "fits_bands": bands})
 
 
 def load_model(folder_uri: str) -> Any:

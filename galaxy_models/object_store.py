@@ -10,6 +10,7 @@ the job. It may refuse: nothing helps but other keys or another bucket. Or an ob
 may be missing: a ``FileNotFoundError``, as on disk.
 """
 
+import errno
 import os
 import re
 from collections.abc import Callable
@@ -246,17 +247,29 @@ def _find_bucket(bucket_uri: str, _endpoint_url: str | None) -> None:
         raise FileNotFoundError(bucket_uri)
 
 
-def read(uri: str) -> bytes:
+def check_size(num_bytes: int, max_bytes: int | None) -> None:
+    """Refuse to read what is too large.
+
+    Raises:
+        OSError: with ``errno.EFBIG``.
+    """
+    if max_bytes is not None and num_bytes > max_bytes:
+        raise OSError(errno.EFBIG, f"{num_bytes} bytes, over {max_bytes}")
+
+
+def read(uri: str, max_bytes: int | None = None) -> bytes:
     """Read a whole object.
 
     Raises:
         FileNotFoundError: there is no such object.
+        OSError: with ``errno.EFBIG``, it is larger than ``max_bytes``.
         StoreAccessError: this object is refused.
         StorageError: the store stopped answering, or now refuses what it gave before.
     """
 
     def read_all(store: fs.FileSystem, path: str) -> bytes:
         with store.open_input_file(path) as stream:
+            check_size(stream.size(), max_bytes)
             return bytes(stream.read())
 
     try:

@@ -7,6 +7,7 @@ fails and can be run again). This module knows nothing of catalogs, images or mo
 """
 
 import json
+import os
 import posixpath
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -93,17 +94,22 @@ def _local_filesystem() -> fs.FileSystem:
     return fs.LocalFileSystem()
 
 
-def read_bytes(uri: str) -> bytes:
+def read_bytes(uri: str, max_bytes: int | None = None) -> bytes:
     """Read a whole file.
 
     Raises:
         FileNotFoundError: there is no such file.
-        OSError: a local file cannot be read.
+        OSError: a local file cannot be read; or, with ``errno.EFBIG``, the file is
+            larger than ``max_bytes``, and nothing was read.
         StoreAccessError: an object store refuses this file.
         StorageError: an object store does not answer, or refuses everything.
     """
     uri = absolute_uri(uri)
-    return object_store.read(uri) if is_remote(uri) else Path(uri).read_bytes()
+    if is_remote(uri):
+        return object_store.read(uri, max_bytes)
+    with Path(uri).open("rb") as stream:
+        object_store.check_size(os.fstat(stream.fileno()).st_size, max_bytes)
+        return stream.read()
 
 
 def write_bytes(uri: str, data: bytes) -> None:

@@ -1,6 +1,7 @@
 """Flags that make no sense are refused before any work begins."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from galaxy_models.config import (
     ScoreConfig,
     TrainConfig,
 )
+from galaxy_models.decode_rule import DecodeRule
 from galaxy_models.errors import ConfigError
 
 
@@ -180,3 +182,46 @@ def test_an_endpoint_with_a_port_is_taken() -> None:
     url = "http://127.0.0.1:9000"
 
     assert train_config(s3_endpoint_url=url).s3_endpoint_url == url
+
+
+@pytest.mark.parametrize("config", [train_config, score_config])
+@pytest.mark.parametrize(
+    ("flag", "value", "message"),
+    [
+        ("fits_bands", ("r", "g"), r"--fits-bands r g: name one band or three\."),
+        ("fits_stretch", 0.0, r"--fits-stretch 0\.0: must be above 0\."),
+        ("fits_stretch", float("inf"), r"--fits-stretch inf: must be above 0\."),
+        ("fits_q", -8.0, r"--fits-q -8\.0: must be above 0\."),
+        ("fits_q", float("nan"), r"--fits-q nan: must be above 0\."),
+        ("allow_image_prefix", ("images",), r"--allow-image-prefix images: .*absolute"),
+        ("allow_image_prefix", ("s3://",), r"--allow-image-prefix s3://: must be .*"),
+        ("allow_image_prefix", ("http://a",), r"--allow-image-prefix http://a: must"),
+    ],
+)
+def test_flags_of_images_are_checked_in_training_and_in_scoring(
+    config: Callable[..., Any], flag: str, value: object, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        config(**{flag: value})
+
+
+@pytest.mark.parametrize("config", [train_config, score_config])
+def test_folders_on_disk_and_in_a_store_may_be_allowed(
+    config: Callable[..., Any],
+) -> None:
+    prefixes = ("/disk/images", "s3://bucket", "s3://bucket/cutouts/")
+
+    assert config(allow_image_prefix=prefixes).allow_image_prefix == prefixes
+
+
+def test_the_decode_rule_is_made_of_the_flags_of_training() -> None:
+    config = train_config(
+        image_size=64,
+        crop_fraction=0.5,
+        fits_bands=("i", "r", "g"),
+        fits_stretch=0.1,
+        fits_q=8.0,
+    )
+
+    assert config.decode_rule == DecodeRule(64, 0.5, ("i", "r", "g"), 0.1, 8.0)
+    assert train_config().decode_rule == DecodeRule(224)

@@ -26,7 +26,7 @@ REPOSITORY = Path(__file__).parents[1]
 CARD = ModelCard(
     network="lenet5",
     classes=("cigar", "round", "spirale barrée"),
-    decode_rule=DecodeRule(64, 0.875),
+    decode_rule=DecodeRule(64, 0.875, ("i", "r", "g"), 0.1, 8.0),
     model_hash=hash_model(b"weights"),
     training={"epochs": 3, "learning_rate": 5e-4},
     data={"catalog": "/sky/galaxies.csv", "training": {"cigar": 4}},
@@ -71,7 +71,19 @@ def test_a_card_is_json_that_people_can_read(folder: Path) -> None:
 
     assert text.endswith("}\n")
     assert "spirale barrée" in text
-    assert json.loads(text)["decode_rule"] == {"image_size": 64, "crop_fraction": 0.875}
+    assert json.loads(text)["decode_rule"] == {
+        "image_size": 64,
+        "crop_fraction": 0.875,
+        "fits_bands": ["i", "r", "g"],
+        "fits_stretch": 0.1,
+        "fits_q": 8.0,
+    }
+
+
+def test_a_card_from_before_fits_is_read(folder: Path) -> None:
+    rewrite_card(folder, decode_rule={"image_size": 64, "crop_fraction": 0.875})
+
+    assert read_card(str(folder)).decode_rule == DecodeRule(64, 0.875)
 
 
 def test_a_missing_folder_is_refused_with_the_job_that_makes_one(

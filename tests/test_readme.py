@@ -3,10 +3,12 @@
 import dataclasses
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from galaxy_models.config import QuickstartConfig, ScoreConfig, TrainConfig
+from galaxy_models.errors import FailureReason
 from galaxy_models.schemas import PREDICTION_COLUMNS
 
 ROOT = Path(__file__).parents[1]
@@ -40,6 +42,12 @@ def test_readme_lists_no_flag_that_is_gone() -> None:
 def test_readme_lists_every_output_column() -> None:
     for column in PREDICTION_COLUMNS:
         assert f"| `{column.name}` |" in README
+
+
+def test_readme_lists_every_reason_of_a_failed_row() -> None:
+    assert [
+        name for name in get_args(FailureReason) if f"| `{name}` |" not in README
+    ] == []
 
 
 def test_every_dependency_is_pinned() -> None:

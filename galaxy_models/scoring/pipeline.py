@@ -13,7 +13,7 @@ import ray.data
 from galaxy_models import cluster, model_folder, object_store, storage
 from galaxy_models.catalog import Catalog, open_catalog, stream_rows
 from galaxy_models.config import ScoreConfig
-from galaxy_models.errors import CatalogError, ScoringError
+from galaxy_models.errors import CatalogError, ConfigError, ScoringError
 from galaxy_models.job_log import JobLog, job_log
 from galaxy_models.model_folder import ModelCard
 from galaxy_models.schemas import predictions_schema
@@ -62,6 +62,7 @@ def score(config: ScoreConfig) -> RunRecord:
     object_store.use_endpoint(config.s3_endpoint_url)
     output = storage.check_output(config.output, RUN_RECORD_NAME, config.overwrite)
     card = model_folder.read_card(config.model)
+    _check_decode_rule(config, card)
     staging_uri = storage.join(output, storage.STAGING_NAME)
     catalog = open_catalog(config, staging_uri, columns=config.keep)
     keep = tuple(map(catalog.column, config.keep))
@@ -92,6 +93,22 @@ def score(config: ScoreConfig) -> RunRecord:
             _run_pipeline(config, plan, stages, output, log)
         seconds = time.monotonic() - started_s
     return _conclude(config, catalog, card, stages.engine, output, seconds)
+
+
+def _check_decode_rule(config: ScoreConfig, card: ModelCard) -> None:
+    """Refuse to decode galaxies in another way than the network has seen them."""
+    for name in ("fits_bands", "fits_stretch", "fits_q"):
+        asked, trained = getattr(config, name), getattr(card.decode_rule, name)
+        if asked is not None and asked != trained:
+            raise ConfigError(
+                f"--{name.replace('_', '-')} {_shown(asked)}: the model {config.model} "
+                f"was trained with {_shown(trained)}; leave the flag out, or train a "
+                "model with it."
+            )
+
+
+def _shown(value: object) -> str:
+    return (" ".join(value) or "none") if isinstance(value, tuple) else str(value)
 
 
 def _check_engine(plan: PredictorPlan) -> None:

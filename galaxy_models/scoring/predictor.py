@@ -116,7 +116,10 @@ def decoded_batches(
     """Decode galaxies in batches, while the files of the next ones are read."""
     sources = image_sources(rows[plan.catalog.image_column])
     reads_per_batch = -(-plan.batch_size // FILES_PER_READ)
-    for files in read_ahead(sources, plan.catalog.image_root, reads_per_batch):
+    catalog = plan.catalog
+    for files in read_ahead(
+        sources, catalog.image_root, reads_per_batch, catalog.allowed_prefixes
+    ):
         yield decode_files(files, plan.decode_rule)
 
 

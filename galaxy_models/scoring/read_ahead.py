@@ -15,7 +15,10 @@ FILES_PER_READ = 8  # files that a thread reads in turn; a guess: handing over c
 
 
 def read_ahead(
-    sources: Sequence[ImageSource], image_root: str, reads_per_batch: int = 1
+    sources: Sequence[ImageSource],
+    image_root: str,
+    reads_per_batch: int = 1,
+    allowed_prefixes: Sequence[str] = (),
 ) -> Iterator[list[ImageFile]]:
     """Read files in order, a batch at a time, always ahead of what was taken.
 
@@ -23,6 +26,7 @@ def read_ahead(
         sources: as for ``images.read_files``.
         image_root: URI of a folder.
         reads_per_batch: how many times ``FILES_PER_READ`` files make a batch.
+        allowed_prefixes: as for ``images.read_files``.
 
     Yields:
         The next files; the last batch may be smaller.
@@ -41,7 +45,9 @@ def read_ahead(
         while groups or waiting:
             while groups and len(waiting) < NUM_READERS + reads_per_batch:
                 group = groups.popleft()
-                waiting.append(readers.submit(read_files, group, image_root))
+                waiting.append(
+                    readers.submit(read_files, group, image_root, allowed_prefixes)
+                )
             batch = []
             for _ in range(min(reads_per_batch, len(waiting))):
                 batch.extend(waiting.popleft().result())

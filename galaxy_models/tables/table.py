@@ -56,7 +56,7 @@ class Table(ABC):
 
 
 def unreadable(uri: str, error: Exception | str) -> GalaxyBatchError:
-    """Say in a line that a table cannot be read and why: its own fault, or its store's."""
+    """Say in a line that a table cannot be read: its own fault, or its store's."""
     if isinstance(error, OSError) and object_store.is_store_error(error):
         return object_store.explained(uri, error)
     reason = " ".join(str(error).split())

@@ -18,7 +18,7 @@ from ray.data.block import BlockAccessor
 from galaxy_models.catalog import Catalog, image_sources, stream_rows
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import TrainingError
-from galaxy_models.images import DecodeRule, read_images
+from galaxy_models.images import read_images
 from galaxy_models.job_log import JobLog
 from galaxy_models.training.labels import is_validation, label_texts
 
@@ -168,9 +168,10 @@ def decode_side(
     """
     held_back = is_validation(rows[catalog.id_column], config.validation_fraction)
     rows = rows.filter(pa.array(held_back == (side == "validation")))
-    rule = DecodeRule(config.image_size, config.crop_fraction)
     sources = image_sources(rows[catalog.image_column])
-    images, errors = read_images(sources, catalog.image_root, rule)
+    images, errors = read_images(
+        sources, catalog.image_root, config.decode_rule, catalog.allowed_prefixes
+    )
     is_good = np.asarray([error is None for error in errors], bool)
     object_ids = rows[catalog.id_column].to_pylist()
     for object_id, error in zip(object_ids, errors, strict=True):

@@ -18,7 +18,6 @@ from galaxy_models import cluster, model_folder, object_store, storage
 from galaxy_models.catalog import Catalog, open_catalog
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import TrainingError
-from galaxy_models.images import DecodeRule
 from galaxy_models.job_log import JobLog, job_log
 from galaxy_models.model_folder import LiteRTRecord, ModelCard
 from galaxy_models.training.backend import CollectiveConfig
@@ -209,7 +208,7 @@ def _write_folder(
     card = ModelCard(
         network=config.network,
         classes=plan.classes,
-        decode_rule=DecodeRule(config.image_size, config.crop_fraction),
+        decode_rule=config.decode_rule,
         model_hash=model_folder.hash_model(model),
         training=dataclasses.asdict(config),
         data={

@@ -59,7 +59,9 @@ def test_later_files_are_read_before_they_are_asked_for(
 ) -> None:
     started = threading.Semaphore(0)
 
-    def read(paths: Sequence[ImageSource], image_root: str) -> list[ImageFile]:
+    def read(
+        paths: Sequence[ImageSource], image_root: str, allowed: Sequence[str]
+    ) -> list[ImageFile]:
         started.release()
         return [b""] * len(paths)
 

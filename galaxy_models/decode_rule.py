@@ -1,0 +1,67 @@
+"""How an image file becomes what a network sees: the part that people may choose.
+
+This module knows neither files nor pixels.
+"""
+
+import math
+from dataclasses import dataclass
+
+from galaxy_models.errors import ConfigError
+
+MAX_IMAGE_PIXELS = 64_000_000  # 8000 px squared: far above any cutout, far below a bomb
+MAX_IMAGE_BYTES = 4 * MAX_IMAGE_PIXELS  # the largest image in 32-bit floats
+FITS_BAND_COUNTS = (0, 1, 3)
+
+
+@dataclass(frozen=True)
+class DecodeRule:
+    """How an image file becomes the square that a network sees.
+
+    The central square of side ``crop_fraction`` × the shorter side is cut out and
+    resized, antialiased (Pillow's bilinear filter, whose support grows with the
+    scale, or a close match of it). Nothing is stretched: a galaxy's axis ratio is its
+    class. FITS images, whose pixels are fluxes, become RGB before.
+    """
+
+    image_size: int
+    """Side of the result (px)."""
+
+    crop_fraction: float = 1.0
+    """Central share of the shorter side that is kept, in (0, 1]."""
+
+    fits_bands: tuple[str, ...] = ()
+    """FITS only: names or numbers (from 0) of three bands, red first, or of one (grey);
+    empty: the first image in grey, or of a cube of three bands the last as red."""
+
+    fits_stretch: float = 0.5
+    """FITS only: flux, in the image's unit, up to which brightness grows linearly."""
+
+    fits_q: float = 10.0
+    """FITS only: softening of the asinh; the larger, the fainter the bright parts."""
+
+    def __post_init__(self) -> None:
+        """Check every value.
+
+        Raises:
+            ConfigError: naming the value that is out of range.
+        """
+        if self.image_size < 1:
+            raise ConfigError(f"image_size must be at least 1 px, not {self}.")
+        if not 0 < self.crop_fraction <= 1:
+            raise ConfigError(f"crop_fraction must lie in (0, 1], not {self}.")
+        if not are_fits_bands(self.fits_bands):
+            raise ConfigError(f"fits_bands must name one or three bands, not {self}.")
+        if not is_positive(self.fits_stretch):
+            raise ConfigError(f"fits_stretch must be above 0, not {self}.")
+        if not is_positive(self.fits_q):
+            raise ConfigError(f"fits_q must be above 0, not {self}.")
+
+
+def are_fits_bands(names: tuple[str, ...]) -> bool:
+    """Whether names make a picture: one band, three, or none (as the file has them)."""
+    return len(names) in FITS_BAND_COUNTS and all(names)
+
+
+def is_positive(value: float) -> bool:
+    """Whether a number is above 0 and finite."""
+    return math.isfinite(value) and value > 0
