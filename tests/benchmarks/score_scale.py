@@ -193,6 +193,7 @@ def command(benchmark: Benchmark, catalog: Path, output: Path) -> list[str]:
     """The command that is measured."""
     flags = ["--catalog", str(catalog), "--output", str(output)]
     flags += ["--model", str(benchmark.model), "--engine", benchmark.engine]
+    flags += ["--image-root", "/"]  # images lie elsewhere than the catalog
     return [sys.executable, "-m", "jobs.score", *flags, "--device", "cpu"]
 
 
