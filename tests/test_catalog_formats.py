@@ -21,12 +21,14 @@ from galaxy_models.config import CatalogConfig
 from galaxy_models.errors import CatalogError
 from galaxy_models.tables import fits as fits_tables
 from galaxy_models.tables import open_table
+from galaxy_models.tables.table import arrow_array
 
 Opener = Callable[..., Catalog]
 
 ID_18_DIGITS = 587722981736841315  # SDSS DR7: beyond what a float64 holds
 IDS = [ID_18_DIGITS, ID_18_DIGITS + 1, ID_18_DIGITS + 2]
 IMAGES = ["1.jpg"] * 3
+U = [7, 2**31 + 5, 9]  # the second stands in the file as TNULL, 5
 
 
 @pytest.fixture
@@ -75,6 +77,7 @@ def fits_columns() -> list[fits.Column]:
         fits.Column("PETRO_R", "E", unit="mag", array=np.array([17.5, 18, 19])),
         fits.Column("N", "J", null=-99, array=np.array([1, -99, 3], np.int32)),
         fits.Column("BIG", "K", bzero=2**63, array=np.array(IDS, np.uint64)),
+        fits.Column("U", "J", bzero=2**31, null=5, array=np.array(U, np.uint32)),
         fits.Column("OK", "L", array=np.array([True, False, True])),
         fits.Column("FLUX", "2E", array=np.array([[1, 2], [3, 4], [5, 6]])),
         fits.Column("MANY", "PJ()", array=np.array([[1], [1, 2], [3]], object)),
@@ -290,13 +293,14 @@ def test_a_fits_table_keeps_values_types_and_units(
 ) -> None:
     path = write_fits(sky / name)
 
-    catalog = opened(path, "PETRO_R", "N", "BIG", "OK", "FLUX", "ra")
+    catalog = opened(path, "PETRO_R", "N", "BIG", "U", "OK", "FLUX", "ra")
 
     rows = rows_of(catalog)
     assert rows["OBJID"] == IDS
     assert rows["BIG"] == IDS
     assert rows["image"] == IMAGES
     assert rows["N"] == [1, None, 3]
+    assert rows["U"] == [7, None, 9]
     assert rows["OK"] == [True, False, True]
     assert rows["FLUX"] == [[1, 2], [3, 4], [5, 6]]
     assert rows["RA"][:2] == [1.5, 2.5] and np.isnan(rows["RA"][2])
@@ -318,6 +322,13 @@ def test_a_fits_table_is_read_in_chunks(
 
     assert [batch.num_rows for batch in batches] == [2, 1]
     assert [id_ for batch in batches for id_ in batch["OBJID"].to_pylist()] == IDS
+
+
+def test_blanks_that_pad_strings_are_taken_off() -> None:
+    padded = np.array([b"a b  ", b"c\0\0", b""])
+
+    assert arrow_array(padded).to_pylist() == ["a b", "c", ""]
+    assert arrow_array(padded.astype("U5")).to_pylist() == ["a b", "c", ""]
 
 
 def test_the_first_table_of_a_fits_file_counts(sky: Path, opened: Opener) -> None:

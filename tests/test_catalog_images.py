@@ -155,6 +155,13 @@ def test_ids_in_the_json_files_go_before_the_names(
     assert rows_of(opened(path))["object_id"].to_pylist() == [ID_18_DIGITS]
 
 
+def test_a_json_file_cannot_give_the_image(tmp_path: Path, opened: Opener) -> None:
+    files = {"0.json": {"image_bytes": 7, "ra": 1}, "0.jpg": b"one"}
+    path = write_shard(tmp_path / "a.tar", files)
+
+    assert rows_of(opened(path))["image_bytes"].to_pylist() == [b"one"]
+
+
 def test_a_galaxy_without_an_image_keeps_its_row(
     tmp_path: Path, opened: Opener
 ) -> None:
@@ -192,6 +199,7 @@ def test_a_key_repeated_in_another_shard_is_refused_by_name(
         ({"a.jpg": b"1", "a.png": b"2"}, r"a\.png is a galaxy's second image"),
         ({"a.jpg": b"1", "a.json": "{"}, r"a\.json cannot be read .*mend it"),
         ({"a.jpg": b"1", "a.json": "[1]"}, r"a\.json cannot be read .*mend it"),
+        ({"a.jpg": b"1", "a.json": {"n": 2**70}}, r"cannot read the catalog .*x\.tar"),
         ({"a.jpg": b"1", "a.cls": b"\xff"}, r"a\.cls cannot be read .*mend it"),
     ],
 )

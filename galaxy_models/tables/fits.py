@@ -27,7 +27,7 @@ class FitsTable(Table):
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self.image_root = storage.parent(uri)
-        with _first_table(uri) as (header, _):
+        with _first_table(uri) as (header, _), _quietly():
             rows = _decoded(header, b"")
             self.schema = pa.schema(
                 field(column.name, _values(rows, column).type, unit=column.unit)
@@ -47,8 +47,9 @@ class FitsTable(Table):
                     end = start + len(data) // row_bytes
                     reason = f"it ends after {end} of {num_rows} rows"
                     raise unreadable(self.uri, reason)
-                rows = _decoded(header, data)
-                arrays = [_values(rows, rows.columns[name]) for name in columns]
+                with _quietly():
+                    rows = _decoded(header, data)
+                    arrays = [_values(rows, rows.columns[name]) for name in columns]
                 yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
@@ -61,9 +62,9 @@ def _first_table(uri: str) -> Iterator[tuple[fits.Header, pa.NativeFile]]:
             context, makes no sense.
     """
     try:
-        with warnings.catch_warnings(), storage.open_stream(uri) as stream:
-            warnings.simplefilter("ignore")  # small sins against the standard
-            header = _table_header(stream, uri)
+        with storage.open_stream(uri) as stream:
+            with _quietly():
+                header = _table_header(stream, uri)
             if not 0 < header["NAXIS1"] <= CHUNK_BYTES or header["NAXIS2"] < 0:
                 raise ValueError(
                     f"a table of {header['NAXIS2']} rows of {header['NAXIS1']} bytes"
@@ -73,6 +74,14 @@ def _first_table(uri: str) -> Iterator[tuple[fits.Header, pa.NativeFile]]:
         raise
     except Exception as error:  # of a bad header astropy makes nearly any type
         raise unreadable(uri, error) from error
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Pass by small sins against the standard."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _table_header(stream: pa.NativeFile, uri: str) -> fits.Header:
@@ -114,5 +123,6 @@ def _values(rows: fits.BinTableHDU, column: fits.Column) -> pa.Array:
     values = np.asarray(rows.data[column.name])
     mask = None
     if column.null is not None and values.ndim == 1:
-        mask = values == column.null
+        # TNULL is what stands in the file, before scaling.
+        mask = values == column.null * (column.bscale or 1) + (column.bzero or 0)
     return arrow_array(values, mask)

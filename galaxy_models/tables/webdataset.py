@@ -47,7 +47,7 @@ class ShardedTable(Table):
         names = dict.fromkeys(name for sample in first for name in sample)
         try:
             fields = [_field(name, first) for name in names]
-        except pa.ArrowException as error:
+        except (pa.ArrowException, OverflowError) as error:
             raise unreadable(uri, error) from error
         self.schema = pa.schema(fields)
 
@@ -112,10 +112,11 @@ def _add(sample: Sample, suffix: str, data: bytes, place: str) -> None:
         sample[IMAGE_COLUMN] = data
     try:
         if suffix == ".json":
-            sample.update(json.loads(data))
+            known = {IMAGE_COLUMN: sample[IMAGE_COLUMN]}  # not the .json's to say
+            sample.update(json.loads(data), **known)
         elif suffix.lstrip(".") in TEXT_FILES:
             sample[suffix.lstrip(".")] = data.decode().strip()
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise CatalogError(
             f"{place} cannot be read ({error}); mend it or take it out of the shard."
         ) from error
