@@ -2,12 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from galaxy_models.catalog import open_catalog
 from galaxy_models.config import CatalogConfig
-from galaxy_models.errors import CatalogError
+from galaxy_models.errors import CatalogError, ImageDecodeError
+from galaxy_models.images import read_files
 
 
 @pytest.fixture
@@ -25,22 +27,40 @@ def test_images_outside_of_the_image_root_are_refused_with_the_flag_that_helps(
     catalog: str, tmp_path: Path
 ) -> None:
     example = re.escape(f"{tmp_path}/disk/1.jpg does not lie below {tmp_path}/sky")
+    config = CatalogConfig(catalog=catalog, image_root=f"{tmp_path}/sky")
 
     with pytest.raises(CatalogError, match=rf"{example}.*--allow-image-prefix PREFIX"):
-        open_catalog(CatalogConfig(catalog=catalog), str(tmp_path / "staging"))
+        open_catalog(config, str(tmp_path / "staging"))
 
 
-@pytest.mark.parametrize("root", ["/", None])
-def test_an_allowed_folder_or_a_wider_root_lets_them_in(
-    root: str | None, catalog: str, tmp_path: Path
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {},
+        {"image_root": "/"},
+        {"image_root": "sky", "allow_image_prefix": ("disk",)},
+    ],
+)
+def test_full_paths_are_let_in_without_a_root_below_it_and_where_allowed(
+    flags: dict[str, Any], catalog: str, tmp_path: Path
 ) -> None:
-    allowed = () if root else (f"{tmp_path}/disk",)
-    config = CatalogConfig(catalog=catalog, image_root=root, allow_image_prefix=allowed)
+    if flags.get("allow_image_prefix"):
+        flags = {
+            "image_root": f"{tmp_path}/sky",
+            "allow_image_prefix": (f"{tmp_path}/disk",),
+        }
 
-    opened = open_catalog(config, str(tmp_path / "staging"))
+    opened = open_catalog(
+        CatalogConfig(catalog=catalog, **flags), str(tmp_path / "staging")
+    )
 
-    assert opened.num_rows == 2
-    assert opened.allowed_prefixes == allowed
+    paths = [f"{tmp_path}/disk/1.jpg", "../disk/1.jpg"]
+    good, climbing = read_files(paths, opened.image_root, opened.allowed_prefixes)
+    assert good == b"\xff\xd8"
+    if opened.image_root == "/":
+        assert isinstance(climbing, ImageDecodeError) and climbing.reason == "missing"
+    else:
+        assert isinstance(climbing, ImageDecodeError) and climbing.reason == "refused"
 
 
 def test_a_scheme_that_was_not_allowed_is_refused(tmp_path: Path) -> None:
