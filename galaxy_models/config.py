@@ -244,7 +244,8 @@ class ScoreConfig(CatalogConfig):
     """Model folder that jobs.train wrote."""
 
     output: str
-    """Folder for the Parquet files; must not exist, or be empty."""
+    """Folder for the Parquet files; must not exist, be empty, or hold a scoring like
+    this one that did not finish."""
 
     keep: tuple[str, ...] = ()
     """Catalog columns that ride along into the predictions."""
@@ -278,14 +279,22 @@ class ScoreConfig(CatalogConfig):
     rows_per_file: int = 50_000
     """Galaxies that a Parquet file of predictions holds, if there are as many."""
 
+    rows_per_chunk: int | Literal["auto"] = "auto"
+    """Galaxies that are predicted, and kept, together: a crash costs at most as many an
+    actor; auto: 64 to 1024."""
+
     max_failed_fraction: float = 0.5
-    """Share of failed rows above which the job ends with exit code 1."""
+    """Share of failed rows above which the job stops with exit code 1."""
+
+    resume: Literal["auto", "never"] = "auto"
+    """auto: an unfinished scoring at --output goes on where it was; never: it is
+    refused."""
 
     progress_interval_s: float = 10.0
     """Seconds between two progress lines."""
 
     overwrite: bool = False
-    """Replace predictions that stand at --output."""
+    """Begin anew, whatever predictions stand at --output."""
 
     def __post_init__(self) -> None:
         """Check every value.
@@ -323,6 +332,8 @@ class ScoreConfig(CatalogConfig):
         _check_count_or_auto("num_workers", self.num_workers)
         _check_endpoint(self.s3_endpoint_url)
         _check_count_or_auto("batch_size", self.batch_size)
+        _check_count_or_auto("rows_per_chunk", self.rows_per_chunk)
+        _check_choice("resume", self.resume, ("auto", "never"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ fails and can be run again). This module knows nothing of catalogs, images or mo
 import json
 import os
 import posixpath
+import uuid
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -113,15 +114,28 @@ def read_bytes(uri: str, max_bytes: int | None = None) -> bytes:
 
 
 def write_bytes(uri: str, data: bytes) -> None:
-    """Write a whole file, making its folder where there are folders."""
+    """Write a whole file, making its folder where there are folders.
+
+    Whoever looks sees the whole file, or what stood there before; also if the process
+    ends meanwhile, or the disk is full.
+    """
 
     def write_all(filesystem: fs.FileSystem, path: str) -> None:
         with filesystem.open_output_stream(path) as stream:
             stream.write(data)
 
     uri = absolute_uri(uri)
+    if is_remote(uri):  # an object appears when it is complete
+        object_store.ask(uri, write_all)
+        return
     make_folder(parent(uri))
-    _work_on(uri, write_all)
+    unfinished = Path(parent(uri)) / f"{UNFINISHED_NAME}-{uuid.uuid4().hex}"
+    try:
+        unfinished.write_bytes(data)
+        unfinished.replace(uri)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def _work_on(
@@ -244,9 +258,8 @@ def begin_output(uri: str, record: Mapping[str, Any], resume: bool = False) -> b
     Raises:
         OutputError: the job that did not finish was another one; what differs.
     """
-    marker_uri = join(uri, UNFINISHED_NAME)
-    if resume and is_file(marker_uri):
-        _check_same_record(json.loads(read_bytes(marker_uri)), record, uri)
+    if resume and is_file(join(uri, UNFINISHED_NAME)):
+        _check_same_record(unfinished_record(uri), record, uri)
         return True
     filesystem, path = filesystem_and_path(uri)
     selector = fs.FileSelector(path, allow_not_found=True)
@@ -255,8 +268,14 @@ def begin_output(uri: str, record: Mapping[str, Any], resume: bool = False) -> b
             filesystem.delete_file(info.path)
         elif info.base_name != STAGING_NAME:
             filesystem.delete_dir(info.path)
-    write_bytes(marker_uri, json.dumps(record, indent=2).encode())
+    write_bytes(join(uri, UNFINISHED_NAME), json.dumps(record, indent=2).encode())
     return False
+
+
+def unfinished_record(uri: str) -> Mapping[str, Any]:
+    """What a job that did not finish wrote when it began; empty if there is none."""
+    marker_uri = join(uri, UNFINISHED_NAME)
+    return dict(json.loads(read_bytes(marker_uri))) if is_file(marker_uri) else {}
 
 
 def _check_same_record(
@@ -279,8 +298,10 @@ def _check_same_record(
 def finish_output(uri: str) -> None:
     """Take a job's scaffolding out of its output folder."""
     delete_folder(join(uri, STAGING_NAME))
-    filesystem, path = filesystem_and_path(join(uri, UNFINISHED_NAME))
-    filesystem.delete_file(path)
+    for name in list_names(uri):
+        if name.startswith(UNFINISHED_NAME):  # the marker, and what nobody finished
+            filesystem, path = filesystem_and_path(join(uri, name))
+            filesystem.delete_file(path)
 
 
 def open_stream(uri: str, unpack: bool = True) -> pa.NativeFile:

@@ -13,7 +13,7 @@ moment the output holds finished files and nothing twice.
 This module knows names, counts and tables; it knows neither models nor Ray.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -66,6 +66,12 @@ class Ledger:
         """Where a finished file lies."""
         return storage.join(self.output, _file_name(file))
 
+    def is_kept(self, chunk: int) -> bool:
+        """Whether a chunk's rows are there already."""
+        return storage.is_file(self.chunk_uri(chunk)) or storage.is_file(
+            self.file_uri(self.file_of(chunk))
+        )
+
     def chunk_uri(self, chunk: int) -> str:
         """Where a chunk lies until its file is finished."""
         folder = self._chunk_folder(self.file_of(chunk))
@@ -101,26 +107,17 @@ class Ledger:
             )
         storage.write_bytes(self.chunk_uri(chunk), _to_parquet(predictions))
 
-    def finish_file(
-        self, file: int, described: Callable[[pa.Schema], pa.Schema]
-    ) -> None:
-        """Make a file of its chunks, which must all be there; then let them go.
-
-        Args:
-            file: which one.
-            described: gives a schema the metadata that readers want.
-        """
+    def finish_file(self, file: int) -> None:
+        """Make a file of its chunks, which must all be there; then let them go."""
         chunks = [
             pq.read_table(pa.BufferReader(storage.read_bytes(self.chunk_uri(chunk))))
             for chunk in self.chunks_of(file)
         ]
-        table = pa.concat_tables(chunks)
-        table = table.replace_schema_metadata(described(table.schema).metadata)
-        storage.write_bytes(self.file_uri(file), _to_parquet(table))
+        storage.write_bytes(self.file_uri(file), _to_parquet(pa.concat_tables(chunks)))
         storage.delete_folder(self._chunk_folder(file))
 
 
-class Progress:
+class Remaining:
     """What is left of a ledger's work; on the driver."""
 
     def __init__(self, ledger: Ledger) -> None:

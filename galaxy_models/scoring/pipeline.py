@@ -5,31 +5,28 @@ Never imports TensorFlow; that is the actors' part.
 
 import logging
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import ray
 import ray.data
 
 from galaxy_models import cluster, model_folder, object_store, storage
-from galaxy_models.catalog import Catalog, open_catalog, stream_rows
+from galaxy_models.catalog import Catalog, open_catalog
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import CatalogError, ConfigError, ScoringError
 from galaxy_models.job_log import JobLog, job_log
 from galaxy_models.model_folder import ModelCard
 from galaxy_models.schemas import predictions_schema
 from galaxy_models.scoring.engines import LITERT_FILES, load_engine
-from galaxy_models.scoring.plan import (
-    ACTOR_CPUS,
-    READ_CPUS,
-    WRITE_CPUS,
-    StagePlan,
-    plan_stages,
-)
+from galaxy_models.scoring.ledger import CHUNKS_NAME, Ledger, Remaining
+from galaxy_models.scoring.plan import ACTOR_CPUS, WRITE_CPUS, StagePlan, plan_stages
 from galaxy_models.scoring.predictor import (
+    CHUNK_COLUMN,
     FusedPredictor,
     Predictor,
     PredictorPlan,
-    decode_rows,
+    decode_chunk,
 )
 from galaxy_models.scoring.progress import Progress
 from galaxy_models.scoring.run_record import (
@@ -38,10 +35,12 @@ from galaxy_models.scoring.run_record import (
     count_predictions,
     write_run_record,
 )
+from galaxy_models.tables.numbered_rows import number_rows
 
 logger = logging.getLogger(__name__)
 
-REQUEST_ATTEMPTS = 1  # Ray itself tries again, 10 times in 3 minutes
+MAX_TASKS = 4096  # of actors that read by themselves; each costs the driver time
+ROWS_PER_CHUNK = "rows per chunk"  # in the record; a job that goes on keeps to it
 
 
 def score(config: ScoreConfig) -> RunRecord:
@@ -60,18 +59,24 @@ def score(config: ScoreConfig) -> RunRecord:
         StorageError: an object store stopped answering.
     """
     object_store.use_endpoint(config.s3_endpoint_url)
-    output = storage.check_output(config.output, RUN_RECORD_NAME, config.overwrite)
+    resume = config.resume == "auto" and not config.overwrite
+    output = storage.check_output(
+        config.output, RUN_RECORD_NAME, config.overwrite, resume
+    )
     card = model_folder.read_card(config.model)
     _check_decode_rule(config, card)
     staging_uri = storage.join(output, storage.STAGING_NAME)
     catalog = open_catalog(config, staging_uri, columns=config.keep)
     keep = tuple(map(catalog.column, config.keep))
     _check_kept_columns(keep, catalog, card)
+    rows = number_rows(catalog.table)
     with cluster.ray_session() as resources:
         stages = plan_stages(config, card, resources, catalog.num_rows)
         plan = PredictorPlan(
             model_uri=storage.absolute_uri(config.model),
             catalog=catalog,
+            rows=rows,
+            ledger=_ledger(config, catalog, stages, output, resume),
             keep=keep,
             classes=card.classes,
             decode_rule=card.decode_rule,
@@ -81,18 +86,49 @@ def score(config: ScoreConfig) -> RunRecord:
             on_gpus=stages.on_gpus,
         )
         _check_engine(plan)
-        storage.begin_output(output, {})
-        logger.info(
-            "scoring %d galaxies with %s: %s",
-            catalog.num_rows,
-            card.network,
-            stages.described(),
-        )
+        record = _job_record(config, plan, card)
+        if storage.begin_output(output, record, resume):
+            logger.info("%s holds an unfinished scoring: it goes on", output)
         started_s = time.monotonic()
-        with job_log(Progress(catalog.num_rows, config.progress_interval_s)) as log:
-            _run_pipeline(config, plan, stages, output, log)
+        _predict_what_remains(config, plan, stages)
         seconds = time.monotonic() - started_s
-    return _conclude(config, catalog, card, stages.engine, output, seconds)
+    return _conclude(config, plan, card, seconds)
+
+
+def _ledger(
+    config: ScoreConfig, catalog: Catalog, stages: StagePlan, output: str, resume: bool
+) -> Ledger:
+    """Cut the catalog; as it was cut, if a scoring goes on that chose by itself."""
+    rows_per_chunk = stages.rows_per_chunk
+    if resume and config.rows_per_chunk == "auto":
+        begun = storage.unfinished_record(output)
+        rows_per_chunk = int(begun.get(ROWS_PER_CHUNK, rows_per_chunk))
+    return Ledger(
+        output=output,
+        num_rows=catalog.num_rows,
+        rows_per_chunk=rows_per_chunk,
+        chunks_per_file=-(-config.rows_per_file // rows_per_chunk),
+    )
+
+
+def _job_record(
+    config: ScoreConfig, plan: PredictorPlan, card: ModelCard
+) -> dict[str, Any]:
+    """Name everything that decides the predictions and how they are cut."""
+    return {
+        "the catalog's content": plan.rows.content_hash,
+        "the set of ids": plan.catalog.fingerprint,
+        "its number of rows": plan.catalog.num_rows,
+        "--id-column": plan.catalog.id_column,
+        "--image-column": plan.catalog.image_column,
+        "--image-root": plan.catalog.image_root,
+        "--allow-image-prefix": list(plan.catalog.allowed_prefixes),
+        "--keep": list(plan.keep),
+        "the model's hash": card.model_hash,
+        "the engine": plan.engine,
+        "--rows-per-file": config.rows_per_file,
+        ROWS_PER_CHUNK: plan.ledger.rows_per_chunk,
+    }
 
 
 def _check_decode_rule(config: ScoreConfig, card: ModelCard) -> None:
@@ -117,61 +153,92 @@ def _check_engine(plan: PredictorPlan) -> None:
         load_engine(plan.engine, plan.model_uri, threads=1)
 
 
-def _run_pipeline(
-    config: ScoreConfig,
-    plan: PredictorPlan,
-    stages: StagePlan,
-    output: str,
-    log: JobLog,
+def _predict_what_remains(
+    config: ScoreConfig, plan: PredictorPlan, stages: StagePlan
 ) -> None:
-    filesystem, path = storage.filesystem_and_path(output, REQUEST_ATTEMPTS)
-    rows = _read_rows(plan, stages)
-    predict = _predict_in_two_stages if stages.two_stage else _predict_in_one_stage
+    """Predict the chunks that are not kept, and make files of those that are."""
+    remaining = Remaining(plan.ledger)
+    num_rows = remaining.num_rows_to_do()
+    logger.info(
+        "scoring %d of %d galaxies: %s",
+        num_rows,
+        plan.catalog.num_rows,
+        stages.described(),
+    )
+    max_failed = config.max_failed_fraction * plan.catalog.num_rows
+    num_failed = 0
     try:
-        predict(rows, plan, stages, log).write_parquet(
-            path,
-            filesystem=filesystem,
-            try_create_dir=False,  # a directory key on S3 breaks pandas
-            min_rows_per_file=config.rows_per_file,
-            ray_remote_args={"num_cpus": WRITE_CPUS},
-            arrow_parquet_args_fn=parquet_options,
-        )
+        with job_log(Progress(num_rows, config.progress_interval_s)) as log:
+            todo = remaining.chunks_to_do()
+            finishing = _finish_files(plan, remaining)
+            for chunk, failed in _predicted_chunks(todo, plan, stages, log):
+                remaining.chunk_is_kept(chunk)
+                finishing += _finish_files(plan, remaining)
+                num_failed += failed
+                if num_failed > max_failed and remaining.chunks_to_do():
+                    raise _too_many_failed(config, plan, num_failed)
+            ray.get(finishing)
     except ray.exceptions.RayError as error:
         store_failure = object_store.failure_in(str(error))
-        raise store_failure or ScoringError(f"scoring stopped: {error}") from error
+        raise store_failure or ScoringError(
+            f"scoring stopped: {error}. The same command goes on with what is left."
+        ) from error
 
 
-def _read_rows(plan: PredictorPlan, stages: StagePlan) -> Any:
-    catalog = plan.catalog
-    return stream_rows(
-        catalog,
-        columns=[catalog.id_column, catalog.image_column, *plan.keep],
-        num_blocks=-(-catalog.num_rows // stages.rows_per_block),
-        num_cpus=READ_CPUS,
+def _too_many_failed(
+    config: ScoreConfig, plan: PredictorPlan, num_failed: int
+) -> ScoringError:
+    return ScoringError(
+        f"{num_failed} of {plan.catalog.num_rows} images failed so far, more than "
+        f"--max-failed-fraction {config.max_failed_fraction}; the column `error` of "
+        f"{plan.ledger.output} says why. With a larger fraction the same command goes "
+        "on."
     )
 
 
+def _finish_files(plan: PredictorPlan, remaining: Remaining) -> list[Any]:
+    """Make files of their chunks, somewhere in the cluster, where all are kept."""
+    finish = ray.remote(num_cpus=WRITE_CPUS)(Ledger.finish_file)
+    return [finish.remote(plan.ledger, file) for file in remaining.whole_files()]
+
+
+def _predicted_chunks(
+    todo: list[int], plan: PredictorPlan, stages: StagePlan, log: JobLog
+) -> Iterator[tuple[int, int]]:
+    """Predict chunks over the cluster; give each one's number and failed rows."""
+    if not todo:
+        return
+    num_tasks = len(todo) if stages.two_stage else min(len(todo), MAX_TASKS)
+    chunks = ray.data.from_items(
+        [{CHUNK_COLUMN: chunk} for chunk in todo], override_num_blocks=num_tasks
+    )
+    predict = _predict_in_two_stages if stages.two_stage else _predict_in_one_stage
+    kept = predict(chunks, plan, stages, log)
+    for batch in kept.iter_batches(batch_size=None, batch_format="pyarrow"):
+        yield from zip(
+            batch[CHUNK_COLUMN].to_pylist(), batch["failed"].to_pylist(), strict=True
+        )
+
+
 def _predict_in_one_stage(
-    rows: Any, plan: PredictorPlan, stages: StagePlan, log: JobLog
+    chunks: Any, plan: PredictorPlan, stages: StagePlan, log: JobLog
 ) -> Any:
-    return rows.map_batches(
+    return chunks.map_batches(
         FusedPredictor, batch_size=None, **_actors(plan, stages, log)
     )
 
 
 def _predict_in_two_stages(
-    rows: Any, plan: PredictorPlan, stages: StagePlan, log: JobLog
+    chunks: Any, plan: PredictorPlan, stages: StagePlan, log: JobLog
 ) -> Any:
-    decoded = rows.map_batches(
-        decode_rows,
+    decoded = chunks.map_batches(
+        decode_chunk,
         fn_kwargs={"plan": plan},
-        batch_size=stages.batch_size,
+        batch_size=1,
         batch_format="pyarrow",
         num_cpus=stages.decode_cpus,
     )
-    return decoded.map_batches(
-        Predictor, batch_size=stages.batch_size, **_actors(plan, stages, log)
-    )
+    return decoded.map_batches(Predictor, batch_size=None, **_actors(plan, stages, log))
 
 
 def _actors(plan: PredictorPlan, stages: StagePlan, log: JobLog) -> dict[str, Any]:
@@ -196,11 +263,6 @@ def _actors(plan: PredictorPlan, stages: StagePlan, log: JobLog) -> dict[str, An
     }
 
 
-def parquet_options() -> dict[str, Any]:
-    """How predictions are compressed."""
-    return {"compression": "zstd"}
-
-
 def _check_kept_columns(
     keep: tuple[str, ...], catalog: Catalog, card: ModelCard
 ) -> None:
@@ -215,21 +277,17 @@ def _check_kept_columns(
 
 
 def _conclude(
-    config: ScoreConfig,
-    catalog: Catalog,
-    card: ModelCard,
-    engine: str,
-    output: str,
-    seconds: float,
+    config: ScoreConfig, plan: PredictorPlan, card: ModelCard, seconds: float
 ) -> RunRecord:
     """Count what was written, write the record, and say how it went."""
+    catalog, output = plan.catalog, plan.ledger.output
     num_failed, classes = count_predictions(output, catalog)
     record = RunRecord(
         catalog=catalog.uri,
         catalog_fingerprint=catalog.fingerprint,
-        model=storage.absolute_uri(config.model),
+        model=plan.model_uri,
         model_hash=card.model_hash,
-        engine=engine,
+        engine=plan.engine,
         num_rows=catalog.num_rows,
         num_failed=num_failed,
         classes=dict(classes.most_common()),
@@ -237,6 +295,7 @@ def _conclude(
         versions=model_folder.library_versions(),
     )
     write_run_record(output, record)
+    storage.delete_folder(storage.join(output, CHUNKS_NAME))
     storage.finish_output(output)
     if num_failed > config.max_failed_fraction * catalog.num_rows:
         raise ScoringError(

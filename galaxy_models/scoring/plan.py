@@ -21,11 +21,11 @@ MAX_DECODE_CPUS = 1.0
 
 CPU_BATCH_SIZE = 32  # galaxies; LiteRT does not mind (4 to 32 measured)
 GPU_BATCH_SIZE = 256  # galaxies; a guess: 38 MB of pixels at 224 px, not measured
-# Galaxies that an actor takes at once, and has to do again when it is lost. Small
-# blocks bring the first rows early and let actors finish together; a large catalog
-# wants large ones, for each costs the driver some milliseconds.
-ROWS_PER_BLOCK = range(64, 1024 + 1)
-MIN_BLOCKS_PER_ACTOR = 16
+# Small chunks let actors finish together and lose little when one dies; a large catalog
+# wants large ones, for each costs a file and the driver some milliseconds.
+ROWS_PER_CHUNK = range(64, 1024 + 1)
+MIN_CHUNKS_PER_ACTOR = 16
+MAX_CHUNK_BYTES = 64 * 2**20  # of pixels that travel; Ray divides blocks of 128 MiB
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class StagePlan:
     decode_cpus: float
     """CPUs that a decoding task books; only in two stages."""
 
-    rows_per_block: int
+    rows_per_chunk: int
+    """Galaxies that are predicted, and kept, together."""
 
     @property
     def actor_gpus(self) -> int:
@@ -83,17 +84,30 @@ def plan_stages(
     batch_size = config.batch_size
     if batch_size == "auto":
         batch_size = GPU_BATCH_SIZE if on_gpus else CPU_BATCH_SIZE
-    evenly = -(-num_rows // (num_actors * MIN_BLOCKS_PER_ACTOR))
+    two_stage = config.plan == "two-stage" or (config.plan == "auto" and on_gpus)
     return StagePlan(
         engine=choose_engine(config.engine, card, on_gpus=on_gpus),
         on_gpus=on_gpus,
-        two_stage=config.plan == "two-stage" or (config.plan == "auto" and on_gpus),
+        two_stage=two_stage,
         num_actors=num_actors,
         threads=max(1, resources.num_cpus // num_actors),
         batch_size=batch_size,
         decode_cpus=min(MAX_DECODE_CPUS, resources.num_cpus / 2),
-        rows_per_block=min(max(evenly, ROWS_PER_BLOCK[0]), ROWS_PER_BLOCK[-1]),
+        rows_per_chunk=_rows_per_chunk(config, card, num_actors, num_rows, two_stage),
     )
+
+
+def _rows_per_chunk(
+    config: ScoreConfig, card: ModelCard, num_actors: int, num_rows: int, pixels: bool
+) -> int:
+    """Settle how many galaxies are kept together."""
+    evenly = -(-num_rows // (num_actors * MIN_CHUNKS_PER_ACTOR))
+    rows = min(max(evenly, ROWS_PER_CHUNK[0]), ROWS_PER_CHUNK[-1])
+    if config.rows_per_chunk != "auto":
+        rows = config.rows_per_chunk
+    if pixels:  # travel from stage to stage
+        rows = min(rows, MAX_CHUNK_BYTES // (3 * card.decode_rule.image_size**2))
+    return max(1, min(rows, config.rows_per_file))
 
 
 def _on_gpus(config: ScoreConfig, resources: Resources) -> bool:

@@ -1,6 +1,6 @@
-"""What actors and tasks do: catalog rows in, prediction rows out, never fewer.
+"""What actors and tasks do: chunks of the catalog in, as many kept predictions out.
 
-Knows catalog columns, pixels and an engine; it knows neither Parquet nor the cluster.
+Knows catalog columns, pixels, an engine and the ledger; it does not know the cluster.
 """
 
 from collections.abc import Iterator
@@ -16,8 +16,11 @@ from galaxy_models.images import DecodeRule, decode_files
 from galaxy_models.job_log import JobLog
 from galaxy_models.schemas import STATUS_FAILED, STATUS_OK, predictions_schema
 from galaxy_models.scoring.engines import load_engine
+from galaxy_models.scoring.ledger import Ledger
 from galaxy_models.scoring.read_ahead import FILES_PER_READ, read_ahead
+from galaxy_models.tables.numbered_rows import NumberedRows, RowReader
 
+CHUNK_COLUMN = "chunk"  # its number in the ledger
 PIXELS_COLUMN = "_pixels"  # between the two stages only
 ERROR_COLUMN = "_error"
 
@@ -28,6 +31,12 @@ class PredictorPlan:
 
     model_uri: str
     catalog: Catalog
+    rows: NumberedRows
+    """The catalog's rows by their number."""
+
+    ledger: Ledger
+    """Which of them are a chunk, and where its predictions go."""
+
     keep: tuple[str, ...]
     classes: tuple[str, ...]
     decode_rule: DecodeRule
@@ -39,6 +48,11 @@ class PredictorPlan:
     """Galaxies predicted at once."""
 
     on_gpus: bool = False
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of the catalog that are read."""
+        return [self.catalog.id_column, self.catalog.image_column, *self.keep]
 
     @property
     def schema(self) -> pa.Schema:
@@ -58,13 +72,13 @@ class Predictor:
         )
 
     def __call__(self, rows: pa.Table) -> pa.Table:
-        """Predict some galaxies.
+        """Predict a chunk.
 
         Args:
-            rows: what ``decode_rows`` gave.
+            rows: what ``decode_chunk`` gave.
 
         Returns:
-            As many rows, in the same order, with the columns of ``plan.schema``.
+            What ``keep`` does.
         """
         size = self.plan.decode_rule.image_size
         pixels = rows[PIXELS_COLUMN].combine_chunks()
@@ -72,9 +86,13 @@ class Predictor:
         images = images.reshape(-1, size, size, 3)
         images = images[pixels.offset : pixels.offset + len(pixels)]
         errors = rows[ERROR_COLUMN].to_pylist()
-        probabilities = self.predict(images, errors)
-        self.log.flush()
-        return prediction_rows(rows, probabilities, errors, self.plan)
+        step = self.plan.batch_size
+        probabilities = [
+            self.predict(images[at : at + step], errors[at : at + step])
+            for at in range(0, len(rows), step)
+        ]
+        chunk = rows[CHUNK_COLUMN][0].as_py()
+        return self.keep(chunk, rows, np.concatenate(probabilities), errors)
 
     def predict(
         self, images: NDArray[np.uint8], errors: list[str | None]
@@ -85,29 +103,59 @@ class Predictor:
         self.log.count(rows=len(errors), failed=num_failed)
         return probabilities
 
+    def keep(
+        self,
+        chunk: int,
+        rows: pa.Table,
+        probabilities: NDArray[np.float32],
+        errors: list[str | None],
+    ) -> pa.Table:
+        """Write a chunk's predictions down.
+
+        Returns:
+            One row: the chunk's number, its rows and how many of them failed.
+        """
+        predictions = prediction_rows(rows, probabilities, errors, self.plan)
+        self.plan.ledger.write_chunk(chunk, predictions)
+        self.log.flush()
+        return kept(chunk, len(rows), sum(error is not None for error in errors))
+
 
 class FusedPredictor(Predictor):
-    """Ray Data's callable in one stage: reads, decodes and predicts.
+    """Ray Data's callable in one stage: reads, decodes, predicts and writes.
 
     So pixels never travel, and each core has one actor that keeps it busy.
     """
 
-    def __call__(self, rows: pa.Table) -> pa.Table:
-        """Predict some galaxies.
+    def __init__(self, plan: PredictorPlan, log: JobLog) -> None:
+        super().__init__(plan, log)
+        self._reader = RowReader(plan.rows, plan.columns)
+
+    def __call__(self, chunks: pa.Table) -> Iterator[pa.Table]:
+        """Predict some chunks.
 
         Args:
-            rows: the catalog's id, image and kept columns.
+            chunks: their numbers.
 
-        Returns:
-            As many rows, in the same order, with the columns of ``plan.schema``.
+        Yields:
+            What ``keep`` does, for each of them.
         """
-        probabilities = [np.empty((0, len(self.plan.classes)), np.float32)]
-        errors: list[str | None] = []
-        for images, image_errors in decoded_batches(rows, self.plan):
-            probabilities.append(self.predict(images, image_errors))
-            errors.extend(image_errors)
-        self.log.flush()
-        return prediction_rows(rows, np.concatenate(probabilities), errors, self.plan)
+        ledger = self.plan.ledger
+        for chunk in chunks[CHUNK_COLUMN].to_pylist():
+            if ledger.is_kept(chunk):  # by an actor that died before its last chunk
+                yield kept(chunk, 0, 0)
+                continue
+            rows = self._reader.read(*ledger.rows_of(chunk))
+            probabilities, errors = [], []
+            for images, image_errors in decoded_batches(rows, self.plan):
+                probabilities.append(self.predict(images, image_errors))
+                errors.extend(image_errors)
+            yield self.keep(chunk, rows, np.concatenate(probabilities), errors)
+
+
+def kept(chunk: int, num_rows: int, num_failed: int) -> pa.Table:
+    """Tell the driver of a chunk."""
+    return pa.table({CHUNK_COLUMN: [chunk], "rows": [num_rows], "failed": [num_failed]})
 
 
 def decoded_batches(
@@ -123,20 +171,23 @@ def decoded_batches(
         yield decode_files(files, plan.decode_rule)
 
 
-def decode_rows(rows: pa.Table, *, plan: PredictorPlan) -> pa.Table:
-    """Ray step of the two-stage plan: read and decode the images of some galaxies.
+def decode_chunk(chunks: pa.Table, *, plan: PredictorPlan) -> pa.Table:
+    """Ray step of the two-stage plan: read and decode the images of a chunk.
 
     Args:
-        rows: the catalog's id, image and kept columns.
+        chunks: the number of one.
         plan: where images lie and how they are decoded.
 
     Returns:
-        Id and kept columns with the pixels (uint8, image_size × image_size × 3 bytes a
-        galaxy, black where it failed) and errors (null, or what failed).
+        The chunk's rows, but for the image column, with their pixels (uint8,
+        image_size × image_size × 3 bytes a galaxy, black where it failed) and errors
+        (null, or what failed).
     """
+    (chunk,) = chunks[CHUNK_COLUMN].to_pylist()
+    reader = RowReader(plan.rows, plan.columns)
+    rows = reader.read(*plan.ledger.rows_of(chunk))
     size = plan.decode_rule.image_size
-    images = [np.empty((0, size, size, 3), np.uint8)]
-    errors: list[str | None] = []
+    images, errors = [], []
     for batch, batch_errors in decoded_batches(rows, plan):
         images.append(batch)
         errors.extend(batch_errors)
@@ -145,9 +196,12 @@ def decode_rows(rows: pa.Table, *, plan: PredictorPlan) -> pa.Table:
         len(rows),
         [None, pa.py_buffer(np.concatenate(images))],
     )
-    needed = rows.select(list(dict.fromkeys([plan.catalog.id_column, *plan.keep])))
-    return needed.append_column(PIXELS_COLUMN, pixels).append_column(
-        ERROR_COLUMN, pa.array(errors, pa.string())
+    travelling = [plan.catalog.id_column, *plan.keep]
+    return (
+        rows.select(list(dict.fromkeys(travelling)))
+        .append_column(CHUNK_COLUMN, pa.repeat(chunk, len(rows)))
+        .append_column(PIXELS_COLUMN, pixels)
+        .append_column(ERROR_COLUMN, pa.array(errors, pa.string()))
     )
 
 

@@ -89,15 +89,22 @@ class ParquetTable(Table):
 
     def _values(self, path: str) -> pa_dataset.Expression:
         """What is known of all rows of a file."""
-        columns = {*self.folder_columns, *self.name_columns}
-        values = {**_pairs_in_folders(path), **_pair_in_name(path)}
         known = (
             pa_dataset.field(name)
             == pa.scalar(value).cast(self.schema.field(name).type)
-            for name, value in values.items()
-            if name in columns and value != NULL_VALUE
+            for name, value in self.known_values(path).items()
         )
         return reduce(and_, known, pa_dataset.scalar(True))
+
+    def known_values(self, path: str) -> dict[str, str]:
+        """Texts of columns that stand in the names on the way to a file."""
+        columns = {*self.folder_columns, *self.name_columns}
+        values = {**_pairs_in_folders(path), **_pair_in_name(path)}
+        return {
+            name: value
+            for name, value in values.items()
+            if name in columns and value != NULL_VALUE
+        }
 
 
 def open_parquet(

@@ -33,7 +33,7 @@ class Batch(NamedTuple):
     """Index of the class."""
 
     weights: NDArray[np.float32]
-    """In the loss; 0 for a galaxy that only fills up the last batch."""
+    """In the loss; 0 for a galaxy that stands in where a worker has none left."""
 
     object_ids: NDArray[Any]
 
@@ -79,7 +79,9 @@ class BatchReader:
     def in_order(self) -> Iterator[Batch]:
         """Give the galaxies as they come and as they are, as in validation."""
         lanes = [self._lane(lane, None) for lane in self._own_lanes]
-        return self._ahead(self._batch(lanes) for _ in range(self.num_steps))
+        return self._ahead(
+            self._batch([next(lane) for lane in lanes]) for _ in range(self.num_steps)
+        )
 
     def shuffled(self, epoch: int) -> Iterator[Batch]:
         """Give the galaxies in the order, and as the views, of an epoch.
@@ -99,13 +101,15 @@ class BatchReader:
         own = slice(self._own_lanes.start, self._own_lanes.stop)
         with ThreadPoolExecutor(self._threads) as pool:
             for _ in range(self.num_steps):
-                batch = self._batch(lanes)
+                places = [next(lane) for lane in lanes]
                 maps = random_transforms(rng, self._lanes.num_lanes, config)[own]
+                batch = self._batch(places)
+                maps = maps[self._in_batch(places)]
                 yield batch._replace(images=transform_images(batch.images, maps, pool))
 
-    def _batch(self, lanes: Sequence[Iterator[Place]]) -> Batch:
-        """Take one galaxy of every lane."""
-        places = [next(lane) for lane in lanes]
+    def _batch(self, places: Sequence[Place]) -> Batch:
+        """Put one galaxy of every lane that goes on into a batch."""
+        places = [places[index] for index in self._in_batch(places)]
         labels = np.asarray([rows["label"][i] for rows, i, _ in places], np.int32)
         counts = np.asarray([counts for *_, counts in places], np.float32)
         return Batch(
@@ -115,8 +119,18 @@ class BatchReader:
             object_ids=np.asarray([rows["object_id"][i] for rows, i, _ in places]),
         )
 
+    def _in_batch(self, places: Sequence[Place]) -> list[int]:
+        """Which places make up a batch: those that count, or else one for the step.
+
+        All of them where batch norm is synchronised: Keras takes every worker's share
+        for equally large.
+        """
+        if self._config.sync_batch_norm:
+            return list(range(len(places)))
+        return [index for index, (*_, counts) in enumerate(places) if counts] or [0]
+
     def _lane(self, lane: int, rng: np.random.Generator | None) -> Iterator[Place]:
-        """Give a lane's galaxies, then its last one for ever, as padding."""
+        """Give a lane's galaxies, then its last one for ever, not to be counted."""
         for numbers in lane_order(self._lanes.bounds(lane), self._chunk_size, rng):
             start = int(numbers.min())
             rows = self._examples.read(start, int(numbers.max()) + 1)

@@ -10,7 +10,8 @@ Batch normalisation is the exception. A worker normalises by its own share of th
 batch, whose mean and variance differ from the whole batch's by sampling noise: of
 order 1/√n for n galaxies times positions, so least in early layers. The step is then
 that of another, equally valid, random batch. ``sync_batch_norm`` adds the sums of every
-such layer up over the workers, which costs three small all-reduces a layer and pass.
+such layer up over the workers, which costs three small all-reduces a layer and pass; it
+is exact where every worker has as many galaxies of the batch.
 Either way the moving statistics are averaged in the step's all-reduce: every worker
 evaluates, and saves, the same network.
 
@@ -59,9 +60,14 @@ class DataParallelNetwork:
             layer.synchronized = sync_batch_norm
         # Variables made inside the first step would have it traced twice (20 s more).
         optimizer.build(network.trainable_variables)
+        signature = [
+            tf.TensorSpec(network.input_shape, tf.uint8),
+            tf.TensorSpec((None,), tf.int32),
+            tf.TensorSpec((None,), tf.float32),
+        ]  # with any number of galaxies, or a short batch would be traced anew
         # XLA on CPUs is 10 times slower.
-        self._step = tf.function(self._take_step, jit_compile=False)
-        self._evaluate = tf.function(self._sums, jit_compile=False)
+        self._step = tf.function(self._take_step, signature, jit_compile=False)
+        self._evaluate = tf.function(self._sums, signature, jit_compile=False)
 
     def step(self, images: Any, labels: Any, weights: Any) -> Any:
         """Take one step with the gradients of all workers' galaxies.

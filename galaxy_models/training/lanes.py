@@ -5,9 +5,9 @@ of galaxies that take it in turn, in an order that is new in every epoch. A work
 some of the places, so it reads only the galaxies of its own lanes, while the batch that
 all workers make up together hangs on the seed and the epoch alone.
 
-Lanes differ in length by one galaxy at most; one that has ended repeats its last galaxy
-at weight 0, so that all workers take equally many steps of equal size. Else they would
-wait for each other for ever.
+Lanes differ in length by one galaxy at most, so only the last batch may be short. All
+workers take equally many steps, or they would wait for each other for ever: one without
+a galaxy for the last batch takes its step with a galaxy of weight 0.
 
 This module knows numbers only; it knows neither pixels nor Ray.
 """

@@ -3,26 +3,22 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from job_process import JobProcess
 
 from galaxy_models.model_folder import load_model, read_card
 from galaxy_models.simulation import Survey
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
 NUM_EPOCHS = 8
 NUM_IDS = 2400  # so that an epoch takes seconds, and a kill falls into it
 LOST_IN_EPOCH = 3
-WORKER_TITLE = "ray::RayTrainWorker"
-TIMEOUT_S = 240
 FIGURES = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"]
 
 
@@ -39,57 +35,21 @@ def catalog(labelled: Survey, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-class TrainJob:
-    """``python -m jobs.train`` in a process of its own; its log goes to a file."""
+class TrainJob(JobProcess):
+    """``jobs.train`` of LeNet-5 with two workers; its log goes beside the output."""
 
     def __init__(self, catalog: Path, output: Path, *flags: str) -> None:
-        self._log = output.with_name(f"{output.name}-{time.monotonic_ns()}.log")
-        command = [
-            *(sys.executable, "-m", "jobs.train", "--catalog", str(catalog)),
-            *("--output", str(output), "--network", "lenet5", "--image-size", "48"),
-            *("--epochs", str(NUM_EPOCHS), "--validation-fraction", "0.2"),
-            *("--plateau-patience", "1", "--num-workers", "2", *flags),
+        settings = [
+            *("--catalog", str(catalog), "--output", str(output)),
+            *("--network", "lenet5", "--image-size", "48", "--num-workers", "2"),
+            *("--epochs", str(NUM_EPOCHS), "--plateau-patience", "1"),
+            *("--validation-fraction", "0.2", *flags),
         ]
-        with self._log.open("w") as stream:
-            self.process = subprocess.Popen(
-                command, cwd=ROOT, stdout=stream, stderr=stream
-            )
-
-    @property
-    def log(self) -> str:
-        return self._log.read_text()
-
-    def wait_for(self, text: str) -> None:
-        deadline = time.monotonic() + TIMEOUT_S
-        while text not in self.log:
-            assert self.process.poll() is None, self.log
-            assert time.monotonic() < deadline, self.log
-            time.sleep(0.05)
-
-    def exit_code(self) -> int:
-        return self.process.wait(TIMEOUT_S)
+        log = output.with_name(f"{output.name}-{time.monotonic_ns()}.log")
+        super().__init__("jobs.train", settings, log)
 
     def worker_pids(self) -> list[int]:
-        """Training workers below this job's process."""
-        parents, titles = {}, {}
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                fields = (folder / "stat").read_text().rpartition(")")[2].split()
-                titles[int(folder.name)] = (folder / "cmdline").read_text()
-            except OSError:  # ended meanwhile
-                continue
-            parents[int(folder.name)] = int(fields[1])
-
-        def is_below(pid: int) -> bool:
-            while pid > 1 and pid != self.process.pid:
-                pid = parents.get(pid, 0)
-            return pid == self.process.pid
-
-        return [
-            pid
-            for pid, title in titles.items()
-            if title.startswith(WORKER_TITLE) and is_below(pid)
-        ]
+        return self.pids("ray::RayTrainWorker")
 
 
 @pytest.fixture(scope="module")
@@ -110,9 +70,7 @@ def killed(catalog: Path, folder: Path) -> Iterator[Path]:
     """The output of a training whose driver was killed."""
     job = TrainJob(catalog, folder / "killed")
     job.wait_for(f"epoch {LOST_IN_EPOCH}/")
-    job.process.kill()
-    job.exit_code()
-    time.sleep(5)  # its Ray ends with it
+    job.kill()
     assert not (folder / "killed" / "model.json").exists()
     yield folder / "killed"
 

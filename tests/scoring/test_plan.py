@@ -89,12 +89,12 @@ def test_fewer_actors_get_more_threads() -> None:
 
 
 @pytest.mark.parametrize(
-    ("num_rows", "rows_per_block"), [(10, 64), (8_000, 125), (10**8, 1024)]
+    ("num_rows", "rows_per_chunk"), [(10, 64), (8_000, 125), (10**8, 1024)]
 )
 def test_small_catalogs_are_cut_so_that_every_actor_gets_some(
-    num_rows: int, rows_per_block: int
+    num_rows: int, rows_per_chunk: int
 ) -> None:
-    assert planned(LAPTOP, num_rows).rows_per_block == rows_per_block
+    assert planned(LAPTOP, num_rows).rows_per_chunk == rows_per_chunk
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
 """Catalog rows in, as many prediction rows out, whatever fails."""
 
+import dataclasses
 import io
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
@@ -16,14 +19,16 @@ from galaxy_models.images import DecodeRule
 from galaxy_models.job_log import JobLog
 from galaxy_models.schemas import predictions_schema
 from galaxy_models.scoring import predictor
+from galaxy_models.scoring.ledger import Ledger
 from galaxy_models.scoring.predictor import (
     FusedPredictor,
     Predictor,
     PredictorPlan,
-    decode_rows,
+    decode_chunk,
     prediction_rows,
 )
 from galaxy_models.tables import ParquetTable
+from galaxy_models.tables.numbered_rows import NumberedRows
 
 ID_18_DIGITS = 587722981736841315
 CLASSES = ("cigar", "round", "spiral")
@@ -59,23 +64,25 @@ def rows_with(ids: pa.Array, images: list[str | None]) -> pa.Table:
     return pa.table({"dr7": ids, "image": pa.array(images, pa.string()), "ra": ra})
 
 
-def plan_for(rows: pa.Table, root: str = "/", keep: tuple[str, ...] = ()) -> (
-    PredictorPlan
-):  # fmt: skip
-    catalog = Catalog(
-        uri="/sky/galaxies.parquet",
-        table=ParquetTable(
-            "/sky/galaxies.parquet", "/sky", ("galaxies.parquet",), rows.schema
-        ),
-        id_column="dr7",
-        image_column="image",
-        image_root=root,
-        num_rows=rows.num_rows,
-        fingerprint="0",
-    )
+def plan_for(
+    rows: pa.Table, folder: str = "/sky", keep: tuple[str, ...] = ()
+) -> PredictorPlan:
+    """A plan for a catalog of these rows, cut into chunks of two."""
+    uri = f"{folder}/galaxies.parquet"
+    table = ParquetTable(uri, folder, ("galaxies.parquet",), rows.schema)
     return PredictorPlan(
         model_uri="/model",
-        catalog=catalog,
+        catalog=Catalog(
+            uri=uri,
+            table=table,
+            id_column="dr7",
+            image_column="image",
+            image_root=folder,
+            num_rows=rows.num_rows,
+            fingerprint="0",
+        ),
+        rows=NumberedRows(table, (rows.num_rows,), "0"),
+        ledger=Ledger(f"{folder}/predictions", rows.num_rows, 2, 100),
         keep=keep,
         classes=CLASSES,
         decode_rule=DecodeRule(16),
@@ -181,34 +188,52 @@ def test_no_rows_give_no_rows_with_all_columns() -> None:
     assert table.schema.equals(plan.schema)
 
 
-def in_one_stage(plan: PredictorPlan, log: JobLog, rows: pa.Table) -> pa.Table:
-    return FusedPredictor(plan, log)(rows)
+def in_one_stage(plan: PredictorPlan, log: JobLog, chunks: pa.Table) -> pa.Table:
+    return pa.concat_tables(FusedPredictor(plan, log)(chunks))
 
 
-def in_two_stages(plan: PredictorPlan, log: JobLog, rows: pa.Table) -> pa.Table:
-    return Predictor(plan, log)(decode_rows(rows, plan=plan))
+def in_two_stages(plan: PredictorPlan, log: JobLog, chunks: pa.Table) -> pa.Table:
+    predict = Predictor(plan, log)
+    each = [chunks.slice(index, 1) for index in range(len(chunks))]
+    return pa.concat_tables([predict(decode_chunk(one, plan=plan)) for one in each])
 
 
 BOTH_PLANS = pytest.mark.parametrize("predict", [in_one_stage, in_two_stages])
 Predict = Callable[[PredictorPlan, JobLog, pa.Table], pa.Table]
 
 
-@BOTH_PLANS
-def test_a_predictor_gives_a_row_for_every_galaxy_in_order(
-    predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def sky(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PredictorPlan:
+    """Five galaxies in a catalog on disk, of which three cannot be decoded."""
     monkeypatch.setattr(predictor, "load_engine", BrightnessEngine)
     (tmp_path / "red.png").write_bytes(png((200, 0, 0)))
     (tmp_path / "blue.png").write_bytes(png((0, 0, 200)))
     (tmp_path / "cut.png").write_bytes(png((0, 200, 0))[:60])
     images = ["blue.png", "nowhere.png", "red.png", None, "cut.png"]
     rows = rows_with(pa.array([5, 4, 3, 2, 1]), images)
+    pq.write_table(rows, tmp_path / "galaxies.parquet")
+    return plan_for(rows, str(tmp_path), ("ra",))
+
+
+def kept_rows(plan: PredictorPlan) -> pd.DataFrame:
+    """What a finished file would hold."""
+    plan.ledger.finish_file(0)
+    return pd.read_parquet(plan.ledger.output)
+
+
+@BOTH_PLANS
+def test_a_predictor_keeps_a_row_for_every_galaxy_in_order(
+    predict: Predict, sky: PredictorPlan
+) -> None:
     log = CountingLog()
 
-    plan = plan_for(rows, str(tmp_path), ("ra",))
-    table = predict(plan, log, rows).to_pandas()
+    told = predict(sky, log, pa.table({"chunk": [0, 1, 2]}))
 
+    assert told.to_pydict() == {"chunk": [0, 1, 2], "rows": [2, 2, 1],
+                                "failed": [1, 1, 1]}  # fmt: skip
+    table = kept_rows(sky)
     assert table["object_id"].tolist() == [5, 4, 3, 2, 1]
+    assert table["ra"].tolist() == np.linspace(10, 20, 5).tolist()
     classes = table["predicted_class"]
     assert classes[[0, 2]].tolist() == ["spiral", "cigar"]
     assert classes[[1, 3, 4]].isna().all()
@@ -218,24 +243,26 @@ def test_a_predictor_gives_a_row_for_every_galaxy_in_order(
     assert log.counts == {"rows": 5, "failed": 3}
 
 
-@BOTH_PLANS
-def test_a_predictor_takes_a_batch_without_galaxies(
-    predict: Predict, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(predictor, "load_engine", BrightnessEngine)
-    rows = rows_with(pa.array([], pa.int64()), [])
+def test_a_chunk_that_is_kept_is_not_predicted_again(sky: PredictorPlan) -> None:
+    in_one_stage(sky, CountingLog(), pa.table({"chunk": [0, 1]}))
+    log = CountingLog()
 
-    assert predict(plan_for(rows), CountingLog(), rows).num_rows == 0
+    told = in_one_stage(sky, log, pa.table({"chunk": [0, 1, 2]}))
+
+    assert log.counts == {"rows": 1, "failed": 1}
+    assert told["rows"].to_pylist() == [0, 0, 1]
+    assert len(kept_rows(sky)) == 5
 
 
-def test_pixels_of_a_slice_of_rows_stay_with_their_galaxies(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(predictor, "load_engine", BrightnessEngine)
-    for name, colour in (("red", (200, 0, 0)), ("blue", (0, 0, 200))):
-        (tmp_path / f"{name}.png").write_bytes(png(colour))
-    rows = rows_with(pa.array([1, 2, 3]), ["red.png", "blue.png", "red.png"])
-    plan = plan_for(rows, str(tmp_path))
-    decoded = decode_rows(rows, plan=plan).slice(1)
-    table = Predictor(plan, CountingLog())(decoded)
-    assert table["predicted_class"].to_pylist() == ["spiral", "cigar"]
+@pytest.mark.parametrize("batch_size", [1, 2, 8])
+def test_a_chunk_is_predicted_in_batches(sky: PredictorPlan, batch_size: int) -> None:
+    plan = dataclasses.replace(
+        sky,
+        batch_size=batch_size,
+        ledger=dataclasses.replace(sky.ledger, rows_per_chunk=5),
+    )
+
+    in_two_stages(plan, CountingLog(), pa.table({"chunk": [0]}))
+
+    classes = kept_rows(plan)["predicted_class"]
+    assert classes[[0, 2]].tolist() == ["spiral", "cigar"]

@@ -100,8 +100,12 @@ class Worker:
         )
         # 8 galaxies a batch, of which the last batch has 5.
         config = TrainConfig(
-            catalog="c", output="o", batch_size=8, image_size=SIZE_PX
-        )  # fmt: skip
+            catalog="c",
+            output="o",
+            batch_size=8,
+            image_size=SIZE_PX,
+            sync_batch_norm=sync_batch_norm,
+        )
         reader = self.reader(29, config)
         sums = []
         for epoch in range(1, NUM_EPOCHS + 1):

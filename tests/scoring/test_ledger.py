@@ -1,0 +1,104 @@
+"""Every row in one file, whatever dies on the way."""
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from galaxy_models import storage
+from galaxy_models.scoring.ledger import Ledger, Remaining
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    """Twenty-three rows in chunks of four, three chunks a file."""
+    return Ledger(str(tmp_path / "out"), 23, rows_per_chunk=4, chunks_per_file=3)
+
+
+def keep(ledger: Ledger, *chunks: int) -> None:
+    for chunk in chunks:
+        rows = range(*ledger.rows_of(chunk))
+        ledger.write_chunk(chunk, pa.table({"object_id": list(rows)}))
+
+
+def visible(ledger: Ledger) -> list[int]:
+    return sorted(pd.read_parquet(ledger.output)["object_id"].tolist())
+
+
+def test_chunks_and_files_cover_every_row_once(ledger: Ledger) -> None:
+    assert (ledger.num_chunks, ledger.num_files) == (6, 2)
+    rows = [row for chunk in range(6) for row in range(*ledger.rows_of(chunk))]
+    assert rows == list(range(23))
+    assert [ledger.file_of(chunk) for chunk in range(6)] == [0, 0, 0, 1, 1, 1]
+    assert [list(ledger.chunks_of(file)) for file in (0, 1)] == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_readers_see_whole_files_only(ledger: Ledger) -> None:
+    keep(ledger, 0, 1, 2, 3, 4)
+    ledger.finish_file(0)
+
+    assert visible(ledger) == list(range(12))
+    assert not storage.is_folder(f"{ledger.output}/_chunks/000000")
+
+
+def test_a_chunk_written_twice_is_there_once(ledger: Ledger) -> None:
+    keep(ledger, 0, 1, 2, 1, 1)
+    ledger.finish_file(0)
+
+    assert visible(ledger) == list(range(12))
+
+
+def test_a_job_that_begins_again_does_what_is_missing(ledger: Ledger) -> None:
+    keep(ledger, 0, 1, 2, 4)
+    ledger.finish_file(0)
+
+    remaining = Remaining(ledger)
+
+    assert remaining.chunks_to_do() == [3, 5]
+    assert remaining.num_rows_to_do() == 4 + 3
+    assert list(remaining.whole_files()) == []
+    keep(ledger, 3, 5)
+    remaining.chunk_is_kept(3)
+    remaining.chunk_is_kept(5)
+    assert list(remaining.whole_files()) == [1]
+    assert list(remaining.whole_files()) == []
+
+
+def test_a_file_whose_chunks_are_all_kept_needs_only_be_finished(
+    ledger: Ledger,
+) -> None:
+    keep(ledger, 3, 4, 5)
+
+    assert list(Remaining(ledger).whole_files()) == [1]
+
+
+def test_chunks_left_behind_by_a_finished_file_are_not_looked_at(
+    ledger: Ledger,
+) -> None:
+    keep(ledger, 0, 1, 2)
+    ledger.finish_file(0)
+    keep(ledger, 1)  # the job died between writing the file and letting go of this
+
+    assert Remaining(ledger).chunks_to_do() == [3, 4, 5]
+    assert ledger.is_kept(0) and ledger.is_kept(1) and not ledger.is_kept(3)
+
+
+def test_a_chunk_of_another_length_is_not_kept(ledger: Ledger) -> None:
+    with pytest.raises(ValueError, match="chunk 5 has 3 rows, not 4"):
+        ledger.write_chunk(5, pa.table({"object_id": [0, 1, 2, 3]}))
+    assert not ledger.is_kept(5)
+
+
+def test_nothing_is_left_of_a_write_that_fails(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill_the_disk(path: Path, data: bytes) -> int:
+        with path.open("wb") as stream:
+            stream.write(memoryview(data)[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", fill_the_disk)
+    with pytest.raises(OSError, match="No space left"):
+        keep(ledger, 0)
+    assert storage.list_names(f"{ledger.output}/_chunks/000000") == []
