@@ -19,7 +19,7 @@ NUM_ROWS = 30_000
 ROWS_PER_FILE = 3_000
 ROWS_PER_CHUNK = 100
 NUM_ACTORS = 2
-MAX_KILLS = 3
+MAX_KILLS = 2
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def test_a_changed_catalog_is_refused_by_what_changed(
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--engine", "litert-float"], "the engine was"),
+        (["--engine", "keras"], "the engine was"),
         (["--rows-per-file", "500"], "--rows-per-file was 3000, now 500"),
         (["--resume", "never"], "holds unfinished results"),
     ],
@@ -158,12 +158,11 @@ def test_overwrite_begins_anew(
 ) -> None:
     output = tmp_path / "out"
     shutil.copytree(killed, output)
-    flags = ["--overwrite", "--engine", "litert-float"]
-    job = ScoreJob(catalog, model_folder, output, *flags)
+    job = ScoreJob(catalog, model_folder, output, "--overwrite")
     assert job.exit_code() == 0, job.log
     assert f"scoring {NUM_ROWS} of {NUM_ROWS} galaxies" in job.log
     assert_whole(output)
-    again = ScoreJob(catalog, model_folder, output, "--engine", "litert-float")
+    again = ScoreJob(catalog, model_folder, output)
     assert again.exit_code() == 2
     assert "holds earlier results" in again.log
     assert_whole(output)

@@ -50,21 +50,29 @@ ACTOR = """
 import re, sys
 from pathlib import Path
 import pyarrow as pa
+import pyarrow.parquet as pq
 import ray.data  # as in every process of a Ray Data job
 from galaxy_models.catalog import Catalog
 from galaxy_models.job_log import JobLog
 from galaxy_models.model_folder import read_card
+from galaxy_models.scoring.ledger import Ledger
 from galaxy_models.scoring.predictor import FusedPredictor, PredictorPlan
+from galaxy_models.tables import open_parquet
+from galaxy_models.tables.numbered_rows import number_rows
 
 JobLog.count = lambda self, **numbers: None
-model, image = sys.argv[1:]
+model, image, folder = sys.argv[1:]
 rows = pa.table({"object_id": [1, 2], "image": [image, image]})
-catalog = Catalog("c", "c", "object_id", "image", "/", 2, "0", rows.schema)
+pq.write_table(rows, f"{folder}/catalog.parquet")
+table = open_parquet(f"{folder}/catalog.parquet")
 card = read_card(model)
 plan = PredictorPlan(
-    model, catalog, (), card.classes, card.decode_rule, "litert-int8", 1, 32
+    model, Catalog("c", table, "object_id", "image", "/", 2, "0"), number_rows(table),
+    Ledger(folder, 2, 2, 1), (), card.classes, card.decode_rule, "litert-int8", 1, 32,
 )
-print(FusedPredictor(plan, JobLog(None))(rows)["status"].to_pylist().count("ok"))
+list(FusedPredictor(plan, JobLog(None))(pa.table({"chunk": [0]})))
+predictions = pq.read_table(plan.ledger.chunk_uri(0))
+print(predictions["status"].to_pylist().count("ok"))
 print(sum(name in sys.modules for name in ("tensorflow", "keras")))
 status = Path("/proc/self/status").read_text()
 print(int(re.search(r"VmHWM:\\s+(\\d+) kB", status)[1]) // 1024)
@@ -73,11 +81,11 @@ print(int(re.search(r"VmHWM:\\s+(\\d+) kB", status)[1]) // 1024)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_a_litert_actor_never_imports_tensorflow(
-    model_folder: str, labelled: Survey
+    model_folder: str, labelled: Survey, tmp_path: Path
 ) -> None:
     image = max(labelled.catalog.parent.rglob("*.jpg"), key=lambda p: p.stat().st_size)
     finished = subprocess.run(
-        [sys.executable, "-c", ACTOR, model_folder, str(image)],
+        [sys.executable, "-c", ACTOR, model_folder, str(image), str(tmp_path)],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
