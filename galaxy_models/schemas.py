@@ -17,17 +17,35 @@ class Column(NamedTuple):
 
     name: str
     unit: str
+    """As the VO writes it; empty for what has none."""
+
+    ucd: str
+    """What it is, in the VO's controlled vocabulary (UCD1+)."""
+
     meaning: str
 
 
 PREDICTION_COLUMNS = (
-    Column("object_id", "", "the catalog's id, type unchanged"),
-    Column("predicted_class", "", "the most probable class; null where failed"),
-    Column("confidence", "0 to 1", "probability of the predicted class"),
-    Column("probability_<class>", "0 to 1", "softmax output, one column a class"),
-    Column("status", "", "ok or failed"),
-    Column("error", "", "null, or what failed: a reason, a colon, details"),
+    Column("object_id", "", "meta.id;meta.main", "the catalog's id, type unchanged"),
+    Column(
+        "predicted_class", "", "src.class", "the most probable class; null where failed"
+    ),
+    Column(
+        "confidence", "", "stat.probability", "probability (0 to 1) of predicted_class"
+    ),
+    Column(
+        "probability_<class>",
+        "",
+        "stat.probability",
+        "softmax output (0 to 1), one column a class",
+    ),
+    Column("status", "", "meta.code.status", "ok or failed"),
+    Column(
+        "error", "", "meta.note", "null, or what failed: a reason, a colon, details"
+    ),
 )
+POSITIONS = {"ra": "pos.eq.ra;meta.main", "dec": "pos.eq.dec;meta.main"}
+"""UCDs of kept columns of these names, in degrees, where a catalog gives none."""
 
 
 def probability_column(class_name: str) -> str:
@@ -55,13 +73,15 @@ def predictions_schema(
         name: str, type_: pa.DataType, described_as: str | None = None
     ) -> pa.Field:
         column = meaning[described_as or name]
-        metadata = {"description": column.meaning, "unit": column.unit}
+        metadata = {"description": column.meaning, "ucd": column.ucd}
+        if column.unit:
+            metadata["unit"] = column.unit
         return pa.field(name, type_, metadata=metadata)
 
     return pa.schema(
         [
             field("object_id", object_id),
-            *kept,
+            *map(_with_position, kept),
             field("predicted_class", pa.string()),
             field("confidence", pa.float32()),
             *(
@@ -72,3 +92,12 @@ def predictions_schema(
             field("error", pa.string()),
         ]
     )
+
+
+def _with_position(column: pa.Field) -> pa.Field:
+    """Say of a position that it is one, unless its catalog says something."""
+    metadata = column.metadata or {}
+    ucd = POSITIONS.get(column.name.lower())
+    if ucd is None or not pa.types.is_floating(column.type) or b"ucd" in metadata:
+        return column
+    return column.with_metadata({b"unit": b"deg", b"ucd": ucd.encode(), **metadata})

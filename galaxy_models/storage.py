@@ -68,14 +68,8 @@ def parent(uri: str) -> str:
     return posixpath.dirname(uri)
 
 
-def filesystem_and_path(
-    uri: str, attempts: int | None = None
-) -> tuple[fs.FileSystem, str]:
+def filesystem_and_path(uri: str) -> tuple[fs.FileSystem, str]:
     """Open the filesystem of a URI.
-
-    Args:
-        uri: a file or folder; it need not exist.
-        attempts: how often a request to an object store is tried, if not patiently.
 
     Returns:
         A pyarrow filesystem, and the path by which it knows the URI.
@@ -87,7 +81,7 @@ def filesystem_and_path(
     if not is_remote(uri):
         return _local_filesystem(), uri
     bucket_uri = "/".join(uri.split("/")[:3])
-    return object_store.filesystem(bucket_uri, attempts), uri.partition("://")[2]
+    return object_store.filesystem(bucket_uri), uri.partition("://")[2]
 
 
 @lru_cache(maxsize=1)

@@ -31,11 +31,26 @@ def test_ids_keep_their_type_and_probabilities_are_float32() -> None:
 
 
 def test_kept_columns_keep_their_type_and_metadata() -> None:
-    kept = pa.field("ra", pa.float64(), metadata={"unit": "deg"})
+    kept = pa.field("mag", pa.float64(), metadata={"unit": "mag"})
 
-    field = predictions_schema(pa.int64(), [kept], ("a", "b")).field("ra")
+    field = predictions_schema(pa.int64(), [kept], ("a", "b")).field("mag")
 
     assert field.equals(kept, check_metadata=True)
+
+
+def test_a_position_says_so_unless_its_catalog_does() -> None:
+    kept = [
+        pa.field("ra", pa.float64()),
+        pa.field("dec", pa.float64(), metadata={"unit": "rad", "ucd": "pos.eq.dec"}),
+    ]
+
+    schema = predictions_schema(pa.int64(), kept, ("a", "b"))
+
+    assert schema.field("ra").metadata == {
+        b"unit": b"deg",
+        b"ucd": b"pos.eq.ra;meta.main",
+    }
+    assert schema.field("dec").equals(kept[1], check_metadata=True)
 
 
 def test_every_column_says_what_it_means() -> None:

@@ -13,16 +13,18 @@ moment the output holds finished files and nothing twice.
 This module knows names, counts and tables; it knows neither models nor Ray.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from galaxy_models import storage
+from galaxy_models.vo_parquet import votable_metadata
 
 CHUNKS_NAME = "_chunks"
 COMPRESSION = "zstd"
+CONTENT_NAME = "predictions"  # the table's name in its description
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,11 @@ class Ledger:
         names = set(storage.list_names(self.output))
         return {file for file in range(self.num_files) if _file_name(file) in names}
 
+    def started_files(self) -> set[int]:
+        """Files of which there may be chunks; so only these need be looked into."""
+        names = set(storage.list_names(storage.join(self.output, CHUNKS_NAME)))
+        return {file for file in range(self.num_files) if f"{file:06d}" in names}
+
     def kept_chunks(self, file: int) -> set[int]:
         """Chunks of an unfinished file that are there."""
         names = set(storage.list_names(self._chunk_folder(file)))
@@ -107,13 +114,22 @@ class Ledger:
             )
         storage.write_bytes(self.chunk_uri(chunk), _to_parquet(predictions))
 
-    def finish_file(self, file: int) -> None:
-        """Make a file of its chunks, which must all be there; then let them go."""
-        chunks = [
-            pq.read_table(pa.BufferReader(storage.read_bytes(self.chunk_uri(chunk))))
-            for chunk in self.chunks_of(file)
-        ]
-        storage.write_bytes(self.file_uri(file), _to_parquet(pa.concat_tables(chunks)))
+    def finish_file(self, file: int, metadata: Mapping[bytes, bytes]) -> None:
+        """Make a file of its chunks, which must all be there; then let them go.
+
+        Args:
+            file: which one.
+            metadata: what the file says of itself, beside what its columns are.
+        """
+        if not storage.is_file(self.file_uri(file)):  # else it died while letting go
+            chunks = [
+                pq.read_table(pa.BufferReader(storage.read_bytes(uri)))
+                for uri in map(self.chunk_uri, self.chunks_of(file))
+            ]
+            table = pa.concat_tables(chunks)
+            described = {**metadata, **votable_metadata(table, CONTENT_NAME)}
+            table = table.replace_schema_metadata(described)
+            storage.write_bytes(self.file_uri(file), _to_parquet(table))
         storage.delete_folder(self._chunk_folder(file))
 
 
@@ -122,12 +138,12 @@ class Remaining:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        finished = ledger.finished_files()
+        finished, started = ledger.finished_files(), ledger.started_files()
         self._missing: dict[int, set[int]] = {}
         for file in range(ledger.num_files):
             if file not in finished:
-                chunks = set(ledger.chunks_of(file))
-                self._missing[file] = chunks - ledger.kept_chunks(file)
+                kept = ledger.kept_chunks(file) if file in started else set()
+                self._missing[file] = set(ledger.chunks_of(file)) - kept
 
     def chunks_to_do(self) -> list[int]:
         """Chunks that are neither kept nor in a file, in order."""

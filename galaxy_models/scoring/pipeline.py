@@ -40,6 +40,7 @@ from galaxy_models.tables.numbered_rows import number_rows
 logger = logging.getLogger(__name__)
 
 MAX_TASKS = 4096  # of actors that read by themselves; each costs the driver time
+MODEL_KEY, MODEL_HASH_KEY = b"galaxy_batch.model", b"galaxy_batch.model_hash"
 ROWS_PER_CHUNK = "rows per chunk"  # in the record; a job that goes on keeps to it
 
 
@@ -74,6 +75,7 @@ def score(config: ScoreConfig) -> RunRecord:
         stages = plan_stages(config, card, resources, catalog.num_rows)
         plan = PredictorPlan(
             model_uri=storage.absolute_uri(config.model),
+            model_hash=card.model_hash,
             catalog=catalog,
             rows=rows,
             ledger=_ledger(config, catalog, stages, output, resume),
@@ -199,7 +201,12 @@ def _too_many_failed(
 def _finish_files(plan: PredictorPlan, remaining: Remaining) -> list[Any]:
     """Make files of their chunks, somewhere in the cluster, where all are kept."""
     finish = ray.remote(num_cpus=WRITE_CPUS)(Ledger.finish_file)
-    return [finish.remote(plan.ledger, file) for file in remaining.whole_files()]
+    metadata = {
+        MODEL_KEY: plan.model_uri.encode(),
+        MODEL_HASH_KEY: plan.model_hash.encode(),
+    }
+    files = remaining.whole_files()
+    return [finish.remote(plan.ledger, file, metadata) for file in files]
 
 
 def _predicted_chunks(

@@ -12,10 +12,9 @@ from galaxy_models.errors import ResourceError
 from galaxy_models.model_folder import ModelCard
 from galaxy_models.scoring.engines import choose_engine
 
-# Actors must not take every CPU: reads and writes would wait for ever. With these
-# shares a machine with one CPU still has room for an actor, a read and a write.
+# Actors must not take every CPU: tasks that decode, or make files of chunks, would wait
+# for ever. With these shares a machine with one CPU still has room for both.
 ACTOR_CPUS = 0.5
-READ_CPUS = 0.25
 WRITE_CPUS = 0.25
 MAX_DECODE_CPUS = 1.0
 

@@ -30,6 +30,7 @@ class PredictorPlan:
     """What every actor is told; the same for all."""
 
     model_uri: str
+    model_hash: str
     catalog: Catalog
     rows: NumberedRows
     """The catalog's rows by their number."""

@@ -36,7 +36,7 @@ def test_chunks_and_files_cover_every_row_once(ledger: Ledger) -> None:
 
 def test_readers_see_whole_files_only(ledger: Ledger) -> None:
     keep(ledger, 0, 1, 2, 3, 4)
-    ledger.finish_file(0)
+    ledger.finish_file(0, {})
 
     assert visible(ledger) == list(range(12))
     assert not storage.is_folder(f"{ledger.output}/_chunks/000000")
@@ -44,14 +44,14 @@ def test_readers_see_whole_files_only(ledger: Ledger) -> None:
 
 def test_a_chunk_written_twice_is_there_once(ledger: Ledger) -> None:
     keep(ledger, 0, 1, 2, 1, 1)
-    ledger.finish_file(0)
+    ledger.finish_file(0, {})
 
     assert visible(ledger) == list(range(12))
 
 
 def test_a_job_that_begins_again_does_what_is_missing(ledger: Ledger) -> None:
     keep(ledger, 0, 1, 2, 4)
-    ledger.finish_file(0)
+    ledger.finish_file(0, {})
 
     remaining = Remaining(ledger)
 
@@ -77,11 +77,22 @@ def test_chunks_left_behind_by_a_finished_file_are_not_looked_at(
     ledger: Ledger,
 ) -> None:
     keep(ledger, 0, 1, 2)
-    ledger.finish_file(0)
+    ledger.finish_file(0, {})
     keep(ledger, 1)  # the job died between writing the file and letting go of this
 
     assert Remaining(ledger).chunks_to_do() == [3, 4, 5]
     assert ledger.is_kept(0) and ledger.is_kept(1) and not ledger.is_kept(3)
+
+
+def test_finishing_a_file_again_changes_nothing(ledger: Ledger) -> None:
+    keep(ledger, 0, 1, 2)
+    ledger.finish_file(0, {})
+    keep(ledger, 2)  # as if it had died while letting go of its chunks
+
+    ledger.finish_file(0, {})
+
+    assert visible(ledger) == list(range(12))
+    assert not storage.is_folder(f"{ledger.output}/_chunks/000000")
 
 
 def test_a_chunk_of_another_length_is_not_kept(ledger: Ledger) -> None:

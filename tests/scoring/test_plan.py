@@ -11,7 +11,7 @@ from galaxy_models.errors import ModelFolderError, ResourceError
 from galaxy_models.images import DecodeRule
 from galaxy_models.model_folder import LiteRTRecord, ModelCard
 from galaxy_models.scoring.engines import choose_engine
-from galaxy_models.scoring.plan import READ_CPUS, WRITE_CPUS, StagePlan, plan_stages
+from galaxy_models.scoring.plan import WRITE_CPUS, StagePlan, plan_stages
 
 LAPTOP = Resources(cpus_by_host=(4,), num_gpus=0)
 ONE_CPU = Resources(cpus_by_host=(1,), num_gpus=0)
@@ -70,7 +70,7 @@ def test_cpu_work_on_a_gpu_cluster_uses_its_cpus(changes: dict[str, Any]) -> Non
 def test_a_machine_with_one_cpu_has_room_for_every_stage(plan_name: str) -> None:
     plan = planned(ONE_CPU, plan=plan_name)
     decode_cpus = plan.decode_cpus if plan.two_stage else 0
-    largest_task = max(decode_cpus, READ_CPUS + WRITE_CPUS)
+    largest_task = max(decode_cpus, WRITE_CPUS)
     assert plan.num_actors * 0.5 + largest_task <= 1
 
 

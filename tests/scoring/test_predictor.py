@@ -72,6 +72,7 @@ def plan_for(
     table = ParquetTable(uri, folder, ("galaxies.parquet",), rows.schema)
     return PredictorPlan(
         model_uri="/model",
+        model_hash="0",
         catalog=Catalog(
             uri=uri,
             table=table,
@@ -217,7 +218,7 @@ def sky(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PredictorPlan:
 
 def kept_rows(plan: PredictorPlan) -> pd.DataFrame:
     """What a finished file would hold."""
-    plan.ledger.finish_file(0)
+    plan.ledger.finish_file(0, {})
     return pd.read_parquet(plan.ledger.output)
 
 
