@@ -5,15 +5,21 @@ here; a value that makes no sense raises ``ConfigError`` before any work begins.
 This module knows neither files nor Ray nor Keras.
 """
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Literal, get_args
-from urllib.parse import urlsplit
 
-from galaxy_models.decode_rule import DecodeRule, are_fits_bands, is_positive
-from galaxy_models.errors import ConfigError
+from galaxy_models.decode_rule import DecodeRule
+from galaxy_models.flag_checks import (
+    check_choice,
+    check_count_or_auto,
+    check_crop_fraction,
+    check_endpoint,
+    check_fits,
+    check_image_prefixes,
+    check_seed,
+    require,
+)
 
 NetworkName = Literal["mobilenet_v1", "mobilenet_v2", "mobilenet_v2_paper", "lenet5"]
 NETWORK_NAMES: tuple[NetworkName, ...] = get_args(NetworkName)
@@ -25,11 +31,6 @@ LITERT_ENGINES: tuple[EngineName, ...] = ("litert-int8", "litert-float")
 
 MIN_IMAGE_SIZE_PX = 32  # below it the last maps of every MobileNet are empty
 MAX_IMAGE_SIZE_PX = 1024
-
-
-def _require(condition: bool, flag: str, value: object, remedy: str) -> None:
-    if not condition:
-        raise ConfigError(f"--{flag.replace('_', '-')} {value}: {remedy}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,13 +168,6 @@ class TrainConfig(CatalogConfig):
         Raises:
             ConfigError: naming the flag, its value and what is allowed.
         """
-        _check_choice("network", self.network, NETWORK_NAMES)
-        _require(
-            MIN_IMAGE_SIZE_PX <= self.image_size <= MAX_IMAGE_SIZE_PX,
-            "image_size",
-            self.image_size,
-            f"choose {MIN_IMAGE_SIZE_PX} to {MAX_IMAGE_SIZE_PX} px",
-        )
         for flag in (
             "epochs",
             "batch_size",
@@ -181,8 +175,8 @@ class TrainConfig(CatalogConfig):
             "early_stopping_patience",
         ):
             value = getattr(self, flag)
-            _require(value >= 1, flag, value, "must be at least 1")
-        _require(
+            require(value >= 1, flag, value, "must be at least 1")
+        require(
             self.max_restarts >= 0,
             "max_restarts",
             self.max_restarts,
@@ -190,39 +184,52 @@ class TrainConfig(CatalogConfig):
         )
         for flag in ("learning_rate", "alpha"):
             value = getattr(self, flag)
-            _require(0 < value < inf, flag, value, "must be above 0 and finite")
+            require(0 < value < inf, flag, value, "must be above 0 and finite")
         for flag in ("validation_fraction", "plateau_factor"):
             value = getattr(self, flag)
-            _require(0 < value < 1, flag, value, "must lie between 0 and 1")
+            require(0 < value < 1, flag, value, "must lie between 0 and 1")
         for flag in ("shift_fraction", "zoom_fraction"):
             value = getattr(self, flag)
-            _require(0 <= value < 1, flag, value, "must be 0 or more and below 1")
-        _check_crop_fraction(self.crop_fraction)
-        _check_fits(self.fits_bands, self.fits_stretch, self.fits_q)
-        _check_image_prefixes(self.allow_image_prefix)
-        _require(
-            0 <= self.rotation_deg <= 180,
-            "rotation_deg",
-            self.rotation_deg,
-            "must lie from 0 to 180 degrees",
-        )
-        _require(
-            self.alpha == 1 or self.network in NETWORKS_WITH_ALPHA,
-            "alpha",
-            self.alpha,
-            f"{self.network} has no width multiplier; {NETWORKS_WITH_ALPHA[0]} has",
-        )
-        _check_choice("precision", self.precision, ("auto", *get_args(PrecisionName)))
-        _check_choice("resume", self.resume, ("auto", "never"))
-        _check_count_or_auto("num_workers", self.num_workers)
-        _require(
+            require(0 <= value < 1, flag, value, "must be 0 or more and below 1")
+        self._check_network()
+        self._check_images()
+        check_choice("resume", self.resume, ("auto", "never"))
+        check_count_or_auto("num_workers", self.num_workers)
+        require(
             self.num_workers == "auto" or self.num_workers <= self.batch_size,
             "num_workers",
             self.num_workers,
             f"each needs a galaxy of every batch; --batch-size is {self.batch_size}",
         )
-        _check_endpoint(self.s3_endpoint_url)
-        _check_seed(self.seed)
+        check_endpoint(self.s3_endpoint_url)
+        check_seed(self.seed)
+
+    def _check_network(self) -> None:
+        check_choice("network", self.network, NETWORK_NAMES)
+        require(
+            MIN_IMAGE_SIZE_PX <= self.image_size <= MAX_IMAGE_SIZE_PX,
+            "image_size",
+            self.image_size,
+            f"choose {MIN_IMAGE_SIZE_PX} to {MAX_IMAGE_SIZE_PX} px",
+        )
+        require(
+            self.alpha == 1 or self.network in NETWORKS_WITH_ALPHA,
+            "alpha",
+            self.alpha,
+            f"{self.network} has no width multiplier; {NETWORKS_WITH_ALPHA[0]} has",
+        )
+        check_choice("precision", self.precision, ("auto", *get_args(PrecisionName)))
+
+    def _check_images(self) -> None:
+        check_crop_fraction(self.crop_fraction)
+        check_fits(self.fits_bands, self.fits_stretch, self.fits_q)
+        check_image_prefixes(self.allow_image_prefix)
+        require(
+            0 <= self.rotation_deg <= 180,
+            "rotation_deg",
+            self.rotation_deg,
+            "must lie from 0 to 180 degrees",
+        )
 
     @property
     def decode_rule(self) -> DecodeRule:
@@ -303,37 +310,37 @@ class ScoreConfig(CatalogConfig):
             ConfigError: naming the flag, its value and what is allowed.
         """
         _check_engine(self.engine, self.device)
-        _check_fits(self.fits_bands, self.fits_stretch, self.fits_q)
-        _check_image_prefixes(self.allow_image_prefix)
-        _require(
+        check_fits(self.fits_bands, self.fits_stretch, self.fits_q)
+        check_image_prefixes(self.allow_image_prefix)
+        require(
             self.rows_per_file >= 1,
             "rows_per_file",
             self.rows_per_file,
             "must be at least 1",
         )
-        _require(
+        require(
             0 <= self.max_failed_fraction <= 1,
             "max_failed_fraction",
             self.max_failed_fraction,
             "must lie from 0 to 1",
         )
-        _require(
+        require(
             len(set(self.keep)) == len(self.keep),
             "keep",
             " ".join(self.keep),
             "names a column twice",
         )
-        _require(
+        require(
             self.progress_interval_s > 0,
             "progress_interval_s",
             self.progress_interval_s,
             "must be above 0 seconds",
         )
-        _check_count_or_auto("num_workers", self.num_workers)
-        _check_endpoint(self.s3_endpoint_url)
-        _check_count_or_auto("batch_size", self.batch_size)
-        _check_count_or_auto("rows_per_chunk", self.rows_per_chunk)
-        _check_choice("resume", self.resume, ("auto", "never"))
+        check_count_or_auto("num_workers", self.num_workers)
+        check_endpoint(self.s3_endpoint_url)
+        check_count_or_auto("batch_size", self.batch_size)
+        check_count_or_auto("rows_per_chunk", self.rows_per_chunk)
+        check_choice("resume", self.resume, ("auto", "never"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -363,70 +370,14 @@ class QuickstartConfig:
         """
         for flag in ("num_labelled", "num_catalog"):
             value = getattr(self, flag)
-            _require(value >= 50, flag, value, "must be at least 50")
-        _require(self.epochs >= 1, "epochs", self.epochs, "must be at least 1")
-        _check_seed(self.seed)
-
-
-def _check_crop_fraction(value: float) -> None:
-    _require(0 < value <= 1, "crop_fraction", value, "must be above 0 and at most 1")
-
-
-def _check_fits(
-    bands: tuple[str, ...] | None, stretch: float | None, q: float | None
-) -> None:
-    named = bands or ()
-    shown = " ".join(named)
-    _require(are_fits_bands(named), "fits_bands", shown, "name one band or three")
-    for flag, value in (("fits_stretch", stretch), ("fits_q", q)):
-        _require(value is None or is_positive(value), flag, value, "must be above 0")
-
-
-def _check_image_prefixes(prefixes: tuple[str, ...]) -> None:
-    for prefix in prefixes:
-        _require(
-            prefix.startswith("/") or re.match("s3://[^/]", prefix) is not None,
-            "allow_image_prefix",
-            prefix,
-            "must be an absolute path or s3://bucket/folder",
-        )
-
-
-def _check_seed(value: int) -> None:
-    _require(0 <= value < 2**31, "seed", value, "must lie from 0 to 2147483647")
-
-
-def _check_count_or_auto(flag: str, value: int | str) -> None:
-    _require(
-        value == "auto" or (isinstance(value, int) and value >= 1),
-        flag,
-        value,
-        "must be auto or at least 1",
-    )
-
-
-def _check_choice(flag: str, value: str, choices: Sequence[str]) -> None:
-    _require(value in choices, flag, value, f"choose one of {', '.join(choices)}")
-
-
-def _check_endpoint(url: str | None) -> None:
-    parts = urlsplit(url or "http://store")
-    _require(
-        parts.scheme in ("http", "https") and bool(parts.netloc),
-        "s3_endpoint_url",
-        url,
-        "write it as http://host:port or https://host",
-    )
-    if "@" in parts.netloc:  # not shown: it would be a secret in a log
-        raise ConfigError(
-            "--s3-endpoint-url holds a user name; give credentials in "
-            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-        )
+            require(value >= 50, flag, value, "must be at least 50")
+        require(self.epochs >= 1, "epochs", self.epochs, "must be at least 1")
+        check_seed(self.seed)
 
 
 def _check_engine(engine: str, device: str) -> None:
-    _check_choice("engine", engine, ("auto", *get_args(EngineName)))
-    _require(
+    check_choice("engine", engine, ("auto", *get_args(EngineName)))
+    require(
         device != "gpu" or engine not in LITERT_ENGINES,
         "engine",
         engine,

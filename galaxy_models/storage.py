@@ -6,26 +6,24 @@ may raise its ``StoreAccessError`` (the user's to mend) and ``StorageError`` (th
 fails and can be run again). This module knows nothing of catalogs, images or models.
 """
 
-import json
 import os
 import posixpath
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pyarrow as pa
 from pyarrow import fs
 
 from galaxy_models import object_store
-from galaxy_models.errors import InputError, OutputError
+from galaxy_models.errors import InputError
 
 Result = TypeVar("Result")
 
 REMOTE_SCHEMES = ("s3",)
-STAGING_NAME = "_staged_catalog"  # a job's own copy of a catalog that is not Parquet
-UNFINISHED_NAME = "_unfinished"  # stands in an output folder while its job runs
+UNFINISHED_NAME = "_unfinished"  # how names begin of what is not whole yet
 
 
 def absolute_uri(uri: str) -> str:
@@ -198,104 +196,6 @@ def copy_folder(source_uri: str, target_uri: str) -> None:
         source_filesystem=source_fs,
         destination_filesystem=target_fs,
     )
-
-
-def check_output(uri: str, marker: str, overwrite: bool, resume: bool = False) -> str:
-    """Whether a folder may take a job's results; changes nothing.
-
-    Args:
-        uri: the folder; it need not exist.
-        marker: name of a file that only this kind of job writes.
-        overwrite: whether results that such a job left there may be replaced.
-        resume: whether a job that did not finish may go on.
-
-    Returns:
-        The folder's absolute URI.
-
-    Raises:
-        OutputError: the URI is a file, or holds something that must not be lost.
-    """
-    uri = absolute_uri(uri)
-    for path in (uri, *([] if is_remote(uri) else map(str, Path(uri).parents))):
-        if is_file(path):
-            raise OutputError(f"--output {path} is a file; name a folder.")
-    names = [name for name in list_names(uri) if name != STAGING_NAME]
-    is_unfinished = UNFINISHED_NAME in names
-    if names and marker not in names and not is_unfinished:
-        raise OutputError(
-            f"--output {uri} holds something else ({', '.join(names[:5])}); "
-            "name a new or empty folder."
-        )
-    if names and not overwrite and not (is_unfinished and resume):
-        state = "unfinished" if is_unfinished else "earlier"
-        raise OutputError(
-            f"--output {uri} holds {state} results; name a new folder, or replace "
-            "them with --overwrite."
-        )
-    return uri
-
-
-def begin_output(uri: str, record: Mapping[str, Any], resume: bool = False) -> bool:
-    """Mark a checked output folder as begun, and empty it unless its job goes on.
-
-    A staged catalog stays.
-
-    Args:
-        uri: the folder.
-        record: what decides the results: flat, of plain values. It is kept while the
-            job runs; only a job with an equal one may go on.
-        resume: whether a job that did not finish may go on.
-
-    Returns:
-        Whether a job goes on that did not finish.
-
-    Raises:
-        OutputError: the job that did not finish was another one; what differs.
-    """
-    if resume and is_file(join(uri, UNFINISHED_NAME)):
-        _check_same_record(unfinished_record(uri), record, uri)
-        return True
-    filesystem, path = filesystem_and_path(uri)
-    selector = fs.FileSelector(path, allow_not_found=True)
-    for info in filesystem.get_file_info(selector):
-        if info.type == fs.FileType.File:
-            filesystem.delete_file(info.path)
-        elif info.base_name != STAGING_NAME:
-            filesystem.delete_dir(info.path)
-    write_bytes(join(uri, UNFINISHED_NAME), json.dumps(record, indent=2).encode())
-    return False
-
-
-def unfinished_record(uri: str) -> Mapping[str, Any]:
-    """What a job that did not finish wrote when it began; empty if there is none."""
-    marker_uri = join(uri, UNFINISHED_NAME)
-    return dict(json.loads(read_bytes(marker_uri))) if is_file(marker_uri) else {}
-
-
-def _check_same_record(
-    begun: Mapping[str, Any], record: Mapping[str, Any], uri: str
-) -> None:
-    now = json.loads(json.dumps(record))  # tuples become lists, as they did in the file
-    changed = [
-        f"{name} was {begun.get(name)}, now {now.get(name)}"
-        for name in {**begun, **now}
-        if begun.get(name) != now.get(name)
-    ]
-    if changed:
-        raise OutputError(
-            f"--output {uri} holds unfinished results of another job: "
-            f"{'; '.join(changed)}. Ask for the same again, name a new folder, or "
-            "begin anew with --overwrite."
-        )
-
-
-def finish_output(uri: str) -> None:
-    """Take a job's scaffolding out of its output folder."""
-    delete_folder(join(uri, STAGING_NAME))
-    for name in list_names(uri):
-        if name.startswith(UNFINISHED_NAME):  # the marker, and what nobody finished
-            filesystem, path = filesystem_and_path(join(uri, name))
-            filesystem.delete_file(path)
 
 
 def open_stream(uri: str, unpack: bool = True) -> pa.NativeFile:

@@ -5,21 +5,7 @@ from pathlib import Path
 import pytest
 
 from galaxy_models import storage
-from galaxy_models.errors import InputError, OutputError
-
-MARKER = "_run.json"
-RECORD = {"--network": "lenet5", "classes": ("a", "b")}
-
-
-@pytest.fixture
-def earlier_results(tmp_path: Path) -> Path:
-    """A folder that a finished job left."""
-    folder = tmp_path / "results"
-    (folder / "part").mkdir(parents=True)
-    (folder / MARKER).write_text("{}")
-    (folder / "a.parquet").write_text("old")
-    (folder / "part" / "b.parquet").write_text("old")
-    return folder
+from galaxy_models.errors import InputError
 
 
 def test_a_relative_path_becomes_absolute(
@@ -124,163 +110,28 @@ def test_names_are_listed_in_order(tmp_path: Path) -> None:
     assert storage.list_names(str(tmp_path)) == ["a", "b", "c"]
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A file, and one in a folder within."""
+    (tmp_path / "source" / "part").mkdir(parents=True)
+    (tmp_path / "source" / "a").write_text("outer")
+    (tmp_path / "source" / "part" / "b").write_text("inner")
+    return tmp_path / "source"
+
+
 def test_deleting_a_folder_takes_its_content_and_a_missing_one_is_no_error(
-    earlier_results: Path,
+    folder: Path,
 ) -> None:
-    storage.delete_folder(str(earlier_results))
-    storage.delete_folder(str(earlier_results))
+    storage.delete_folder(str(folder))
+    storage.delete_folder(str(folder))
 
-    assert not earlier_results.exists()
+    assert not folder.exists()
 
 
-def test_a_folder_is_copied_with_its_folders(
-    earlier_results: Path, tmp_path: Path
-) -> None:
+def test_a_folder_is_copied_with_its_folders(folder: Path, tmp_path: Path) -> None:
     target = tmp_path / "copies" / "of" / "results"
 
-    storage.copy_folder(str(earlier_results), str(target))
+    storage.copy_folder(str(folder), str(target))
 
-    assert (target / MARKER).read_text() == "{}"
-    assert (target / "part" / "b.parquet").read_text() == "old"
-
-
-def test_a_new_output_folder_is_taken_but_not_made(tmp_path: Path) -> None:
-    output = tmp_path / "new"
-
-    assert storage.check_output(str(output), MARKER, overwrite=False) == str(output)
-    assert not output.exists()
-
-
-def test_an_empty_output_folder_is_taken(tmp_path: Path) -> None:
-    storage.check_output(str(tmp_path), MARKER, overwrite=False)
-
-
-def test_a_catalog_staged_by_an_interrupted_run_is_not_in_the_way(
-    tmp_path: Path,
-) -> None:
-    (tmp_path / storage.STAGING_NAME).mkdir()
-
-    storage.check_output(str(tmp_path), MARKER, overwrite=False)
-
-
-@pytest.mark.parametrize("overwrite", [False, True])
-def test_an_output_that_is_a_file_is_refused(tmp_path: Path, overwrite: bool) -> None:
-    path = tmp_path / "predictions"
-    path.touch()
-
-    with pytest.raises(OutputError, match=f"--output {path} is a file; name a folder"):
-        storage.check_output(str(path), MARKER, overwrite)
-
-
-@pytest.mark.parametrize("overwrite", [False, True])
-def test_somebody_elses_folder_is_never_overwritten(
-    tmp_path: Path, overwrite: bool
-) -> None:
-    (tmp_path / "thesis.tex").touch()
-
-    with pytest.raises(
-        OutputError, match=r"holds something else \(thesis\.tex\); name a new or empty"
-    ):
-        storage.check_output(str(tmp_path), MARKER, overwrite)
-
-
-def test_earlier_results_are_refused_with_the_flag_that_replaces_them(
-    earlier_results: Path,
-) -> None:
-    with pytest.raises(OutputError, match="holds earlier results; .*--overwrite"):
-        storage.check_output(str(earlier_results), MARKER, overwrite=False)
-
-
-def test_earlier_results_stand_untouched_after_the_check_with_overwrite(
-    earlier_results: Path,
-) -> None:
-    storage.check_output(str(earlier_results), MARKER, overwrite=True)
-
-    assert (earlier_results / "part" / "b.parquet").read_text() == "old"
-
-
-def test_an_output_below_a_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-
-    with pytest.raises(OutputError, match=r"file is a file"):
-        storage.check_output(f"{tmp_path}/file/predictions", MARKER, overwrite=False)
-
-
-def test_an_interrupted_jobs_folder_is_refused_as_unfinished(
-    earlier_results: Path,
-) -> None:
-    storage.begin_output(str(earlier_results), RECORD)
-
-    with pytest.raises(OutputError, match="holds unfinished results; .*--overwrite"):
-        storage.check_output(str(earlier_results), MARKER, overwrite=False)
-    storage.check_output(str(earlier_results), MARKER, overwrite=True)
-
-
-def test_beginning_empties_the_folder_but_for_the_staged_catalog(
-    earlier_results: Path,
-) -> None:
-    staged = earlier_results / storage.STAGING_NAME / "catalog.parquet"
-    staged.parent.mkdir()
-    staged.write_text("rows")
-
-    storage.begin_output(str(earlier_results), RECORD)
-
-    assert storage.list_names(str(earlier_results)) == [
-        storage.STAGING_NAME,
-        storage.UNFINISHED_NAME,
-    ]
-    assert staged.read_text() == "rows"
-
-
-def test_beginning_makes_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    storage.begin_output(str(tmp_path / "new"), RECORD)
-
-    assert (tmp_path / "new").is_dir()
-
-
-def test_an_unfinished_job_goes_on_with_what_it_left(earlier_results: Path) -> None:
-    uri = str(earlier_results)
-    storage.begin_output(uri, RECORD)
-    (earlier_results / "half.parquet").write_text("rows")
-
-    assert storage.check_output(uri, MARKER, overwrite=False, resume=True) == uri
-    assert storage.begin_output(uri, RECORD, resume=True)
-    assert (earlier_results / "half.parquet").read_text() == "rows"
-    assert not storage.begin_output(uri, RECORD)
-    assert not (earlier_results / "half.parquet").exists()
-
-
-def test_another_job_may_not_go_on_and_hears_what_differs(
-    earlier_results: Path,
-) -> None:
-    uri = str(earlier_results)
-    storage.begin_output(uri, RECORD)
-    other = {"--network": "lenet5", "classes": ["a", "c"]}
-
-    with pytest.raises(
-        OutputError, match=r"classes was \['a', 'b'\], now \['a', 'c'\]"
-    ):
-        storage.begin_output(uri, other, resume=True)
-
-
-def test_there_is_nothing_to_go_on_with_in_a_new_folder(tmp_path: Path) -> None:
-    uri = str(tmp_path / "new")
-    assert storage.check_output(uri, MARKER, overwrite=False, resume=True) == uri
-    assert not storage.begin_output(uri, RECORD, resume=True)
-
-
-def test_finished_results_are_refused_whatever_may_be_resumed(
-    earlier_results: Path,
-) -> None:
-    with pytest.raises(OutputError, match="holds earlier results"):
-        storage.check_output(str(earlier_results), MARKER, False, resume=True)
-
-
-def test_finishing_leaves_results_only(earlier_results: Path) -> None:
-    storage.begin_output(str(earlier_results), RECORD)
-    (earlier_results / storage.STAGING_NAME).mkdir()
-    (earlier_results / MARKER).write_text("{}")
-
-    storage.finish_output(str(earlier_results))
-
-    assert storage.list_names(str(earlier_results)) == [MARKER]
+    assert (target / "a").read_text() == "outer"
+    assert (target / "part" / "b").read_text() == "inner"

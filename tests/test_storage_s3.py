@@ -9,7 +9,7 @@ import pytest
 from fault_proxy import Fault, FaultProxy
 from s3_server import S3Server
 
-from galaxy_models import object_store, storage
+from galaxy_models import object_store, output_folder, storage
 from galaxy_models.errors import (
     InputError,
     OutputError,
@@ -91,12 +91,12 @@ def test_a_folder_is_copied_in_both_directions(
 
 
 def test_an_output_prefix_is_checked_begun_and_finished(s3_bucket: str) -> None:
-    uri = storage.check_output(f"{s3_bucket}/new/", MARKER, overwrite=False)
-    storage.begin_output(uri, {})
-    assert storage.list_names(uri) == [storage.UNFINISHED_NAME]
-    storage.write_bytes(f"{uri}/{storage.STAGING_NAME}/catalog.parquet", b"rows")
+    uri = output_folder.check_output(f"{s3_bucket}/new/", MARKER, overwrite=False)
+    output_folder.begin_output(uri, {})
+    assert storage.list_names(uri) == [output_folder.UNFINISHED_NAME]
+    storage.write_bytes(f"{uri}/{output_folder.STAGING_NAME}/catalog.parquet", b"rows")
     storage.write_bytes(f"{uri}/{MARKER}", b"{}")
-    storage.finish_output(uri)
+    output_folder.finish_output(uri)
 
     assert uri == f"{s3_bucket}/new"
     assert storage.list_names(uri) == [MARKER]
@@ -106,11 +106,11 @@ def test_earlier_results_are_refused_and_with_overwrite_emptied(
     earlier_results: str,
 ) -> None:
     with pytest.raises(OutputError, match="holds earlier results; .*--overwrite"):
-        storage.check_output(earlier_results, MARKER, overwrite=False)
-    storage.check_output(earlier_results, MARKER, overwrite=True)
-    storage.begin_output(earlier_results, {})
+        output_folder.check_output(earlier_results, MARKER, overwrite=False)
+    output_folder.check_output(earlier_results, MARKER, overwrite=True)
+    output_folder.begin_output(earlier_results, {})
 
-    assert storage.list_names(earlier_results) == [storage.UNFINISHED_NAME]
+    assert storage.list_names(earlier_results) == [output_folder.UNFINISHED_NAME]
 
 
 def test_a_uri_without_a_bucket_is_refused() -> None:
@@ -153,7 +153,7 @@ def test_a_missing_bucket_is_not_an_empty_folder(s3_bucket: str) -> None:
     with pytest.raises(StoreAccessError, match="no bucket 'no-such-bucket'"):
         storage.write_bytes("s3://no-such-bucket/sky", b"")
     with pytest.raises(StoreAccessError, match="no bucket 'no-such-bucket'"):
-        storage.check_output("s3://no-such-bucket/sky", MARKER, overwrite=False)
+        output_folder.check_output("s3://no-such-bucket/sky", MARKER, overwrite=False)
 
 
 def test_a_dead_endpoint_is_named_in_seconds(

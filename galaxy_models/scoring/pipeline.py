@@ -11,7 +11,7 @@ from typing import Any
 import ray
 import ray.data
 
-from galaxy_models import cluster, model_folder, object_store, storage
+from galaxy_models import cluster, model_folder, object_store, output_folder, storage
 from galaxy_models.catalog import Catalog, open_catalog
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import CatalogError, ConfigError, ScoringError
@@ -61,12 +61,12 @@ def score(config: ScoreConfig) -> RunRecord:
     """
     object_store.use_endpoint(config.s3_endpoint_url)
     resume = config.resume == "auto" and not config.overwrite
-    output = storage.check_output(
+    output = output_folder.check_output(
         config.output, RUN_RECORD_NAME, config.overwrite, resume
     )
     card = model_folder.read_card(config.model)
     _check_decode_rule(config, card)
-    staging_uri = storage.join(output, storage.STAGING_NAME)
+    staging_uri = storage.join(output, output_folder.STAGING_NAME)
     catalog = open_catalog(config, staging_uri, columns=config.keep)
     keep = tuple(map(catalog.column, config.keep))
     _check_kept_columns(keep, catalog, card)
@@ -89,7 +89,7 @@ def score(config: ScoreConfig) -> RunRecord:
         )
         _check_engine(plan)
         record = _job_record(config, plan, card)
-        if storage.begin_output(output, record, resume):
+        if output_folder.begin_output(output, record, resume):
             logger.info("%s holds an unfinished scoring: it goes on", output)
         started_s = time.monotonic()
         _predict_what_remains(config, plan, stages)
@@ -103,7 +103,7 @@ def _ledger(
     """Cut the catalog; as it was cut, if a scoring goes on that chose by itself."""
     rows_per_chunk = stages.rows_per_chunk
     if resume and config.rows_per_chunk == "auto":
-        begun = storage.unfinished_record(output)
+        begun = output_folder.unfinished_record(output)
         rows_per_chunk = int(begun.get(ROWS_PER_CHUNK, rows_per_chunk))
     return Ledger(
         output=output,
@@ -303,7 +303,7 @@ def _conclude(
     )
     write_run_record(output, record)
     storage.delete_folder(storage.join(output, CHUNKS_NAME))
-    storage.finish_output(output)
+    output_folder.finish_output(output)
     if num_failed > config.max_failed_fraction * catalog.num_rows:
         raise ScoringError(
             f"{num_failed} of {catalog.num_rows} images failed, more than "

@@ -14,7 +14,7 @@ import ray.train
 from pandas import DataFrame
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
-from galaxy_models import cluster, model_folder, object_store, storage
+from galaxy_models import cluster, model_folder, object_store, output_folder, storage
 from galaxy_models.catalog import Catalog, open_catalog
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import TrainingError
@@ -65,10 +65,10 @@ def fit(config: TrainConfig) -> ModelCard:
     """
     object_store.use_endpoint(config.s3_endpoint_url)
     resume = config.resume == "auto" and not config.overwrite
-    output = storage.check_output(
+    output = output_folder.check_output(
         config.output, model_folder.CARD_NAME, config.overwrite, resume
     )
-    staging_uri = storage.join(output, storage.STAGING_NAME)
+    staging_uri = storage.join(output, output_folder.STAGING_NAME)
     catalog = open_catalog(config, staging_uri, columns=[config.label_column])
     training, validation = count_labels(
         catalog, config.label_column, config.validation_fraction
@@ -79,7 +79,7 @@ def fit(config: TrainConfig) -> ModelCard:
         num_workers, threads = cluster.training_workers(
             config.num_workers, resources, config.batch_size
         )
-        if storage.begin_output(output, record, resume):
+        if output_folder.begin_output(output, record, resume):
             logger.info("%s holds an unfinished training: it goes on", output)
         classes = tuple(sorted(training + validation))
         examples = decode_examples(config, catalog, classes, num_workers, log)
@@ -99,7 +99,7 @@ def fit(config: TrainConfig) -> ModelCard:
         result = _run_workers(plan, log)
         card = _write_folder(plan, catalog, training, validation, result)
     storage.delete_folder(storage.join(output, RAY_TRAIN_NAME))
-    storage.finish_output(output)
+    output_folder.finish_output(output)
     return card
 
 

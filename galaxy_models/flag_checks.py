@@ -1,0 +1,87 @@
+"""Whether a flag's value makes sense: shared by the configurations of all jobs."""
+
+import re
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from galaxy_models.decode_rule import are_fits_bands, is_positive
+from galaxy_models.errors import ConfigError
+
+
+def require(condition: bool, flag: str, value: object, remedy: str) -> None:
+    """Refuse a value unless a condition holds.
+
+    Args:
+        condition: what must hold.
+        flag: name of the configuration's field.
+        value: what was given.
+        remedy: what is allowed.
+
+    Raises:
+        ConfigError: naming the flag as people type it, its value and the remedy.
+    """
+    if not condition:
+        raise ConfigError(f"--{flag.replace('_', '-')} {value}: {remedy}.")
+
+
+def check_crop_fraction(value: float) -> None:
+    """Allow a share of the image, above none and up to all of it."""
+    require(0 < value <= 1, "crop_fraction", value, "must be above 0 and at most 1")
+
+
+def check_fits(
+    bands: tuple[str, ...] | None, stretch: float | None, q: float | None
+) -> None:
+    """Allow one band or three, and positive numbers (None: as in training)."""
+    named = bands or ()
+    shown = " ".join(named)
+    require(are_fits_bands(named), "fits_bands", shown, "name one band or three")
+    for flag, value in (("fits_stretch", stretch), ("fits_q", q)):
+        require(value is None or is_positive(value), flag, value, "must be above 0")
+
+
+def check_image_prefixes(prefixes: tuple[str, ...]) -> None:
+    """Allow absolute folders only."""
+    for prefix in prefixes:
+        require(
+            prefix.startswith("/") or re.match("s3://[^/]", prefix) is not None,
+            "allow_image_prefix",
+            prefix,
+            "must be an absolute path or s3://bucket/folder",
+        )
+
+
+def check_seed(value: int) -> None:
+    """Allow what every library takes for a seed."""
+    require(0 <= value < 2**31, "seed", value, "must lie from 0 to 2147483647")
+
+
+def check_count_or_auto(flag: str, value: int | str) -> None:
+    """Allow auto, or a number from 1 on."""
+    require(
+        value == "auto" or (isinstance(value, int) and value >= 1),
+        flag,
+        value,
+        "must be auto or at least 1",
+    )
+
+
+def check_choice(flag: str, value: str, choices: Sequence[str]) -> None:
+    """Allow one of a few words."""
+    require(value in choices, flag, value, f"choose one of {', '.join(choices)}")
+
+
+def check_endpoint(url: str | None) -> None:
+    """Allow an http address without credentials in it."""
+    parts = urlsplit(url or "http://store")
+    require(
+        parts.scheme in ("http", "https") and bool(parts.netloc),
+        "s3_endpoint_url",
+        url,
+        "write it as http://host:port or https://host",
+    )
+    if "@" in parts.netloc:  # not shown: it would be a secret in a log
+        raise ConfigError(
+            "--s3-endpoint-url holds a user name; give credentials in "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        )

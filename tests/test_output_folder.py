@@ -1,0 +1,168 @@
+"""The folder that a job writes: refused, begun, gone on with, finished."""
+
+from pathlib import Path
+
+import pytest
+
+from galaxy_models import output_folder, storage
+from galaxy_models.errors import OutputError
+
+MARKER = "_run.json"
+RECORD = {"--network": "lenet5", "classes": ("a", "b")}
+
+
+@pytest.fixture
+def earlier_results(tmp_path: Path) -> Path:
+    """A folder that a finished job left."""
+    folder = tmp_path / "results"
+    (folder / "part").mkdir(parents=True)
+    (folder / MARKER).write_text("{}")
+    (folder / "a.parquet").write_text("old")
+    (folder / "part" / "b.parquet").write_text("old")
+    return folder
+
+
+def test_a_new_output_folder_is_taken_but_not_made(tmp_path: Path) -> None:
+    output = tmp_path / "new"
+
+    assert output_folder.check_output(str(output), MARKER, overwrite=False) == str(
+        output
+    )
+    assert not output.exists()
+
+
+def test_an_empty_output_folder_is_taken(tmp_path: Path) -> None:
+    output_folder.check_output(str(tmp_path), MARKER, overwrite=False)
+
+
+def test_a_catalog_staged_by_an_interrupted_run_is_not_in_the_way(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / output_folder.STAGING_NAME).mkdir()
+
+    output_folder.check_output(str(tmp_path), MARKER, overwrite=False)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_an_output_that_is_a_file_is_refused(tmp_path: Path, overwrite: bool) -> None:
+    path = tmp_path / "predictions"
+    path.touch()
+
+    with pytest.raises(OutputError, match=f"--output {path} is a file; name a folder"):
+        output_folder.check_output(str(path), MARKER, overwrite)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_somebody_elses_folder_is_never_overwritten(
+    tmp_path: Path, overwrite: bool
+) -> None:
+    (tmp_path / "thesis.tex").touch()
+
+    with pytest.raises(
+        OutputError, match=r"holds something else \(thesis\.tex\); name a new or empty"
+    ):
+        output_folder.check_output(str(tmp_path), MARKER, overwrite)
+
+
+def test_earlier_results_are_refused_with_the_flag_that_replaces_them(
+    earlier_results: Path,
+) -> None:
+    with pytest.raises(OutputError, match="holds earlier results; .*--overwrite"):
+        output_folder.check_output(str(earlier_results), MARKER, overwrite=False)
+
+
+def test_earlier_results_stand_untouched_after_the_check_with_overwrite(
+    earlier_results: Path,
+) -> None:
+    output_folder.check_output(str(earlier_results), MARKER, overwrite=True)
+
+    assert (earlier_results / "part" / "b.parquet").read_text() == "old"
+
+
+def test_an_output_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(OutputError, match=r"file is a file"):
+        output_folder.check_output(
+            f"{tmp_path}/file/predictions", MARKER, overwrite=False
+        )
+
+
+def test_an_interrupted_jobs_folder_is_refused_as_unfinished(
+    earlier_results: Path,
+) -> None:
+    output_folder.begin_output(str(earlier_results), RECORD)
+
+    with pytest.raises(OutputError, match="holds unfinished results; .*--overwrite"):
+        output_folder.check_output(str(earlier_results), MARKER, overwrite=False)
+    output_folder.check_output(str(earlier_results), MARKER, overwrite=True)
+
+
+def test_beginning_empties_the_folder_but_for_the_staged_catalog(
+    earlier_results: Path,
+) -> None:
+    staged = earlier_results / output_folder.STAGING_NAME / "catalog.parquet"
+    staged.parent.mkdir()
+    staged.write_text("rows")
+
+    output_folder.begin_output(str(earlier_results), RECORD)
+
+    assert storage.list_names(str(earlier_results)) == [
+        output_folder.STAGING_NAME,
+        output_folder.UNFINISHED_NAME,
+    ]
+    assert staged.read_text() == "rows"
+
+
+def test_beginning_makes_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    output_folder.begin_output(str(tmp_path / "new"), RECORD)
+
+    assert (tmp_path / "new").is_dir()
+
+
+def test_an_unfinished_job_goes_on_with_what_it_left(earlier_results: Path) -> None:
+    uri = str(earlier_results)
+    output_folder.begin_output(uri, RECORD)
+    (earlier_results / "half.parquet").write_text("rows")
+
+    assert output_folder.check_output(uri, MARKER, overwrite=False, resume=True) == uri
+    assert output_folder.begin_output(uri, RECORD, resume=True)
+    assert (earlier_results / "half.parquet").read_text() == "rows"
+    assert not output_folder.begin_output(uri, RECORD)
+    assert not (earlier_results / "half.parquet").exists()
+
+
+def test_another_job_may_not_go_on_and_hears_what_differs(
+    earlier_results: Path,
+) -> None:
+    uri = str(earlier_results)
+    output_folder.begin_output(uri, RECORD)
+    other = {"--network": "lenet5", "classes": ["a", "c"]}
+
+    with pytest.raises(
+        OutputError, match=r"classes was \['a', 'b'\], now \['a', 'c'\]"
+    ):
+        output_folder.begin_output(uri, other, resume=True)
+
+
+def test_there_is_nothing_to_go_on_with_in_a_new_folder(tmp_path: Path) -> None:
+    uri = str(tmp_path / "new")
+    assert output_folder.check_output(uri, MARKER, overwrite=False, resume=True) == uri
+    assert not output_folder.begin_output(uri, RECORD, resume=True)
+
+
+def test_finished_results_are_refused_whatever_may_be_resumed(
+    earlier_results: Path,
+) -> None:
+    with pytest.raises(OutputError, match="holds earlier results"):
+        output_folder.check_output(str(earlier_results), MARKER, False, resume=True)
+
+
+def test_finishing_leaves_results_only(earlier_results: Path) -> None:
+    output_folder.begin_output(str(earlier_results), RECORD)
+    (earlier_results / output_folder.STAGING_NAME).mkdir()
+    (earlier_results / MARKER).write_text("{}")
+
+    output_folder.finish_output(str(earlier_results))
+
+    assert storage.list_names(str(earlier_results)) == [MARKER]
