@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pyarrow import fs
-
 from galaxy_models import storage
 from galaxy_models.errors import OutputError
 
@@ -73,13 +71,10 @@ def begin_output(uri: str, record: Mapping[str, Any], resume: bool = False) -> b
     if resume and storage.is_file(storage.join(uri, UNFINISHED_NAME)):
         _check_same_record(unfinished_record(uri), record, uri)
         return True
-    filesystem, path = storage.filesystem_and_path(uri)
-    selector = fs.FileSelector(path, allow_not_found=True)
-    for info in filesystem.get_file_info(selector):
-        if info.type == fs.FileType.File:
-            filesystem.delete_file(info.path)
-        elif info.base_name != STAGING_NAME:
-            filesystem.delete_dir(info.path)
+    for name in storage.list_names(uri):
+        if name != STAGING_NAME:
+            storage.delete_folder(storage.join(uri, name))
+            storage.delete_file(storage.join(uri, name))
     storage.write_bytes(
         storage.join(uri, UNFINISHED_NAME), json.dumps(record, indent=2).encode()
     )
@@ -118,5 +113,4 @@ def finish_output(uri: str) -> None:
     storage.delete_folder(storage.join(uri, STAGING_NAME))
     for name in storage.list_names(uri):
         if name.startswith(UNFINISHED_NAME):  # the marker, and what nobody finished
-            filesystem, path = storage.filesystem_and_path(storage.join(uri, name))
-            filesystem.delete_file(path)
+            storage.delete_file(storage.join(uri, name))

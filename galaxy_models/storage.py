@@ -10,6 +10,7 @@ import os
 import posixpath
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
@@ -182,7 +183,15 @@ def list_names(folder_uri: str) -> list[str]:
 def delete_folder(uri: str) -> None:
     """Delete a folder and everything in it, if it exists."""
     if is_folder(uri):
-        _work_on(uri, lambda filesystem, path: filesystem.delete_dir(path))
+        # Asked again after an answer that was lost, a store has it no more.
+        with suppress(FileNotFoundError):
+            _work_on(uri, lambda filesystem, path: filesystem.delete_dir(path))
+
+
+def delete_file(uri: str) -> None:
+    """Delete a file, if it exists."""
+    with suppress(FileNotFoundError):
+        _work_on(uri, lambda filesystem, path: filesystem.delete_file(path))
 
 
 def copy_folder(source_uri: str, target_uri: str) -> None:

@@ -128,6 +128,13 @@ def test_deleting_a_folder_takes_its_content_and_a_missing_one_is_no_error(
     assert not folder.exists()
 
 
+def test_deleting_a_file_that_is_not_there_is_no_error(folder: Path) -> None:
+    storage.delete_file(str(folder / "a"))
+    storage.delete_file(str(folder / "a"))
+
+    assert not (folder / "a").exists()
+
+
 def test_a_folder_is_copied_with_its_folders(folder: Path, tmp_path: Path) -> None:
     target = tmp_path / "copies" / "of" / "results"
 

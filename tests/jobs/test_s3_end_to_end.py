@@ -153,7 +153,7 @@ def test_images_that_a_store_stops_giving_fail_the_job_in_a_line(
         log = []
         for line in job.stderr:
             log.append(line)
-            if "scoring 100 galaxies" in line:
+            if "scoring 100 of 100 galaxies" in line:
                 proxy.share = 1
         returncode = job.wait()
 
