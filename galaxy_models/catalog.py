@@ -63,13 +63,13 @@ class Catalog:
     own_names: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """The catalog's names of columns that were asked for by another name."""
 
+    allowed_prefixes: tuple[str, ...] = ()
+    """URIs of further folders whose images the catalog may name."""
+
     @property
     def schema(self) -> pa.Schema:
         """Every column of the Parquet files, with its metadata."""
         return self.table.schema
-
-    allowed_prefixes: tuple[str, ...] = ()
-    """URIs of further folders whose images the catalog may name."""
 
     @property
     def id_type(self) -> pa.DataType:

@@ -91,7 +91,7 @@ class TrainConfig(CatalogConfig):
 
     fits_stretch: float = 0.5
     """FITS: flux, in the image's unit, up to which brightness grows linearly (Lupton
-    et al. 2004); 0.5 suits nanomaggies."""
+    et al. 2004)."""
 
     fits_q: float = 10.0
     """FITS: softening of Lupton's asinh; the larger, the fainter the bright parts."""

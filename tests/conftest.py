@@ -3,17 +3,39 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from s3_server import UNSET_VARIABLES, S3Server, running_s3_server
 
-from galaxy_models.config import TrainConfig
+from galaxy_models.catalog import Catalog, open_catalog
+from galaxy_models.config import CatalogConfig, TrainConfig
 from galaxy_models.simulation import Survey, write_survey
 
 SmallTraining = Callable[..., TrainConfig]
 
 NUM_LABELLED = 120
 IMAGE_SIZE_PX = 48
+
+
+@pytest.fixture
+def sky(tmp_path: Path) -> Path:
+    """A folder with one image, 1.jpg."""
+    folder = tmp_path / "sky"
+    folder.mkdir()
+    (folder / "1.jpg").write_bytes(b"\xff\xd8")
+    return folder
+
+
+@pytest.fixture
+def opened(sky: Path) -> Callable[..., Catalog]:
+    """Opens a catalog whose images lie under the folder ``sky``."""
+
+    def open_it(path: Path | str, *columns: str, **settings: Any) -> Catalog:
+        config = CatalogConfig(catalog=str(path), image_root=str(sky), **settings)
+        return open_catalog(config, str(sky.parent / "staging"), columns)
+
+    return open_it
 
 
 @pytest.fixture(scope="session")

@@ -27,15 +27,6 @@ ONE_ROW = "object_id,image\n7,1.jpg\n"
 
 
 @pytest.fixture
-def sky(tmp_path: Path) -> Path:
-    """A folder with one image, 1.jpg."""
-    folder = tmp_path / "sky"
-    folder.mkdir()
-    (folder / "1.jpg").write_bytes(b"\xff\xd8")
-    return folder
-
-
-@pytest.fixture
 def opened(sky: Path) -> Opener:
     """Writes a catalog beside the image and opens it."""
 

@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from astropy.io import fits
 from astropy.io.votable import from_table
 from astropy.table import MaskedColumn
 from astropy.table import Table as AstropyTable
+from catalog_files import rows_of
 
-from galaxy_models.catalog import Catalog, open_catalog
-from galaxy_models.config import CatalogConfig
+from galaxy_models.catalog import Catalog
 from galaxy_models.errors import CatalogError
 from galaxy_models.tables import fits as fits_tables
 from galaxy_models.tables import open_table
@@ -27,31 +26,6 @@ ID_18_DIGITS = 587722981736841315  # SDSS DR7: beyond what a float64 holds
 IDS = [ID_18_DIGITS, ID_18_DIGITS + 1, ID_18_DIGITS + 2]
 IMAGES = ["1.jpg"] * 3
 U = [7, 2**31 + 5, 9]  # the second stands in the file as TNULL, 5
-
-
-@pytest.fixture
-def sky(tmp_path: Path) -> Path:
-    """A folder with one image, 1.jpg."""
-    folder = tmp_path / "sky"
-    folder.mkdir()
-    (folder / "1.jpg").write_bytes(b"\xff\xd8")
-    return folder
-
-
-@pytest.fixture
-def opened(sky: Path) -> Opener:
-    """Opens a catalog whose images lie under the folder ``sky``."""
-
-    def open_it(path: Path | str, *columns: str, **settings: Any) -> Catalog:
-        config = CatalogConfig(catalog=str(path), image_root=str(sky), **settings)
-        return open_catalog(config, str(sky.parent / "staging"), columns)
-
-    return open_it
-
-
-def rows_of(catalog: Catalog, *columns: str) -> dict[str, list[Any]]:
-    batches = catalog.table.read_batches(columns or catalog.schema.names)
-    return dict(pa.Table.from_batches(batches).to_pydict())
 
 
 def unit_of(catalog: Catalog, column: str) -> str:

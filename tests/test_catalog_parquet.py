@@ -1,12 +1,12 @@
 """Parquet in any layout is read where it lies; its names of folders are columns."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from catalog_files import part, rows_of, write_part
 
 from galaxy_models.catalog import Catalog, open_catalog
 from galaxy_models.config import CatalogConfig
@@ -14,40 +14,6 @@ from galaxy_models.errors import CatalogError
 from galaxy_models.tables import open_table
 
 Opener = Callable[..., Catalog]
-
-
-@pytest.fixture
-def sky(tmp_path: Path) -> Path:
-    """A folder with one image, 1.jpg."""
-    folder = tmp_path / "sky"
-    folder.mkdir()
-    (folder / "1.jpg").write_bytes(b"\xff\xd8")
-    return folder
-
-
-@pytest.fixture
-def opened(sky: Path) -> Opener:
-    """Opens a catalog whose images lie under the folder ``sky``."""
-
-    def open_it(path: Path | str, *columns: str, **settings: Any) -> Catalog:
-        config = CatalogConfig(catalog=str(path), image_root=str(sky), **settings)
-        return open_catalog(config, str(sky.parent / "staging"), columns)
-
-    return open_it
-
-
-def rows_of(catalog: Catalog, *columns: str) -> dict[str, list[Any]]:
-    batches = catalog.table.read_batches(columns or catalog.schema.names)
-    return dict(pa.Table.from_batches(batches).to_pydict())
-
-
-def part(ids: Sequence[int], **columns: Any) -> pa.Table:
-    return pa.table({"object_id": ids, "image": ["1.jpg"] * len(ids), **columns})
-
-
-def write_part(path: Path, ids: Sequence[int], **columns: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(part(ids, **columns), path)
 
 
 @pytest.mark.parametrize("pattern", ["part-*.parquet", "part-{0..1}.parquet"])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from catalog_files import repeated
 from job_process import JobProcess
 
 from galaxy_models.simulation import Survey
@@ -25,13 +26,8 @@ MAX_KILLS = 2
 @pytest.fixture(scope="module")
 def catalog(labelled: Survey, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The labelled galaxies (one of them broken) under very many ids."""
-    table = pd.read_csv(labelled.catalog)[["image"]]
-    folder = labelled.catalog.parent
-    table["image"] = [str(folder / path) for path in table["image"]]
-    table = pd.concat([table] * (NUM_ROWS // len(table)), ignore_index=True)
-    table["object_id"] = range(len(table))
     path = tmp_path_factory.mktemp("many") / "catalog.parquet"
-    table.to_parquet(path, index=False)
+    repeated(labelled, NUM_ROWS).to_parquet(path, index=False)
     return path
 
 

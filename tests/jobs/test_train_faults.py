@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from catalog_files import repeated
 from job_process import JobProcess
 
 from galaxy_models.model_folder import load_model, read_card
@@ -25,13 +26,8 @@ FIGURES = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_ra
 @pytest.fixture(scope="module")
 def catalog(labelled: Survey, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The labelled galaxies under twenty ids each."""
-    table = pd.read_csv(labelled.catalog)
-    folder = labelled.catalog.parent
-    table["image"] = [str(folder / path) for path in table["image"]]
-    table = pd.concat([table] * (NUM_IDS // len(table)), ignore_index=True)
-    table["object_id"] = range(len(table))
     path = tmp_path_factory.mktemp("many") / "catalog.csv"
-    table.to_csv(path, index=False)
+    repeated(labelled, NUM_IDS).to_csv(path, index=False)
     return path
 
 

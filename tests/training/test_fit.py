@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from catalog_files import repeated
 from PIL import Image
 
 from galaxy_models.config import TrainConfig
@@ -213,10 +214,7 @@ fit(TrainConfig(catalog=catalog, output=output, network="lenet5", image_size=160
 def test_galaxies_that_exceed_the_object_store_spill_to_disk(
     labelled: Survey, tmp_path: Path
 ) -> None:
-    table = pd.read_csv(labelled.catalog)
-    table["image"] = [str(labelled.catalog.parent / path) for path in table["image"]]
-    table = pd.concat([table] * 20, ignore_index=True)
-    table["object_id"] = range(len(table))
+    table = repeated(labelled, 2400)
     table.to_csv(tmp_path / "catalog.csv", index=False)
     assert len(table) * 3 * 160**2 > 2 * SMALL_STORE_BYTES
     output = tmp_path / "model"

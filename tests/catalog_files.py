@@ -1,0 +1,36 @@
+"""Small catalogs that several tests write, and what they read of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from galaxy_models.catalog import Catalog
+from galaxy_models.simulation import Survey
+
+
+def rows_of(catalog: Catalog, *columns: str) -> dict[str, list[Any]]:
+    batches = catalog.table.read_batches(columns or catalog.schema.names)
+    return dict(pa.Table.from_batches(batches).to_pydict())
+
+
+def part(ids: Sequence[int], **columns: Any) -> pa.Table:
+    return pa.table({"object_id": ids, "image": ["1.jpg"] * len(ids), **columns})
+
+
+def write_part(path: Path, ids: Sequence[int], **columns: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(part(ids, **columns), path)
+
+
+def repeated(survey: Survey, num_rows: int) -> pd.DataFrame:
+    """A survey's galaxies under ids from 0 on, by the full paths of their images."""
+    table = pd.read_csv(survey.catalog)
+    folder = survey.catalog.parent
+    table["image"] = [str(folder / path) for path in table["image"]]
+    table = pd.concat([table] * (num_rows // len(table)), ignore_index=True)
+    table["object_id"] = range(len(table))
+    return table
