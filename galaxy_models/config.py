@@ -20,9 +20,11 @@ from galaxy_models.flag_checks import (
     check_seed,
     require,
 )
+from galaxy_models.label_groups import parse_label_groups
 
 NetworkName = Literal["mobilenet_v1", "mobilenet_v2", "mobilenet_v2_paper", "lenet5"]
 NETWORK_NAMES: tuple[NetworkName, ...] = get_args(NetworkName)
+ClassWeightName = Literal["none", "balanced", "square_root"]
 PrecisionName = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 NETWORKS_WITH_ALPHA: tuple[NetworkName, ...] = ("mobilenet_v2_paper",)
 
@@ -72,6 +74,21 @@ class TrainConfig(CatalogConfig):
     label_column: str = "label"
     """Column of class names; if left out, the usual other names are found too."""
 
+    label_groups: tuple[str, ...] = ()
+    """Labels that mean one of several classes, such as
+    elliptical=round+in_between+cigar: the network learns that one of them is right."""
+
+    start_from: str | None = None
+    """Model folder whose weights training starts from; with other classes its last
+    layer begins anew."""
+
+    head_epochs: int = 2
+    """With --start-from and other classes: first epochs, in which only the new layer
+    learns."""
+
+    head_learning_rate: float = 1e-3
+    """Learning rate of those epochs."""
+
     network: NetworkName = "mobilenet_v1"
     """Architecture to fit."""
 
@@ -105,6 +122,13 @@ class TrainConfig(CatalogConfig):
     learning_rate: float = 5e-4
     """Adam's first learning rate."""
 
+    label_smoothing: float = 0.0
+    """Share of each label that is spread over all classes (Szegedy et al. 2016)."""
+
+    schedule: Literal["plateau", "cosine"] = "plateau"
+    """plateau: the rate is cut when validation no longer improves; cosine: it falls
+    along half a cosine, to 0 after the last epoch (Loshchilov & Hutter 2017)."""
+
     plateau_patience: int = 2
     """Epochs without a better validation loss before the rate is cut."""
 
@@ -117,10 +141,15 @@ class TrainConfig(CatalogConfig):
     validation_fraction: float = 0.1
     """Share of galaxies held back; which ones hangs on a hash of their ids."""
 
+    test_fraction: float = 0.0
+    """Share of galaxies that are neither trained nor validated with, and are listed in
+    test_labels.parquet; which ones hangs on the same hash."""
+
     # On 2,638 real galaxies (45 of the rarest class) mobilenet_v2_paper at 64 px stood
     # at validation accuracy 0.49 without weights and 0.31 with them after 11 epochs.
-    class_weight: Literal["balanced", "none"] = "none"
-    """balanced: every class weighs the same in the loss, however rare it is."""
+    class_weight: ClassWeightName = "none"
+    """balanced: every class weighs the same in the loss, however rare it is;
+    square_root: as the square root of its galaxies."""
 
     rotation_deg: float = 180.0
     """Augmentation: largest rotation either way (deg)."""
@@ -182,15 +211,33 @@ class TrainConfig(CatalogConfig):
             self.max_restarts,
             "must be 0 or more",
         )
-        for flag in ("learning_rate", "alpha"):
+        require(
+            self.head_epochs >= 0, "head_epochs", self.head_epochs, "must be 0 or more"
+        )
+        for flag in ("learning_rate", "head_learning_rate", "alpha"):
             value = getattr(self, flag)
             require(0 < value < inf, flag, value, "must be above 0 and finite")
         for flag in ("validation_fraction", "plateau_factor"):
             value = getattr(self, flag)
             require(0 < value < 1, flag, value, "must lie between 0 and 1")
-        for flag in ("shift_fraction", "zoom_fraction"):
+        for flag in (
+            "shift_fraction",
+            "zoom_fraction",
+            "test_fraction",
+            "label_smoothing",
+        ):
             value = getattr(self, flag)
             require(0 <= value < 1, flag, value, "must be 0 or more and below 1")
+        require(
+            self.test_fraction + self.validation_fraction < 1,
+            "test_fraction",
+            self.test_fraction,
+            f"with --validation-fraction {self.validation_fraction} no galaxy is left "
+            "to train on",
+        )
+        parse_label_groups(self.label_groups)
+        check_choice("class_weight", self.class_weight, get_args(ClassWeightName))
+        check_choice("schedule", self.schedule, ("plateau", "cosine"))
         self._check_network()
         self._check_images()
         check_choice("resume", self.resume, ("auto", "never"))

@@ -7,6 +7,7 @@
     history.csv, history.png         a row and a point an epoch
     confusion_matrix.png             validation galaxies
     validation_predictions.parquet   every validation galaxy with its probabilities
+    test_labels.parquet              galaxies that training never saw, if any
 
 Reading a card does not import TensorFlow, and loading a model runs no code from the
 folder (Keras' safe mode). This module does not know Ray.
@@ -35,6 +36,7 @@ HISTORY_NAME = "history.csv"
 HISTORY_PLOT_NAME = "history.png"
 CONFUSION_NAME = "confusion_matrix.png"
 VALIDATION_NAME = "validation_predictions.parquet"
+TEST_NAME = "test_labels.parquet"
 VERSIONED_PACKAGES = (
     "ai-edge-litert", "astropy", "keras", "numpy", "opencv-python-headless", "pillow",
     "pyarrow", "ray", "simplejpeg", "tensorflow",

@@ -30,7 +30,7 @@ class Batch(NamedTuple):
     """Shape (galaxies, size, size, 3)."""
 
     labels: NDArray[np.int32]
-    """Index of the class."""
+    """Index of the class, or of a group of them."""
 
     weights: NDArray[np.float32]
     """In the loss; 0 for a galaxy that stands in where a worker has none left."""
@@ -47,7 +47,7 @@ class BatchReader:
     Args:
         examples: the side's galaxies, of all workers.
         config: batch size, seed and augmentation.
-        class_weights: weight of a galaxy of each class.
+        label_weights: weight of a galaxy of each label.
         rank: which worker this is.
         num_workers: of how many.
         threads: CPU threads that transform images.
@@ -57,7 +57,7 @@ class BatchReader:
         self,
         examples: Examples,
         config: TrainConfig,
-        class_weights: Sequence[float],
+        label_weights: Sequence[float],
         *,
         rank: int,
         num_workers: int,
@@ -65,7 +65,7 @@ class BatchReader:
     ) -> None:
         self._examples = examples
         self._config = config
-        self._class_weights = np.asarray(class_weights, np.float32)
+        self._label_weights = np.asarray(label_weights, np.float32)
         self._threads = threads
         lanes = Lanes.of_batches(examples.num_galaxies, config.batch_size)
         self.num_steps = lanes.num_steps
@@ -115,7 +115,7 @@ class BatchReader:
         return Batch(
             images=np.stack([rows["image"][i] for rows, i, _ in places]),
             labels=labels,
-            weights=self._class_weights[labels] * counts,
+            weights=self._label_weights[labels] * counts,
             object_ids=np.asarray([rows["object_id"][i] for rows, i, _ in places]),
         )
 

@@ -21,9 +21,13 @@ Imports TensorFlow: workers only.
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from galaxy_models.training.collective import Collective
+
+SMALLEST_PROBABILITY = 1e-30  # its logarithm is still a float32
 
 
 class DataParallelNetwork:
@@ -38,6 +42,13 @@ class DataParallelNetwork:
         optimizer: any Keras optimizer.
         collective: the sums over all workers.
         sync_batch_norm: normalise by all workers' galaxies.
+        members: bool, shape (labels, classes): which classes each label may be, where
+            some labels are groups of classes; left out, labels are classes.
+        label_smoothing: share of each label that is spread over all classes, in
+            learning only.
+
+    Source:
+        Szegedy et al. 2016, arXiv:1512.00567, section 7 (label smoothing).
     """
 
     def __init__(
@@ -47,6 +58,8 @@ class DataParallelNetwork:
         collective: Collective,
         *,
         sync_batch_norm: bool = False,
+        members: NDArray[np.bool_] | None = None,
+        label_smoothing: float = 0.0,
     ) -> None:
         self.network = network
         self.optimizer = optimizer
@@ -54,10 +67,15 @@ class DataParallelNetwork:
         self._batch_norms = [
             layer
             for layer in network.layers
-            if isinstance(layer, keras.layers.BatchNormalization)
+            if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
         ]
         for layer in self._batch_norms:
             layer.synchronized = sync_batch_norm
+        num_classes = network.output_shape[1]
+        self._has_groups = members is not None and len(members) > num_classes
+        table = members if self._has_groups else np.eye(num_classes)
+        self._members = tf.constant(table, tf.float32)
+        self._label_smoothing = label_smoothing
         # Variables made inside the first step would have it traced twice (20 s more).
         optimizer.build(network.trainable_variables)
         signature = [
@@ -74,7 +92,7 @@ class DataParallelNetwork:
 
         Args:
             images: uint8, shape (galaxies, size, size, 3); this worker's share.
-            labels: int32, shape (galaxies,).
+            labels: int32, shape (galaxies,): a class, or a group of ``members``.
             weights: float32, shape (galaxies,); 0 for padding.
 
         Returns:
@@ -129,12 +147,26 @@ class DataParallelNetwork:
         once a galaxy here so that dividing by all workers' galaxies gives it back.
         """
         predicted = self.network(images, training=training)
-        losses = keras.losses.sparse_categorical_crossentropy(labels, predicted)
+        members = tf.gather(self._members, labels)
+        losses = self._losses(labels, members, predicted, training)
         is_galaxy = tf.cast(weights != 0, tf.float32)
         count = tf.reduce_sum(is_galaxy)
         loss = tf.reduce_sum(losses * weights)
         if self.network.losses:
             loss += tf.add_n(self.network.losses) * count
         guess = tf.argmax(predicted, axis=1, output_type=tf.int32)
-        is_correct = tf.cast(guess == labels, tf.float32) * is_galaxy
+        is_correct = tf.gather(members, guess, batch_dims=1) * is_galaxy
         return tf.stack([loss, tf.reduce_sum(is_correct), count])
+
+    def _losses(self, labels: Any, members: Any, predicted: Any, training: bool) -> Any:
+        """Cross-entropy of each galaxy; of a group, that of its summed probability."""
+        smoothing = self._label_smoothing if training else 0.0
+        if not self._has_groups and not smoothing:
+            return keras.losses.sparse_categorical_crossentropy(labels, predicted)
+        likelihoods = tf.reduce_sum(predicted * members, axis=1)
+        losses = -tf.math.log(tf.maximum(likelihoods, SMALLEST_PROBABILITY))
+        if not smoothing:
+            return losses
+        logarithms = tf.math.log(tf.maximum(predicted, SMALLEST_PROBABILITY))
+        spread = -tf.reduce_mean(logarithms, axis=1)
+        return (1 - smoothing) * losses + smoothing * spread

@@ -20,7 +20,7 @@ from galaxy_models.config import TrainConfig
 from galaxy_models.errors import TrainingError
 from galaxy_models.images import read_images
 from galaxy_models.job_log import JobLog
-from galaxy_models.training.labels import is_validation, label_texts
+from galaxy_models.training.labels import Side, label_texts, sides_of
 
 DECODE_BATCH_SIZE = 64  # galaxies; small enough that every CPU gets some
 ROWS_PER_BLOCK = 128  # galaxies; 19 MB of decoded pixels at 224 px
@@ -32,7 +32,7 @@ Columns = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Examples:
-    """The decoded galaxies of one side of the validation split, in a fixed order.
+    """The decoded galaxies of one side of the split, in a fixed order.
 
     Cheap to pickle: it holds references to blocks, not their pixels.
     """
@@ -82,7 +82,7 @@ class Examples:
 def decode_examples(
     config: TrainConfig,
     catalog: Catalog,
-    classes: tuple[str, ...],
+    labels: tuple[str, ...],
     num_workers: int,
     log: JobLog,
 ) -> tuple[Examples, Examples]:
@@ -108,14 +108,14 @@ def decode_examples(
         .materialize()
     )
 
-    def decode(side: str) -> Examples:
+    def decode(side: Side) -> Examples:
         decoded = rows.map_batches(
             decode_side,
             batch_size=DECODE_BATCH_SIZE,
             batch_format="pyarrow",
             fn_kwargs={
                 "side": side,
-                "classes": classes,
+                "labels": labels,
                 "catalog": catalog,
                 "config": config,
                 "log": log,
@@ -146,28 +146,28 @@ def _blocks_of(dataset: Any) -> Examples:
 def decode_side(
     rows: pa.Table,
     *,
-    side: str,
-    classes: tuple[str, ...],
+    side: Side,
+    labels: tuple[str, ...],
     catalog: Catalog,
     config: TrainConfig,
     log: JobLog,
 ) -> dict[str, Any]:
-    """Ray step: keep one side of the validation split and decode its images.
+    """Ray step: keep one side of the split and decode its images.
 
     Args:
         rows: id, image and label of some galaxies.
-        side: ``training`` or ``validation``.
-        classes: class names in order.
+        side: which one.
+        labels: names of classes, then of groups of them.
         catalog: names of the columns, and where images lie.
         config: the split, the image size and the crop.
         log: where galaxies are named that cannot be decoded; they are left out.
 
     Returns:
-        ``object_id``, ``label`` (int64, index of the class) and ``image`` (uint8,
+        ``object_id``, ``label`` (int64, its index) and ``image`` (uint8,
         shape (galaxies, image_size, image_size, 3)).
     """
-    held_back = is_validation(rows[catalog.id_column], config.validation_fraction)
-    rows = rows.filter(pa.array(held_back == (side == "validation")))
+    sides = sides_of(rows[catalog.id_column], config)
+    rows = rows.filter(pa.array(sides == side))
     sources = image_sources(rows[catalog.image_column])
     images, errors = read_images(
         sources, catalog.image_root, config.decode_rule, catalog.allowed_prefixes
@@ -177,13 +177,13 @@ def decode_side(
     for object_id, error in zip(object_ids, errors, strict=True):
         if error is not None:
             log.say(f"left out galaxy {object_id}: {error}")
-    index = {name: i for i, name in enumerate(classes)}
+    index = {name: i for i, name in enumerate(labels)}
     label_column = catalog.column(config.label_column)
     names = label_texts(rows[label_column], label_column, catalog.uri)
-    labels = [index[name] for name in names]
+    numbers = [index[name] for name in names]
     return {
         "object_id": np.asarray(object_ids, _id_type(catalog))[is_good],
-        "label": np.asarray(labels, np.int64)[is_good],
+        "label": np.asarray(numbers, np.int64)[is_good],
         "image": images[is_good],
     }
 

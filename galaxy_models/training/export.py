@@ -203,10 +203,13 @@ def _compare(
         [name.removeprefix(probability_column("")) for name in columns]
     )
     predicted = classes[probabilities.argmax(axis=1)]
+    has_class = keras_predictions["label"].isin(classes)  # others: a group of them
     return LiteRTRecord(
         file_hash=hash_model(data),
         agreement=float(np.mean(predicted == keras_predictions["predicted_class"])),
-        val_accuracy=float(np.mean(predicted == keras_predictions["label"])),
+        val_accuracy=float(
+            np.mean((predicted == keras_predictions["label"])[has_class])
+        ),
         max_probability_difference=float(np.abs(probabilities - expected).max()),
         num_galaxies=len(object_ids),
         num_float_layers=num_float_layers,

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import ray
 import ray.train
 from pandas import DataFrame
@@ -29,8 +30,10 @@ from galaxy_models.training.history import (
     validation_metrics,
     write_history,
     write_predictions,
+    write_table,
 )
-from galaxy_models.training.labels import count_labels
+from galaxy_models.training.labels import Labels, read_labels, read_test_labels
+from galaxy_models.training.starting_point import StartingPoint, find_starting_point
 from galaxy_models.training.worker import WorkerPlan, train_worker
 
 logger = logging.getLogger(__name__)
@@ -70,25 +73,24 @@ def fit(config: TrainConfig) -> ModelCard:
     )
     staging_uri = storage.join(output, output_folder.STAGING_NAME)
     catalog = open_catalog(config, staging_uri, columns=[config.label_column])
-    training, validation = count_labels(
-        catalog, config.label_column, config.validation_fraction
-    )
-    logger.info("training on %s; held back %s", _listed(training), _listed(validation))
-    record = _run_record(config, catalog, training, validation)
+    labels = read_labels(catalog, config)
+    logger.info("%s", "; ".join(f"{s}: {_listed(n)}" for s, n in labels.counts.items()))
+    start = find_starting_point(config, labels.classes)
+    record = _run_record(config, catalog, labels, start)
     with cluster.ray_session() as resources, job_log() as log:
         num_workers, threads = cluster.training_workers(
             config.num_workers, resources, config.batch_size
         )
         if output_folder.begin_output(output, record, resume):
             logger.info("%s holds an unfinished training: it goes on", output)
-        classes = tuple(sorted(training + validation))
-        examples = decode_examples(config, catalog, classes, num_workers, log)
+        examples = decode_examples(config, catalog, labels.names, num_workers, log)
         use_gpu = resources.num_gpus > 0
         plan = WorkerPlan(
             config=config,
             output=output,
-            classes=classes,
-            class_weights=class_weights(config.class_weight, training, classes),
+            labels=labels,
+            label_weights=label_weights(config.class_weight, labels),
+            start=start,
             training=examples[0],
             validation=examples[1],
             num_workers=num_workers,
@@ -97,7 +99,7 @@ def fit(config: TrainConfig) -> ModelCard:
             precision=_precision(config, use_gpu),
         )
         result = _run_workers(plan, log)
-        card = _write_folder(plan, catalog, training, validation, result)
+        card = _write_folder(plan, catalog, result)
     storage.delete_folder(storage.join(output, RAY_TRAIN_NAME))
     output_folder.finish_output(output)
     return card
@@ -106,20 +108,27 @@ def fit(config: TrainConfig) -> ModelCard:
 def _run_record(
     config: TrainConfig,
     catalog: Catalog,
-    training: Counter[str],
-    validation: Counter[str],
+    labels: Labels,
+    start: StartingPoint | None,
 ) -> dict[str, Any]:
-    """Name everything that decides the weights, but for the number of epochs."""
+    """Name everything that decides the weights, but for the number of epochs.
+
+    A cosine runs to the last epoch, so with it that number decides, too.
+    """
     flags = {
         f"--{name.replace('_', '-')}": value
         for name, value in dataclasses.asdict(config).items()
         if name not in FREE_TO_CHANGE
+        or (name == "epochs" and config.schedule == "cosine")
     }
     return {
         **flags,
         "the set of ids": catalog.fingerprint,
-        "training galaxies by class": dict(sorted(training.items())),
-        "validation galaxies by class": dict(sorted(validation.items())),
+        **{
+            f"{side} galaxies by label": dict(sorted(counts.items()))
+            for side, counts in labels.counts.items()
+        },
+        "the hash of the model to start from": start and start.model_hash,
     }
 
 
@@ -129,24 +138,27 @@ def _precision(config: TrainConfig, on_gpus: bool) -> str:
     return "mixed_float16" if on_gpus else "float32"
 
 
-def class_weights(
-    mode: str, counts: Counter[str], classes: tuple[str, ...]
-) -> tuple[float, ...]:
-    """Weight of a galaxy of each class in the training loss.
+def label_weights(mode: str, labels: Labels) -> tuple[float, ...]:
+    """Weight of a galaxy of each label in the training loss.
 
     Args:
-        mode: ``none`` (all 1), or ``balanced``: every class weighs the same in sum,
-            and a galaxy 1 on average (King & Zeng 2001, as in scikit-learn).
-        counts: training galaxies a class.
-        classes: class names in order.
+        mode: ``none`` (all 1); ``balanced``: every class weighs the same in sum (King &
+            Zeng 2001, as in scikit-learn); ``square_root``: as the square root of its
+            galaxies. A galaxy weighs 1 on average.
+        labels: how many galaxies have which.
 
     Returns:
-        One weight a class; a class without training galaxies weighs 1.
+        One weight a label; a class without training galaxies, and a group, weighs 1.
     """
     if mode == "none":
-        return (1.0,) * len(classes)
-    mean_count = counts.total() / len(classes)
-    return tuple(mean_count / counts[name] if counts[name] else 1.0 for name in classes)
+        return (1.0,) * len(labels.names)
+    training = labels.counts["training"]
+    counts = np.asarray([training[name] for name in labels.classes], float)
+    power = 0.5 if mode == "square_root" else 1.0
+    weights = np.divide(1, counts**power, where=counts > 0, out=np.zeros(len(counts)))
+    weights *= counts.sum() / (counts * weights).sum()
+    of_classes = np.where(counts > 0, weights, 1.0).tolist()
+    return (*of_classes, *(1.0 for _ in labels.groups))
 
 
 def _run_workers(plan: WorkerPlan, log: JobLog) -> ray.train.Result:
@@ -187,14 +199,10 @@ def _run_workers(plan: WorkerPlan, log: JobLog) -> ray.train.Result:
 
 
 def _write_folder(
-    plan: WorkerPlan,
-    catalog: Catalog,
-    training: Counter[str],
-    validation: Counter[str],
-    result: ray.train.Result,
+    plan: WorkerPlan, catalog: Catalog, result: ray.train.Result
 ) -> ModelCard:
     """Write the model folder; its card last, so that a card means a whole folder."""
-    config, output = plan.config, plan.output
+    config, output, labels = plan.config, plan.output, plan.labels
     with result.checkpoint.as_directory() as name:
         folder = Path(name)
         _check_equal_workers(folder)
@@ -204,21 +212,23 @@ def _write_folder(
     storage.write_bytes(storage.join(output, model_folder.MODEL_NAME), model)
     write_history(output, history, plan.title)
     write_predictions(output, predictions)
+    if config.test_fraction:
+        write_table(output, model_folder.TEST_NAME, read_test_labels(catalog, config))
     litert = _export(model, plan, predictions)
     card = ModelCard(
         network=config.network,
-        classes=plan.classes,
+        classes=labels.classes,
         decode_rule=config.decode_rule,
         model_hash=model_folder.hash_model(model),
         training=dataclasses.asdict(config),
         data={
             "catalog": catalog.uri,
             "fingerprint": catalog.fingerprint,
-            "training": dict(training),
-            "validation": dict(validation),
-            "left_out": catalog.num_rows - plan.num_galaxies,
+            **{side: dict(counts) for side, counts in labels.counts.items()},
+            "left_out": labels.num_to_learn - plan.num_galaxies,
+            "start_from": plan.start and plan.start.model_hash,
         },
-        metrics=validation_metrics(predictions, plan.classes),
+        metrics=validation_metrics(predictions, labels.classes),
         litert=litert,
         versions=model_folder.library_versions(),
     )

@@ -38,8 +38,10 @@ def validation_metrics(
 
     Returns:
         ``val_accuracy`` (0 to 1), ``val_balanced_accuracy`` (mean recall of the
-        classes that occur) and ``recall_<class>`` of those.
+        classes that occur) and ``recall_<class>`` of those; galaxies whose label is a
+        group of classes count nowhere.
     """
+    predictions = predictions[predictions["label"].isin(classes)]
     correct = predictions["label"] == predictions["predicted_class"]
     recall = correct.groupby(predictions["label"]).mean()
     return {
@@ -95,18 +97,20 @@ def write_predictions(folder_uri: str, predictions: DataFrame) -> None:
         for name in predictions.columns
         if name.startswith(probability_column(""))
     ]
+    table = pa.Table.from_pandas(predictions, preserve_index=False)
+    write_table(folder_uri, model_folder.VALIDATION_NAME, table)
+    of_classes = predictions[predictions["label"].isin(classes)]
+    plot = figures.confusion_plot(
+        of_classes["label"].tolist(), of_classes["predicted_class"].tolist(), classes
+    )
+    storage.write_bytes(storage.join(folder_uri, model_folder.CONFUSION_NAME), plot)
+
+
+def write_table(folder_uri: str, name: str, table: pa.Table) -> None:
+    """Write a table into a folder as Parquet."""
     stream = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pandas(predictions, preserve_index=False), stream)
-    contents = {
-        model_folder.VALIDATION_NAME: stream.getvalue().to_pybytes(),
-        model_folder.CONFUSION_NAME: figures.confusion_plot(
-            predictions["label"].tolist(),
-            predictions["predicted_class"].tolist(),
-            classes,
-        ),
-    }
-    for name, data in contents.items():
-        storage.write_bytes(storage.join(folder_uri, name), data)
+    pq.write_table(table, stream)
+    storage.write_bytes(storage.join(folder_uri, name), stream.getvalue().to_pybytes())
 
 
 def read_shards(folder: Path, pattern: str) -> DataFrame:

@@ -1,66 +1,128 @@
-"""Labels, and the side of the validation split that each galaxy is on.
+"""Labels, and the side of the split that each galaxy is on.
 
 Knows the catalog's ids and labels; it knows neither pixels nor networks.
 """
 
 import hashlib
 from collections import Counter
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from galaxy_models.catalog import Catalog
+from galaxy_models.config import TrainConfig
 from galaxy_models.errors import CatalogError
+from galaxy_models.label_groups import LabelGroups, members, parse_label_groups
 from galaxy_models.object_ids import shown
 
+Side = Literal["training", "validation", "test"]
 
-def count_labels(
-    catalog: Catalog, label_column: str, validation_fraction: float
-) -> tuple[Counter[str], Counter[str]]:
-    """Count the classes on both sides of the validation split.
+
+@dataclass(frozen=True)
+class Labels:
+    """What a catalog's galaxies are called: classes, and coarser groups of them."""
+
+    counts: dict[Side, Counter[str]]
+    """Galaxies a label, on each side of the split."""
+
+    groups: LabelGroups
+
+    @property
+    def totals(self) -> Counter[str]:
+        """Galaxies a label, on all sides."""
+        return sum(self.counts.values(), Counter[str]())
+
+    @property
+    def num_to_learn(self) -> int:
+        """Galaxies to train and to validate with."""
+        return self.counts["training"].total() + self.counts["validation"].total()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of the network's outputs."""
+        return tuple(sorted(set(self.totals) - set(self.groups)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Classes, then groups: every label by its index."""
+        return (*self.classes, *self.groups)
+
+    @property
+    def members(self) -> NDArray[np.bool_]:
+        """Which classes each label may be: shape (labels, classes)."""
+        return members(self.names, self.classes, self.groups)
+
+
+def read_labels(catalog: Catalog, config: TrainConfig) -> Labels:
+    """Count a catalog's labels on every side of the split.
 
     Args:
         catalog: a checked catalog.
-        label_column: column of class names.
-        validation_fraction: share of galaxies held back.
-
-    Returns:
-        Galaxies a class, for training and for validation.
+        config: column, groups and fractions.
 
     Raises:
         CatalogError: the labels are the ids, or null; there are fewer than 2 classes,
-            or fewer than 2 galaxies in one; or the split leaves a side empty.
+            or fewer than 2 galaxies in one; a group names a class that no galaxy has;
+            or the split leaves a side empty.
     """
-    label_column = catalog.column(label_column)
-    if label_column == catalog.id_column:
+    groups = parse_label_groups(config.label_groups)
+    counts: dict[Side, Counter[str]] = {"training": Counter(), "validation": Counter()}
+    if config.test_fraction:
+        counts["test"] = Counter()
+    for _, names, sides in _read_sides(catalog, config):
+        for side, counter in counts.items():
+            counter.update(names[sides == side].tolist())
+    labels = Labels(counts, groups)
+    _check_classes(labels, config.label_column, catalog.uri)
+    for side, counter in counts.items():
+        if not any(counter[name] for name in labels.classes):
+            raise CatalogError(
+                f"the split of {catalog.uri} leaves no galaxy of a class for {side}: "
+                f"{catalog.num_rows} rows at --validation-fraction "
+                f"{config.validation_fraction} and --test-fraction "
+                f"{config.test_fraction}; add galaxies or change the fractions."
+            )
+    return labels
+
+
+def read_test_labels(catalog: Catalog, config: TrainConfig) -> pa.Table:
+    """List the galaxies that training never sees.
+
+    Returns:
+        Columns ``object_id`` and ``label``.
+    """
+    tables = [
+        pa.table({"object_id": ids, "label": pa.array(names, pa.string())}).filter(
+            pa.array(sides == "test")
+        )
+        for ids, names, sides in _read_sides(catalog, config)
+    ]
+    return pa.concat_tables(tables)
+
+
+def _read_sides(
+    catalog: Catalog, config: TrainConfig
+) -> Iterator[tuple[pa.Array, NDArray[Any], NDArray[Any]]]:
+    """Give ids, labels and sides, some rows at a time."""
+    column = catalog.column(config.label_column)
+    if column == catalog.id_column:
         raise CatalogError(
-            f"--label-column {label_column}: that is the column of ids in "
+            f"--label-column {column}: that is the column of ids in "
             f"{catalog.uri}; name the column of class names."
         )
-    training: Counter[str] = Counter()
-    validation: Counter[str] = Counter()
-    for batch in catalog.table.read_batches([catalog.id_column, label_column]):
-        labels = batch.column(label_column)
+    for batch in catalog.table.read_batches([catalog.id_column, column]):
+        labels = batch.column(column)
         if labels.null_count:
             raise CatalogError(
-                f"column {label_column!r} of {catalog.uri} is null in "
+                f"column {column!r} of {catalog.uri} is null in "
                 f"{labels.null_count} row(s); label them or leave them out."
             )
-        held_back = is_validation(batch.column(catalog.id_column), validation_fraction)
-        names = label_texts(labels, label_column, catalog.uri)
-        validation.update(names[held_back].tolist())
-        training.update(names[~held_back].tolist())
-    _check_classes(training + validation, label_column, catalog.uri)
-    for side, counts in (("training", training), ("validation", validation)):
-        if not counts:
-            raise CatalogError(
-                f"the split of {catalog.uri} leaves no galaxy for {side}: "
-                f"{catalog.num_rows} rows at --validation-fraction "
-                f"{validation_fraction}; add galaxies or change the fraction."
-            )
-    return training, validation
+        ids = batch.column(catalog.id_column)
+        yield ids, label_texts(labels, column, catalog.uri), sides_of(ids, config)
 
 
 def label_texts(labels: pa.Array, label_column: str, uri: str) -> NDArray[Any]:
@@ -78,39 +140,60 @@ def label_texts(labels: pa.Array, label_column: str, uri: str) -> NDArray[Any]:
         ) from error
 
 
-def is_validation(
-    object_ids: pa.Array, validation_fraction: float
-) -> NDArray[np.bool_]:
-    """Which galaxies are held back, now and in every later run.
+def sides_of(object_ids: pa.Array, config: TrainConfig) -> NDArray[Any]:
+    """Which side of the split galaxies are on, now and in every later run.
 
     The side hangs on nothing but the id: it is a BLAKE2b hash of the id's text, taken
-    as a fraction of its range. So it is independent of class (stratified in
-    expectation), of order and of what else the catalog holds.
+    as a fraction of its range: validation from 0 up, test from 1 down. So it is
+    independent of class (stratified in expectation), of order and of what else the
+    catalog holds.
 
     Args:
         object_ids: string or integer, shape (galaxies,).
-        validation_fraction: share that is held back.
+        config: the shares held back for validation and for tests.
 
     Returns:
-        bool, shape (galaxies,); True for validation.
+        Names of sides, shape (galaxies,).
     """
-    threshold = int(validation_fraction * 2**64)
+    end_of_validation = int(config.validation_fraction * 2**64)
+    start_of_test = 2**64 - int(config.test_fraction * 2**64)
     hashes = (
-        hashlib.blake2b(str(value).encode(), digest_size=8).digest()
+        int.from_bytes(hashlib.blake2b(str(value).encode(), digest_size=8).digest())
         for value in object_ids.to_pylist()
     )
-    return np.asarray([int.from_bytes(h, "big") < threshold for h in hashes], bool)
+    sides: list[Side] = [
+        "validation" if h < end_of_validation
+        else "test" if h >= start_of_test
+        else "training"
+        for h in hashes
+    ]  # fmt: skip
+    return np.asarray(sides, dtype=object)
 
 
-def _check_classes(counts: Counter[str], label_column: str, uri: str) -> None:
-    if len(counts) < 2:
+def _check_classes(labels: Labels, label_column: str, uri: str) -> None:
+    counts = labels.totals
+    where = f"column {label_column!r} of {uri}"
+    classes = labels.classes
+    if len(classes) < 2:
         raise CatalogError(
-            f"column {label_column!r} of {uri} holds one class only "
-            f"({shown(sorted(counts))}); a network needs at least 2."
+            f"{where} holds one class only ({shown(list(classes))}); a network needs "
+            "at least 2."
         )
-    rare = sorted(name for name, count in counts.items() if count < 2)
+    rare = [name for name in classes if counts[name] < 2]
     if rare:
         raise CatalogError(
-            f"classes with fewer than 2 galaxies in column {label_column!r} of {uri}: "
-            f"{shown(rare)}; add examples or leave these rows out."
+            f"classes with fewer than 2 galaxies in {where}: {shown(rare)}; add "
+            "examples or leave these rows out."
         )
+    for group, names in labels.groups.items():
+        if not counts[group]:
+            raise CatalogError(
+                f"--label-groups {group}=…: no galaxy in {where} is labelled {group}; "
+                f"it has {shown(sorted(counts))}."
+            )
+        unknown = sorted(set(names) - set(classes))
+        if unknown:
+            raise CatalogError(
+                f"--label-groups {group}={'+'.join(names)}: no galaxy in {where} is "
+                f"labelled {shown(unknown)}; it has {shown(list(classes))}."
+            )

@@ -19,6 +19,8 @@ from galaxy_models.training.batches import Batch
 from galaxy_models.training.checkpoint import Arrays
 from galaxy_models.training.collective import Collective
 from galaxy_models.training.data_parallel import DataParallelNetwork
+from galaxy_models.training.labels import Labels
+from galaxy_models.training.starting_point import HEAD_NAME, StartingPoint
 
 Sums = NDArray[np.float64]  # summed loss, correct predictions, galaxies
 
@@ -35,6 +37,8 @@ class Learner:
         num_classes: length of the softmax.
         precision: a Keras dtype policy; weights and probabilities stay float32.
         collective: the sums over all workers.
+        members: see ``DataParallelNetwork``.
+        start: model folder whose weights it starts from.
     """
 
     def __init__(
@@ -43,23 +47,48 @@ class Learner:
         num_classes: int,
         precision: str,
         collective: Collective,
+        *,
+        members: NDArray[np.bool_] | None = None,
+        start: StartingPoint | None = None,
     ) -> None:
         self._config = config
         self._num_classes = num_classes
+        self._precision = precision
         self._collective = collective
+        self._members = members
         keras.utils.set_random_seed(config.seed)  # the same first weights on all ranks
         keras.config.set_dtype_policy(precision)
         self._network = self._build()
-        optimizer = keras.optimizers.Adam(config.learning_rate)
-        if precision == "mixed_float16":
+        keras.config.set_dtype_policy("float32")
+        if start is not None:
+            start.copy_weights(self._network)
+        self.only_head_learns = start is not None and start.has_new_head
+        self._parallel = self._parallel_network()
+
+    def _parallel_network(self) -> DataParallelNetwork:
+        """Prepare the step for those layers that learn, with an optimizer that is new.
+
+        A layer that does not learn normalises by its moving statistics, and keeps them.
+        """
+        for layer in self._network.layers:
+            layer.trainable = layer.name == HEAD_NAME or not self.only_head_learns
+        optimizer = keras.optimizers.Adam(self._config.learning_rate)
+        if self._precision == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-        self._parallel = DataParallelNetwork(
+        return DataParallelNetwork(
             self._network,
             optimizer,
-            collective,
-            sync_batch_norm=config.sync_batch_norm,
+            self._collective,
+            sync_batch_norm=self._config.sync_batch_norm,
+            members=self._members,
+            label_smoothing=self._config.label_smoothing,
         )
-        keras.config.set_dtype_policy("float32")
+
+    def begin_epoch(self, *, only_head: bool) -> None:
+        """Let all layers learn from now on, or the last one only."""
+        if only_head != self.only_head_learns:
+            self.only_head_learns = only_head
+            self._parallel = self._parallel_network()
 
     def _build(self) -> keras.Model:
         config = self._config
@@ -131,14 +160,19 @@ class Learner:
 
 
 def predict_batches(
-    network: keras.Model, batches: Iterator[Batch], classes: tuple[str, ...]
+    network: keras.Model, batches: Iterator[Batch], labels: Labels
 ) -> pd.DataFrame:
     """Predict galaxies and lay the result out as a table.
+
+    Args:
+        network: a trained one.
+        batches: the galaxies.
+        labels: what their labels mean.
 
     Returns:
         Columns ``object_id``, ``label``, ``predicted_class`` and the probabilities.
     """
-    names = np.asarray(classes)
+    names, classes = np.asarray(labels.names), np.asarray(labels.classes)
     tables = []
     for batch in batches:
         counts = batch.weights > 0
@@ -146,9 +180,9 @@ def predict_batches(
         columns = {
             "object_id": batch.object_ids[counts],
             "label": names[batch.labels[counts]],
-            "predicted_class": names[probabilities.argmax(axis=1)],
+            "predicted_class": classes[probabilities.argmax(axis=1)],
         }
-        for index, name in enumerate(classes):
+        for index, name in enumerate(labels.classes):
             columns[probability_column(name)] = probabilities[:, index]
         tables.append(pd.DataFrame(columns))
     return pd.concat(tables)

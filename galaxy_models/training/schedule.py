@@ -1,4 +1,4 @@
-"""When the learning rate is cut, and when training ends: pure rules, easily kept.
+"""What the learning rate is, and when training ends: pure rules, easily kept.
 
 All workers see the same validation loss, so they cut and stop in the same epoch. The
 standing is a handful of numbers that a checkpoint holds, so that a resumed training
@@ -49,14 +49,23 @@ def after_epoch(
         standing: before the epoch.
         epoch: its number, from 1.
         val_loss: mean over all validation galaxies.
-        config: patience and factor.
+        config: the schedule, patience and factor.
 
     Returns:
         The standing after it. As Keras' ``ReduceLROnPlateau`` and ``EarlyStopping``
-        with ``min_delta=0``.
+        with ``min_delta=0``, or the cosine of ``CosineDecay``, epoch by epoch.
+
+    Source:
+        Loshchilov & Hutter 2017, arXiv:1608.03983, eq. 5 (the cosine, one period).
     """
+    if config.schedule == "cosine":
+        cosine = math.cos(math.pi * epoch / config.epochs)
+        rate = config.learning_rate * (1 + cosine) / 2
+        standing = replace(standing, learning_rate=rate)
     if val_loss < standing.best_loss:
         return Standing(standing.learning_rate, val_loss, epoch)
+    if config.schedule == "cosine":
+        return replace(standing, num_without_gain=standing.num_without_gain + 1)
     on_plateau = standing.num_on_plateau + 1
     is_cut = on_plateau >= config.plateau_patience
     factor = config.plateau_factor if is_cut else 1.0

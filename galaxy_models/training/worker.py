@@ -28,7 +28,9 @@ from galaxy_models.training.checkpoint import (
 )
 from galaxy_models.training.examples import Examples
 from galaxy_models.training.history import EpochRow, write_history
+from galaxy_models.training.labels import Labels
 from galaxy_models.training.schedule import Standing, after_epoch
+from galaxy_models.training.starting_point import StartingPoint
 
 if TYPE_CHECKING:  # imports TensorFlow
     from galaxy_models.training.learner import Learner, Sums
@@ -45,10 +47,11 @@ class WorkerPlan:
     output: str
     """URI of the model folder, where rank 0 shows how training goes."""
 
-    classes: tuple[str, ...]
-    class_weights: tuple[float, ...]
-    """Weight of a galaxy of each class in the training loss."""
+    labels: Labels
+    label_weights: tuple[float, ...]
+    """Weight of a galaxy of each label in the training loss."""
 
+    start: StartingPoint | None
     training: Examples
     validation: Examples
     num_workers: int
@@ -95,7 +98,14 @@ def train_worker(loop_config: dict[str, Any]) -> str | None:
     from galaxy_models.training.learner import DivergedError, Learner
 
     collective = Collective(plan.num_workers)  # before anything else of TensorFlow
-    learner = Learner(plan.config, len(plan.classes), plan.precision, collective)
+    learner = Learner(
+        plan.config,
+        len(plan.labels.classes),
+        plan.precision,
+        collective,
+        members=plan.labels.members,
+        start=plan.start,
+    )
     rank = ray.train.get_context().get_world_rank()
     training = Training(plan, learner, loop_config["log"], rank)
     try:
@@ -123,15 +133,15 @@ class Training:
         self.learner = learner
         self.log = log
         self.rank = rank
-        self.training = self._reader(plan.training, plan.class_weights)
-        self.validation = self._reader(plan.validation, [1.0] * len(plan.classes))
+        self.training = self._reader(plan.training, plan.label_weights)
+        self.validation = self._reader(plan.validation, [1.0] * len(plan.labels.names))
         self.state = self._first_state()
 
-    def _reader(self, examples: Examples, class_weights: Any) -> BatchReader:
+    def _reader(self, examples: Examples, label_weights: Any) -> BatchReader:
         return BatchReader(
             examples,
             self.plan.config,
-            class_weights,
+            label_weights,
             rank=self.rank,
             num_workers=self.plan.num_workers,
             threads=self.plan.threads,
@@ -145,6 +155,7 @@ class Training:
             return self._state(standing, (), self.learner.weights())
         with checkpoint.as_directory() as folder:
             state = read_state(Path(folder))
+        self.learner.begin_epoch(only_head=self._only_head(state.num_epochs))
         self.learner.restore(state.weights, state.optimizer)
         if self.rank == 0:
             self.log.say(f"training goes on after epoch {state.num_epochs}")
@@ -185,20 +196,27 @@ class Training:
                 f"training ends; epoch {standing.best_epoch} is kept"
             )
 
+    def _only_head(self, epoch: int) -> bool:
+        """Whether only a new last layer learns in an epoch, from 1."""
+        start, config = self.plan.start, self.plan.config
+        is_new = start is not None and start.has_new_head
+        return is_new and epoch <= config.head_epochs
+
     def _run_epoch(self, epoch: int) -> None:
-        standing = self.state.standing
+        config, standing = self.plan.config, self.state.standing
+        only_head = self._only_head(epoch)
+        self.learner.begin_epoch(only_head=only_head)
+        rate = config.head_learning_rate if only_head else standing.learning_rate
         started_s, waited_s = time.perf_counter(), self.training.waited_s
-        learned = self.learner.learn(
-            self.training.shuffled(epoch), standing.learning_rate
-        )
+        learned = self.learner.learn(self.training.shuffled(epoch), rate)
         seconds = time.perf_counter() - started_s
         judged = self.learner.judge(self.validation.in_order())
-        row = _epoch_row(epoch, learned, judged, standing.learning_rate)
+        row = _epoch_row(epoch, learned, judged, rate)
         row["images_per_s"] = round(learned[2] / seconds, 2)
         row["wait_fraction"] = round((self.training.waited_s - waited_s) / seconds, 4)
         row["epoch_s"] = round(time.perf_counter() - started_s, 2)
         row["unix_s"] = round(time.time(), 1)
-        standing = after_epoch(standing, epoch, row["val_loss"], self.plan.config)
+        standing = after_epoch(standing, epoch, row["val_loss"], config)
         self.state = self._state(
             standing,
             (*self.state.history, row),
@@ -229,7 +247,7 @@ class Training:
     def finish(self) -> None:
         """Report the weights of the best epoch, and what they predict."""
         network = self.learner.finished_network(self.state.best_weights)
-        predictions = predictions_of(network, self.validation, self.plan.classes)
+        predictions = predictions_of(network, self.validation, self.plan.labels)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             predictions.to_parquet(folder / PREDICTIONS_NAME.format(rank=self.rank))
@@ -243,12 +261,12 @@ class Training:
 
 
 def predictions_of(
-    network: Any, validation: BatchReader, classes: tuple[str, ...]
+    network: Any, validation: BatchReader, labels: Labels
 ) -> pd.DataFrame:
     """Predict this worker's validation galaxies."""
     from galaxy_models.training.learner import predict_batches
 
-    return predict_batches(network, validation.in_order(), classes)
+    return predict_batches(network, validation.in_order(), labels)
 
 
 def _epoch_row(

@@ -110,3 +110,58 @@ def test_padding_does_not_weigh_regularisation() -> None:
     weights[8:] = 0
     padded = np.asarray(parallel.evaluate(images, labels, weights))
     np.testing.assert_allclose(padded, whole, rtol=1e-5)
+
+
+MEMBERS = np.asarray([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0]], bool)
+"""Three classes, and a label that is one of the first two."""
+
+
+def test_the_loss_of_a_group_is_that_of_its_summed_probability() -> None:
+    images, labels = examples()
+    labels[::2] = 3
+    network = build_network("lenet5", 3, SIZE_PX)
+    parallel = DataParallelNetwork(
+        network, keras.optimizers.Adam(), Collective(1), members=MEMBERS
+    )
+    loss, correct, _ = np.asarray(
+        parallel.evaluate(images, labels, np.ones(NUM_GALAXIES, np.float32))
+    )
+    predicted = network.predict(images, verbose=0)
+    allowed = MEMBERS[labels]
+    expected = -np.log((predicted * allowed).sum(axis=1)).sum()
+    assert loss == pytest.approx(expected, rel=1e-5)
+    guess = predicted.argmax(axis=1)
+    assert correct == allowed[np.arange(NUM_GALAXIES), guess].sum()
+
+
+def test_a_group_leaves_it_to_the_network_which_of_its_classes_is_right() -> None:
+    """One step moves probability into the group, between its classes as they stand."""
+    images, labels = examples()
+    labels[:] = 3
+    network = build_network("lenet5", 3, SIZE_PX)
+    optimizer = keras.optimizers.SGD(1e-3)
+    parallel = DataParallelNetwork(network, optimizer, Collective(1), members=MEMBERS)
+    before = network.predict(images, verbose=0)
+    for _ in range(5):
+        parallel.step(images, labels, np.ones(NUM_GALAXIES, np.float32))
+    after = network.predict(images, verbose=0)
+    assert after[:, 2].mean() < before[:, 2].mean()
+    assert (after[:, :2].mean(axis=0) > before[:, :2].mean(axis=0)).all()
+
+
+def test_label_smoothing_is_that_of_keras_and_for_learning_only() -> None:
+    images, labels = examples()
+    weights = np.ones(NUM_GALAXIES, np.float32)
+    network = build_network("lenet5", 3, SIZE_PX)
+    parallel = DataParallelNetwork(
+        network, keras.optimizers.SGD(0.0), Collective(1), label_smoothing=0.1
+    )
+    predicted = network.predict(images, verbose=0)
+    for found, smoothing in (
+        (parallel.step(images, labels, weights), 0.1),
+        (parallel.evaluate(images, labels, weights), 0.0),
+    ):
+        losses = keras.losses.categorical_crossentropy(
+            np.eye(3)[labels], predicted, label_smoothing=smoothing
+        )
+        assert float(found[0]) == pytest.approx(float(np.sum(losses)), rel=1e-5)

@@ -61,7 +61,7 @@ def decoded(sky: Path, labels: pa.Array, log: JobLog) -> dict[int, tuple[str, in
     found: dict[int, tuple[str, int]] = {}
     for side in ("training", "validation"):
         examples = decode_side(
-            rows, side=side, classes=classes, catalog=catalog, config=config, log=log
+            rows, side=side, labels=classes, catalog=catalog, config=config, log=log
         )
         for object_id, label, image in zip(
             examples["object_id"], examples["label"], examples["image"], strict=True

@@ -18,8 +18,8 @@ from galaxy_models.errors import CatalogError, OutputError, ResourceError
 from galaxy_models.model_folder import load_model, read_card
 from galaxy_models.simulation import CLASSES, Survey
 from galaxy_models.training import fit
-from galaxy_models.training.fit import class_weights
-from galaxy_models.training.labels import is_validation
+from galaxy_models.training.fit import label_weights
+from galaxy_models.training.labels import Labels, sides_of
 
 SmallTraining = Callable[..., TrainConfig]
 slow = pytest.mark.slow
@@ -71,11 +71,14 @@ def test_a_broken_training_image_is_left_out_and_counted(
 
 @slow
 def test_validation_predictions_are_the_galaxies_that_the_hash_holds_back(
-    model_folder: str, labelled: Survey
+    model_folder: str, labelled: Survey, small_training: SmallTraining
 ) -> None:
     predictions = pd.read_parquet(Path(model_folder) / "validation_predictions.parquet")
     catalog = pd.read_csv(labelled.catalog)
-    held_back = catalog["object_id"][is_validation(pa.array(catalog["object_id"]), 0.2)]
+    sides = sides_of(
+        pa.array(catalog["object_id"]), small_training(labelled, model_folder)
+    )
+    held_back = catalog["object_id"][sides == "validation"]
     expected = set(held_back) - set(labelled.broken_object_ids)
     assert set(predictions["object_id"]) == expected
     assert predictions["object_id"].is_unique
@@ -187,12 +190,57 @@ def test_a_folder_that_holds_something_else_is_refused(
     assert (tmp_path / "thesis.tex").read_text() == "irreplaceable"
 
 
+@slow
+def test_coarse_labels_teach_and_test_galaxies_are_never_seen(
+    ray_here: None, labelled: Survey, small_training: SmallTraining, tmp_path: Path
+) -> None:
+    table = pd.read_csv(labelled.catalog)
+    table["image"] = [str(labelled.catalog.parent / name) for name in table["image"]]
+    is_coarse = table["label"].isin(["round", "cigar"]) & (table.index % 2 == 0)
+    table.loc[is_coarse, "label"] = "elliptical"
+    table.to_csv(tmp_path / "coarse.csv", index=False)
+    output = tmp_path / "model"
+    fit(
+        small_training(
+            labelled,
+            str(output),
+            catalog=str(tmp_path / "coarse.csv"),
+            label_groups=("elliptical=round+cigar",),
+            test_fraction=0.3,
+        )
+    )
+    card = read_card(str(output))
+    assert card.classes == tuple(sorted(CLASSES))
+    assert card.data["training"]["elliptical"] > 0
+    of_labels = table.set_index("object_id")["label"]
+    unseen = pd.read_parquet(output / "test_labels.parquet").set_index("object_id")
+    assert unseen["label"].equals(of_labels[unseen.index])
+    assert len(unseen) == sum(card.data["test"].values()) > 20
+    predictions = pd.read_parquet(output / "validation_predictions.parquet")
+    assert not set(predictions["object_id"]) & set(unseen.index)
+    of_classes = predictions[predictions["label"] != "elliptical"]
+    assert len(of_classes) < len(predictions)
+    accuracy = (of_classes["label"] == of_classes["predicted_class"]).mean()
+    assert card.metrics["val_accuracy"] == pytest.approx(accuracy)
+    assert card.litert["model_float.tflite"].val_accuracy == pytest.approx(accuracy)
+
+
+NINETY_TO_TEN = Labels(
+    {"training": Counter(round=90, cigar=10), "validation": Counter()}, {}
+)
+
+
 def test_balanced_weights_give_every_class_the_same_sum() -> None:
-    counts = Counter(round=90, cigar=10)
-    cigar, round_ = class_weights("balanced", counts, ("cigar", "round"))
+    cigar, round_ = label_weights("balanced", NINETY_TO_TEN)
     assert cigar * 10 == pytest.approx(round_ * 90)
     assert (cigar * 10 + round_ * 90) / 100 == pytest.approx(1)
-    assert class_weights("none", counts, ("cigar", "round")) == (1.0, 1.0)
+    assert label_weights("none", NINETY_TO_TEN) == (1.0, 1.0)
+
+
+def test_square_root_weights_lie_between_balanced_ones_and_none() -> None:
+    cigar, round_ = label_weights("square_root", NINETY_TO_TEN)
+    assert cigar / round_ == pytest.approx(9**0.5)
+    assert (cigar * 10 + round_ * 90) / 100 == pytest.approx(1)
 
 
 SMALL_STORE_BYTES = 80 * 2**20  # nearly the least that Ray takes

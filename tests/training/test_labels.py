@@ -6,11 +6,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from numpy.typing import NDArray
 
 from galaxy_models.catalog import Catalog, open_catalog
-from galaxy_models.config import CatalogConfig
+from galaxy_models.config import TrainConfig
 from galaxy_models.errors import CatalogError
-from galaxy_models.training.labels import count_labels, is_validation
+from galaxy_models.training.labels import (
+    Labels,
+    read_labels,
+    read_test_labels,
+    sides_of,
+)
 
 Opener = Callable[[str | bytes], Catalog]
 
@@ -25,7 +31,7 @@ def opened(tmp_path: Path) -> Opener:
         (tmp_path / "1.jpg").touch()
         path = tmp_path / "galaxies.csv"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        config = CatalogConfig(catalog=str(path))
+        config = TrainConfig(catalog=str(path), output="model")
         return open_catalog(config, str(tmp_path / "staging"), ["label"])
 
     return write_and_open
@@ -34,6 +40,26 @@ def opened(tmp_path: Path) -> Opener:
 def labelled(labels: Sequence[str]) -> str:
     lines = (f"{number},1.jpg,{label}" for number, label in enumerate(labels))
     return "object_id,image,label\n" + "\n".join(lines) + "\n"
+
+
+def config(
+    validation: float = 0.25, test: float = 0.0, groups: tuple[str, ...] = ()
+) -> TrainConfig:
+    return TrainConfig(
+        catalog="galaxies.csv",
+        output="model",
+        validation_fraction=validation,
+        test_fraction=test,
+        label_groups=groups,
+    )
+
+
+def is_validation(ids: pa.Array, fraction: float) -> NDArray[np.bool_]:
+    return np.asarray(sides_of(ids, config(fraction)) == "validation", bool)
+
+
+def counted(catalog: Catalog, fraction: float = 0.25) -> Labels:
+    return read_labels(catalog, config(fraction))
 
 
 def test_the_same_galaxies_are_held_back_for_ever() -> None:
@@ -81,9 +107,10 @@ def test_labels_are_counted_on_both_sides(opened: Opener) -> None:
     labels = ["round"] * 60 + ["cigar"] * 40
     catalog = opened(labelled(labels))
 
-    training, validation = count_labels(catalog, "label", 0.25)
+    labels_found = counted(catalog)
 
-    assert training + validation == {"round": 60, "cigar": 40}
+    assert labels_found.totals == {"round": 60, "cigar": 40}
+    validation = labels_found.counts["validation"]
     held_back = is_validation(pa.array(range(100)), 0.25)
     assert validation["round"] == held_back[:60].sum()
     assert validation["cigar"] == held_back[60:].sum()
@@ -92,9 +119,7 @@ def test_labels_are_counted_on_both_sides(opened: Opener) -> None:
 def test_numbers_can_be_labels(opened: Opener) -> None:
     catalog = opened(labelled(["0", "1"] * 20))
 
-    training, validation = count_labels(catalog, "label", 0.25)
-
-    assert training + validation == {"0": 20, "1": 20}
+    assert counted(catalog).totals == {"0": 20, "1": 20}
 
 
 def test_a_null_label_is_refused(opened: Opener) -> None:
@@ -103,7 +128,7 @@ def test_a_null_label_is_refused(opened: Opener) -> None:
     with pytest.raises(
         CatalogError, match=r"'label' .* is null in 4 row\(s\); label them or leave"
     ):
-        count_labels(catalog, "label", 0.25)
+        counted(catalog)
 
 
 def test_one_class_is_not_enough(opened: Opener) -> None:
@@ -112,7 +137,7 @@ def test_one_class_is_not_enough(opened: Opener) -> None:
     with pytest.raises(
         CatalogError, match=r"'label' .* one class only \(round\).*at least 2"
     ):
-        count_labels(catalog, "label", 0.25)
+        counted(catalog)
 
 
 def test_a_class_with_one_galaxy_is_refused_by_name(opened: Opener) -> None:
@@ -121,7 +146,7 @@ def test_a_class_with_one_galaxy_is_refused_by_name(opened: Opener) -> None:
     with pytest.raises(
         CatalogError, match="fewer than 2 galaxies in column 'label' .*: ring; add exam"
     ):
-        count_labels(catalog, "label", 0.25)
+        counted(catalog)
 
 
 @pytest.mark.parametrize(
@@ -134,13 +159,61 @@ def test_a_split_that_leaves_a_side_empty_is_refused(
 
     with pytest.raises(
         CatalogError,
-        match=f"no galaxy for {side}: 6 rows at --validation-fraction {fraction}; add",
+        match=f"no galaxy of a class for {side}: 6 rows at --validation-fraction "
+        f"{fraction} ",
     ):
-        count_labels(catalog, "label", fraction)
+        counted(catalog, fraction)
 
 
 def test_labels_that_are_not_utf8_are_refused(opened: Opener) -> None:
     catalog = opened(labelled(["bâton", "cigar"] * 10).encode("latin1"))
 
     with pytest.raises(CatalogError, match="'label'"):
-        count_labels(catalog, "label", 0.25)
+        counted(catalog)
+
+
+def test_a_test_side_is_taken_from_training_only() -> None:
+    ids = pa.array(range(10_000))
+    without, with_test = (sides_of(ids, config(0.1, test)) for test in (0.0, 0.2))
+
+    assert (with_test == "test").mean() == pytest.approx(0.2, abs=0.01)
+    assert ((without == "validation") == (with_test == "validation")).all()
+    assert set(without[with_test == "test"]) == {"training"}
+
+
+def test_the_galaxies_of_the_test_side_are_listed_with_their_labels(
+    opened: Opener,
+) -> None:
+    catalog = opened(labelled(["round"] * 60 + ["cigar"] * 40))
+    table = read_test_labels(catalog, config(0.25, 0.3)).to_pydict()
+
+    ids = np.arange(100)
+    expected = ids[sides_of(pa.array(ids), config(0.25, 0.3)) == "test"]
+    assert table["object_id"] == expected.tolist()
+    assert table["label"] == ["round" if i < 60 else "cigar" for i in expected]
+
+
+GROUPED = ["round", "cigar", "elliptical", "spiral"] * 20
+ELLIPTICAL = ("elliptical=round+cigar",)
+
+
+def test_a_group_of_classes_is_no_class(opened: Opener) -> None:
+    labels = read_labels(opened(labelled(GROUPED)), config(groups=ELLIPTICAL))
+
+    assert labels.classes == ("cigar", "round", "spiral")
+    assert labels.names == ("cigar", "round", "spiral", "elliptical")
+    assert labels.members.tolist()[-1] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("group", "message"),
+    [
+        ("elliptical=round+disc", "galaxy in .* labelled disc; it has cigar, round"),
+        ("eliptical=round+cigar", "labelled eliptical; it has cigar, elliptical"),
+    ],
+)
+def test_a_group_that_the_catalog_does_not_bear_out_is_refused(
+    group: str, message: str, opened: Opener
+) -> None:
+    with pytest.raises(CatalogError, match=message):
+        read_labels(opened(labelled(GROUPED)), config(groups=(group,)))

@@ -1,5 +1,6 @@
 """A network that learns, in one process."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ keras = pytest.importorskip("keras")
 from galaxy_models.config import TrainConfig  # noqa: E402
 from galaxy_models.training.batches import Batch  # noqa: E402
 from galaxy_models.training.collective import Collective  # noqa: E402
+from galaxy_models.training.labels import Labels  # noqa: E402
 from galaxy_models.training.learner import (  # noqa: E402
     DivergedError,
     Learner,
@@ -21,6 +23,7 @@ pytestmark = pytest.mark.slow
 
 SIZE_PX = 32
 CLASSES = ("cigar", "round", "spiral")
+LABELS = Labels({"training": Counter(CLASSES), "validation": Counter()}, {})
 
 
 def batches(num: int = 4) -> Iterator[Batch]:
@@ -102,7 +105,7 @@ def test_a_loss_that_is_no_number_stops_at_its_step() -> None:
 
 def test_predictions_leave_out_what_only_fills_up() -> None:
     network = learner().finished_network(learner().weights())
-    table = predict_batches(network, batches(), CLASSES)
+    table = predict_batches(network, batches(), LABELS)
     assert len(table) == 24
     assert table["object_id"].is_unique
     probabilities = table[[f"probability_{name}" for name in CLASSES]].to_numpy()

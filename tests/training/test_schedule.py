@@ -73,3 +73,18 @@ def test_a_standing_survives_json_bit_for_bit() -> None:
     for standing in (Standing(5e-4), standings([0.1 + 0.2, 1 / 3], config())[-1]):
         assert Standing(**json.loads(json.dumps(asdict(standing)))) == standing
     assert math.isinf(Standing(5e-4).best_loss)
+
+
+def test_the_cosine_falls_from_the_first_rate_to_none_whatever_the_loss_does() -> None:
+    settings = config(schedule="cosine", learning_rate=0.2, epochs=4)
+    rates = [s.learning_rate for s in standings([3.0, 1.0, 2.0, 2.0], settings)]
+    np.testing.assert_allclose(
+        [0.2, *rates], 0.1 * (1 + np.cos(np.pi * np.arange(5) / 4)), atol=1e-15
+    )
+
+
+def test_the_cosine_ends_early_as_the_plateau_does() -> None:
+    settings = config(schedule="cosine", early_stopping_patience=2, epochs=9)
+    found = standings([1.0, 2.0, 0.9, 2.0, 2.0, 0.1], settings)
+    assert len(found) == 5
+    assert (found[-1].best_epoch, found[-1].best_loss) == (3, 0.9)

@@ -1,0 +1,72 @@
+"""The trained model that a training starts from, for other classes or larger images.
+
+The driver checks the model's card; each worker copies the weights. Imports TensorFlow
+only there.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from galaxy_models import model_folder, storage
+from galaxy_models.config import TrainConfig
+from galaxy_models.errors import ConfigError
+
+if TYPE_CHECKING:  # imports TensorFlow
+    import keras
+
+HEAD_NAME = "logits"  # the last layer with weights, of every network
+
+
+@dataclass(frozen=True)
+class StartingPoint:
+    """A model folder, and what of it is taken over."""
+
+    model_uri: str
+    model_hash: str
+    has_new_head: bool
+    """Whether the classes differ, so that the last layer begins anew."""
+
+    def copy_weights(self, network: "keras.Model") -> None:
+        """Give a new network of the same kind the model's weights, in place."""
+        source = model_folder.load_model(self.model_uri)
+        for layer in network.layers:
+            if layer.name != HEAD_NAME or not self.has_new_head:
+                layer.set_weights(source.get_layer(layer.name).get_weights())
+
+
+def find_starting_point(
+    config: TrainConfig, classes: tuple[str, ...]
+) -> StartingPoint | None:
+    """Check the model that training is to start from.
+
+    Args:
+        config: what ``jobs.train`` was told.
+        classes: of the labelled catalog, in order.
+
+    Returns:
+        None without ``--start-from``.
+
+    Raises:
+        ModelFolderError: there is no whole model folder.
+        ConfigError: its network is another, or another size of it.
+    """
+    if config.start_from is None:
+        return None
+    uri = storage.absolute_uri(config.start_from)
+    card = model_folder.read_card(uri)
+    trained = {
+        "network": card.network,
+        "alpha": card.training.get("alpha", 1.0),
+        # LeNet-5's dense layers grow with the image; MobileNets average over it.
+        "image_size": card.decode_rule.image_size
+        if card.network == "lenet5"
+        else config.image_size,
+    }
+    for name, value in trained.items():
+        if getattr(config, name) != value:
+            flag = f"--{name.replace('_', '-')}"
+            raise ConfigError(
+                f"{flag} {getattr(config, name)}: the model {config.start_from} that "
+                f"training is to start from has {value}; add {flag} {value}."
+            )
+    return StartingPoint(uri, card.model_hash, has_new_head=card.classes != classes)

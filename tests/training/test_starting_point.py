@@ -1,0 +1,125 @@
+"""Training that starts from a trained model: other classes, larger images."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from galaxy_models.config import TrainConfig
+from galaxy_models.errors import ConfigError, ModelFolderError
+from galaxy_models.model_folder import load_model, read_card
+from galaxy_models.simulation import Survey
+from galaxy_models.training import fit
+from galaxy_models.training.starting_point import HEAD_NAME, find_starting_point
+
+SmallTraining = Callable[..., TrainConfig]
+
+
+def coarse(labelled: Survey, path: Path) -> str:
+    """Write the labelled catalog with other classes."""
+    table = pd.read_csv(labelled.catalog)
+    table["image"] = [str(labelled.catalog.parent / name) for name in table["image"]]
+    is_featured = table["label"].isin(["spiral", "edge_on"])
+    table["label"] = np.where(is_featured, "featured", "smooth")
+    table.to_csv(path, index=False)
+    return str(path)
+
+
+@pytest.mark.slow
+def test_at_first_only_a_new_last_layer_learns(
+    ray_here: None,
+    model_folder: str,
+    labelled: Survey,
+    small_training: SmallTraining,
+    tmp_path: Path,
+) -> None:
+    fit(
+        small_training(
+            labelled,
+            str(tmp_path / "model"),
+            catalog=coarse(labelled, tmp_path / "coarse.csv"),
+            start_from=model_folder,
+            epochs=2,
+            head_epochs=2,
+            head_learning_rate=0.01,
+        )
+    )
+    card = read_card(str(tmp_path / "model"))
+    assert card.classes == ("featured", "smooth")
+    assert card.data["start_from"] == read_card(model_folder).model_hash
+    history = pd.read_csv(tmp_path / "model" / "history.csv")
+    assert history["learning_rate"].tolist() == [0.01, 0.01]
+    assert history["loss"].iloc[1] < history["loss"].iloc[0]
+    old, new = load_model(model_folder), load_model(str(tmp_path / "model"))
+    for layer in old.layers:
+        if layer.name != HEAD_NAME:
+            for mine, theirs in zip(
+                layer.get_weights(),
+                new.get_layer(layer.name).get_weights(),
+                strict=True,
+            ):
+                np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.slow
+def test_with_the_same_classes_training_goes_on_where_the_model_stands(
+    ray_here: None,
+    model_folder: str,
+    labelled: Survey,
+    small_training: SmallTraining,
+    tmp_path: Path,
+) -> None:
+    changes = {"start_from": model_folder, "epochs": 1, "learning_rate": 1e-9}
+    fit(small_training(labelled, str(tmp_path / "model"), **changes))
+    (loss,) = pd.read_csv(tmp_path / "model" / "history.csv")["val_loss"]
+    before = pd.read_csv(Path(model_folder) / "history.csv")["val_loss"].min()
+    assert loss == pytest.approx(before, rel=1e-4)
+
+
+@pytest.mark.slow
+def test_after_the_head_all_layers_learn_at_their_own_rate(
+    ray_here: None,
+    model_folder: str,
+    labelled: Survey,
+    small_training: SmallTraining,
+    tmp_path: Path,
+) -> None:
+    changes = {
+        "catalog": coarse(labelled, tmp_path / "coarse.csv"),
+        "start_from": model_folder,
+        "epochs": 2,
+        "head_epochs": 1,
+        "head_learning_rate": 1e-9,  # so that the second epoch is the better one
+    }
+    fit(small_training(labelled, str(tmp_path / "m"), **changes))
+    rates = pd.read_csv(tmp_path / "m" / "history.csv")["learning_rate"]
+    assert rates.tolist() == pytest.approx([1e-9, 5e-4])
+    old, new = (
+        load_model(str(folder)).get_layer("conv_1").get_weights()
+        for folder in (model_folder, tmp_path / "m")
+    )
+    assert (old[0] != new[0]).any()
+
+
+def test_no_model_to_start_from_is_refused(tmp_path: Path) -> None:
+    config = TrainConfig(catalog="c", output="o", start_from=str(tmp_path / "none"))
+    with pytest.raises(ModelFolderError, match="no model folder at"):
+        find_starting_point(config, ("a", "b"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({}, "--network mobilenet_v1: .* has lenet5; add --network lenet5"),
+        ({"network": "lenet5"}, "--image-size 224: .* has 32; add --image-size 32"),
+    ],
+)
+def test_a_model_of_another_shape_is_refused(
+    flags: dict[str, str], message: str, model_folder: str
+) -> None:
+    config = TrainConfig(catalog="c", output="o", start_from=model_folder, **flags)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=message):
+        find_starting_point(config, ("a", "b"))
