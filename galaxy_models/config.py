@@ -178,6 +178,10 @@ class TrainConfig(CatalogConfig):
     """What layers compute in, as Keras names it; auto: mixed_float16 on GPUs, float32
     on CPUs. Weights are float32 always."""
 
+    mantissa_bits: int = 23
+    """Bits of each weight's mantissa that model.keras keeps, of float32's 23; with 9
+    the file is about half as large."""
+
     max_restarts: int = 3
     """Times that training goes on from the last checkpoint after workers were lost."""
 
@@ -264,6 +268,12 @@ class TrainConfig(CatalogConfig):
             "alpha",
             self.alpha,
             f"{self.network} has no width multiplier; {NETWORKS_WITH_ALPHA[0]} has",
+        )
+        require(
+            1 <= self.mantissa_bits <= 23,
+            "mantissa_bits",
+            self.mantissa_bits,
+            "choose 1 to 23",
         )
         check_choice("precision", self.precision, ("auto", *get_args(PrecisionName)))
 

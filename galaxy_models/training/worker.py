@@ -26,6 +26,11 @@ from galaxy_models.training.checkpoint import (
     read_state,
     write_state,
 )
+from galaxy_models.training.compact import (
+    FLOAT32_MANTISSA_BITS,
+    pack_model,
+    round_mantissa,
+)
 from galaxy_models.training.examples import Examples
 from galaxy_models.training.history import EpochRow, write_history
 from galaxy_models.training.labels import Labels
@@ -246,7 +251,10 @@ class Training:
 
     def finish(self) -> None:
         """Report the weights of the best epoch, and what they predict."""
-        network = self.learner.finished_network(self.state.best_weights)
+        bits = self.plan.config.mantissa_bits
+        network = self.learner.finished_network(
+            [round_mantissa(weight, bits) for weight in self.state.best_weights]
+        )
         predictions = predictions_of(network, self.validation, self.plan.labels)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
@@ -255,6 +263,9 @@ class Training:
             (folder / DIGEST_NAME.format(rank=self.rank)).write_text(digest)
             if self.rank == 0:
                 network.save(folder / MODEL_NAME)
+                if bits < FLOAT32_MANTISSA_BITS:
+                    whole = (folder / MODEL_NAME).read_bytes()
+                    (folder / MODEL_NAME).write_bytes(pack_model(whole))
                 write_state(folder, self.state)  # a further attempt ends at once
             checkpoint = ray.train.Checkpoint.from_directory(folder)
             ray.train.report({"finished": 1}, checkpoint=checkpoint)
