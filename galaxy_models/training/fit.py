@@ -25,6 +25,7 @@ from galaxy_models.training.checkpoint import read_state
 from galaxy_models.training.examples import decode_examples
 from galaxy_models.training.export import export_litert
 from galaxy_models.training.history import (
+    fitted_temperature,
     read_shards,
     validation_metrics,
     write_history,
@@ -219,6 +220,7 @@ def _write_folder(
             "left_out": catalog.num_rows - plan.num_galaxies,
         },
         metrics=validation_metrics(predictions, plan.classes),
+        temperature=fitted_temperature(predictions, plan.classes),
         litert=litert,
         versions=model_folder.library_versions(),
     )
