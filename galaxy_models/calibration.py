@@ -103,9 +103,11 @@ def _log_softmax(
     probabilities: NDArray[np.float32], temperature: float
 ) -> NDArray[np.float64]:
     """Logarithms of the probabilities under a temperature; finite, also of zeros."""
+    logits: NDArray[np.float64]
     logits = np.log(np.maximum(probabilities.astype(np.float64), SMALLEST))
     logits = (logits - logits.max(axis=1, keepdims=True)) / temperature
-    return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return logits
 
 
 def _check_sample(

@@ -24,7 +24,7 @@ LOGITS = np.random.default_rng(2).normal(0, 2, (NUM_GALAXIES, 4))
 def labels_of(probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
     """Draw a class for each galaxy: these probabilities are true."""
     at = np.random.default_rng(3).random((len(probabilities), 1))
-    return (probabilities.cumsum(axis=1) < at).sum(axis=1)
+    return np.asarray((probabilities.cumsum(axis=1) < at).sum(axis=1), np.int64)
 
 
 def float32(probabilities: Any) -> NDArray[np.float32]:

@@ -65,7 +65,7 @@ def fitted_temperature(predictions: DataFrame, classes: Sequence[str]) -> float:
     Returns:
         What ``calibration.fit_temperature`` does.
     """
-    labels = pd.Index(classes).get_indexer(predictions["label"])
+    labels = pd.Index(classes).get_indexer(pd.Index(predictions["label"]))
     columns = [probability_column(name) for name in classes]
     probabilities = predictions[columns].to_numpy(np.float32)[labels >= 0]
     labels = labels[labels >= 0].astype(np.int64)
