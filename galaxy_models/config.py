@@ -29,6 +29,7 @@ PrecisionName = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 NETWORKS_WITH_ALPHA: tuple[NetworkName, ...] = ("mobilenet_v2_paper",)
 
 EngineName = Literal["litert-int8", "litert-float", "keras"]
+TtaName = Literal["none", "flips", "dihedral"]
 LITERT_ENGINES: tuple[EngineName, ...] = ("litert-int8", "litert-float")
 
 MIN_IMAGE_SIZE_PX = 32  # below it the last maps of every MobileNet are empty
@@ -323,6 +324,12 @@ class ScoreConfig(CatalogConfig):
     fits_q: float | None = None
     """FITS: as in training, which is the default; anything else is refused."""
 
+    tta: TtaName = "none"
+    """Test-time augmentation: predict every galaxy in its 4 exact mirror images
+    (flips), or in these and turned by 90 degrees (dihedral, 8), and average; the
+    column probability_spread says how far the views differ. Costs 4 or 8 times the
+    predicting."""
+
     engine: EngineName | Literal["auto"] = "auto"
     """What predicts; auto: keras on GPUs; on CPUs litert-int8 where its classes agreed
     with the trained model's on validation galaxies, else litert-float."""
@@ -367,6 +374,7 @@ class ScoreConfig(CatalogConfig):
             ConfigError: naming the flag, its value and what is allowed.
         """
         _check_engine(self.engine, self.device)
+        check_choice("tta", self.tta, get_args(TtaName))
         check_fits(self.fits_bands, self.fits_stretch, self.fits_q)
         check_image_prefixes(self.allow_image_prefix)
         require(

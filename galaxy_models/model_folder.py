@@ -20,6 +20,7 @@ import json
 import platform
 import tempfile
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,10 @@ class ModelCard:
 
     metrics: dict[str, float] = field(default_factory=dict)
     """Figures on the validation galaxies, of the weights that were kept."""
+
+    temperature: float = 1.0
+    """What scoring divides the logits by, so that probabilities mean what they say;
+    fitted on the validation galaxies. 1, as in folders of version 0.1, for none."""
 
     litert: dict[str, LiteRTRecord] = field(default_factory=dict)
     """The folder's LiteRT files by name; empty in folders of version 0.1."""
@@ -170,7 +175,10 @@ def _parse_card(folder_uri: str) -> ModelCard:
             name: LiteRTRecord(**record)
             for name, record in content.get("litert", {}).items()
         }
-        return ModelCard(**content)
+        card = ModelCard(**content)
+        if not 0 < card.temperature < inf:
+            raise ValueError(f"temperature {card.temperature}: above 0 and finite")
+        return card
     except (ValueError, KeyError, TypeError, ConfigError) as error:
         raise ModelFolderError(f"cannot understand {uri}: {error!r}") from error
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 STATUS_OK = "ok"
 STATUS_FAILED = "failed"
+SPREAD_COLUMN = "probability_spread"
 
 
 class Column(NamedTuple):
@@ -37,7 +38,14 @@ PREDICTION_COLUMNS = (
         "probability_<class>",
         "",
         "stat.probability",
-        "softmax output (0 to 1), one column a class",
+        "softmax output (0 to 1), one column a class, calibrated",
+    ),
+    Column(
+        SPREAD_COLUMN,
+        "",
+        "stat.stdev;stat.probability",
+        "standard deviation (0 to 0.5) of the probability of predicted_class over the "
+        "views of the galaxy; with --tta only",
     ),
     Column("status", "", "meta.code.status", "ok or failed"),
     Column(
@@ -54,7 +62,11 @@ def probability_column(class_name: str) -> str:
 
 
 def predictions_schema(
-    object_id: pa.DataType, kept: Sequence[pa.Field], classes: Sequence[str]
+    object_id: pa.DataType,
+    kept: Sequence[pa.Field],
+    classes: Sequence[str],
+    *,
+    spread: bool = False,
 ) -> pa.Schema:
     """Lay out the predictions of a model on a catalog.
 
@@ -62,6 +74,7 @@ def predictions_schema(
         object_id: type of the catalog's ids, string or int64.
         kept: the catalog's columns that ride along, with their metadata.
         classes: class names in the model's order.
+        spread: whether there is a column ``SPREAD_COLUMN``.
 
     Returns:
         One field a column, in the order in which people read them; probabilities
@@ -88,6 +101,7 @@ def predictions_schema(
                 field(probability_column(name), pa.float32(), "probability_<class>")
                 for name in classes
             ),
+            *([field(SPREAD_COLUMN, pa.float32())] if spread else []),
             field("status", pa.string()),
             field("error", pa.string()),
         ]

@@ -100,6 +100,7 @@ def test_a_training_flag_out_of_range_is_named_with_its_value_and_remedy(
     [
         ("batch_size", 0, r"--batch-size 0: must be auto or at least 1\."),
         ("engine", "onnx", r"--engine onnx: choose one of auto, litert-int8, .*keras"),
+        ("tta", "crops", r"--tta crops: choose one of none, flips, dihedral"),
         ("rows_per_file", 0, r"--rows-per-file 0: must be at least 1\."),
         ("max_failed_fraction", -0.1, r"--max-failed-fraction -0\.1: .*from 0 to 1"),
         ("max_failed_fraction", 1.1, r"--max-failed-fraction 1\.1: .*from 0 to 1"),

@@ -31,6 +31,7 @@ CARD = ModelCard(
     training={"epochs": 3, "learning_rate": 5e-4},
     data={"catalog": "/sky/galaxies.csv", "training": {"cigar": 4}},
     metrics={"val_accuracy": 0.5},
+    temperature=1.25,
     versions={"python": "3.11"},
 )
 
@@ -86,6 +87,15 @@ def test_a_card_from_before_fits_is_read(folder: Path) -> None:
     assert read_card(str(folder)).decode_rule == DecodeRule(64, 0.875)
 
 
+def test_a_card_from_before_calibration_changes_no_probability(folder: Path) -> None:
+    path = folder / CARD_NAME
+    content = json.loads(path.read_text())
+    del content["temperature"]
+    path.write_text(json.dumps(content))
+
+    assert read_card(str(folder)).temperature == 1
+
+
 def test_a_missing_folder_is_refused_with_the_job_that_makes_one(
     tmp_path: Path,
 ) -> None:
@@ -136,6 +146,12 @@ def test_a_card_that_cannot_be_understood_is_named(text: str, folder: Path) -> N
         {"decode_rule": {"image_size": 0}},
         {"decode_rule": {"image_size": 64, "crop_fraction": 2}},
         {"decode_rule": {"size": 64}},
+        {"temperature": 0},
+        {"temperature": -1.5},
+        {"temperature": float("inf")},
+        {"temperature": float("nan")},
+        {"temperature": "1.5"},
+        {"temperature": None},
     ],
 )
 def test_a_card_with_an_impossible_value_is_refused(

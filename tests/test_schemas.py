@@ -20,6 +20,15 @@ def test_columns_stand_in_the_order_in_which_people_read_them() -> None:
     ]  # fmt: skip
 
 
+def test_the_spread_of_views_stands_behind_the_probabilities() -> None:
+    schema = predictions_schema(pa.int64(), [], ("cigar", "round"), spread=True)
+
+    assert schema.names[-4:] == [
+        "probability_round", "probability_spread", "status", "error",
+    ]  # fmt: skip
+    assert schema.field("probability_spread").type == pa.float32()
+
+
 def test_ids_keep_their_type_and_probabilities_are_float32() -> None:
     for id_type in (pa.int64(), pa.string()):
         schema = predictions_schema(id_type, [], ("cigar", "round"))
@@ -54,11 +63,11 @@ def test_a_position_says_so_unless_its_catalog_does() -> None:
 
 
 def test_every_column_says_what_it_means() -> None:
-    schema = predictions_schema(pa.int64(), [], ("cigar", "round"))
+    schema = predictions_schema(pa.int64(), [], ("cigar", "round"), spread=True)
 
     meanings = {column.name: column.meaning for column in PREDICTION_COLUMNS}
     for field in schema:
         name = field.name
-        if name.startswith(probability_column("")):
+        if name in (probability_column("cigar"), probability_column("round")):
             name = "probability_<class>"
         assert field.metadata[b"description"].decode() == meanings[name]

@@ -1,7 +1,8 @@
 """What turns pixels into probabilities inside an actor.
 
-An engine knows a model, not where pixels come from or where probabilities go. Only
-the Keras engine imports TensorFlow, which costs seconds and 400 MB.
+An engine knows a model, not where pixels come from or where probabilities go; these are
+the network's own, which the predicting actor calibrates. Only the Keras engine imports
+TensorFlow, which costs seconds and 400 MB.
 """
 
 import logging

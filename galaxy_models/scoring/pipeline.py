@@ -14,10 +14,9 @@ import ray.data
 from galaxy_models import cluster, model_folder, object_store, output_folder, storage
 from galaxy_models.catalog import Catalog, open_catalog
 from galaxy_models.config import ScoreConfig
-from galaxy_models.errors import CatalogError, ConfigError, ScoringError
+from galaxy_models.errors import ScoringError
 from galaxy_models.job_log import JobLog, job_log
-from galaxy_models.model_folder import ModelCard
-from galaxy_models.schemas import predictions_schema
+from galaxy_models.scoring.checks import check_columns, check_model
 from galaxy_models.scoring.engines import LITERT_FILES, load_engine
 from galaxy_models.scoring.ledger import CHUNKS_NAME, Ledger, Remaining
 from galaxy_models.scoring.plan import ACTOR_CPUS, WRITE_CPUS, StagePlan, plan_stages
@@ -65,36 +64,35 @@ def score(config: ScoreConfig) -> RunRecord:
         config.output, RUN_RECORD_NAME, config.overwrite, resume
     )
     card = model_folder.read_card(config.model)
-    _check_decode_rule(config, card)
+    check_model(config, card)
     staging_uri = storage.join(output, output_folder.STAGING_NAME)
     catalog = open_catalog(config, staging_uri, columns=config.keep)
     keep = tuple(map(catalog.column, config.keep))
-    _check_kept_columns(keep, catalog, card)
+    check_columns(config, keep, catalog, card)
     rows = number_rows(catalog.table)
     with cluster.ray_session() as resources:
         stages = plan_stages(config, card, resources, catalog.num_rows)
         plan = PredictorPlan(
             model_uri=storage.absolute_uri(config.model),
-            model_hash=card.model_hash,
+            card=card,
             catalog=catalog,
             rows=rows,
             ledger=_ledger(config, catalog, stages, output, resume),
             keep=keep,
-            classes=card.classes,
-            decode_rule=card.decode_rule,
             engine=stages.engine,
             threads=stages.threads,
             batch_size=stages.batch_size,
+            tta=config.tta,
             on_gpus=stages.on_gpus,
         )
         _check_engine(plan)
-        record = _job_record(config, plan, card)
+        record = _job_record(config, plan)
         if output_folder.begin_output(output, record, resume):
             logger.info("%s holds an unfinished scoring: it goes on", output)
         started_s = time.monotonic()
         _predict_what_remains(config, plan, stages)
         seconds = time.monotonic() - started_s
-    return _conclude(config, plan, card, seconds)
+    return _conclude(config, plan, seconds)
 
 
 def _ledger(
@@ -113,9 +111,7 @@ def _ledger(
     )
 
 
-def _job_record(
-    config: ScoreConfig, plan: PredictorPlan, card: ModelCard
-) -> dict[str, Any]:
+def _job_record(config: ScoreConfig, plan: PredictorPlan) -> dict[str, Any]:
     """Name everything that decides the predictions and how they are cut."""
     return {
         "the catalog's content": plan.rows.content_hash,
@@ -126,27 +122,13 @@ def _job_record(
         "--image-root": plan.catalog.image_root,
         "--allow-image-prefix": list(plan.catalog.allowed_prefixes),
         "--keep": list(plan.keep),
-        "the model's hash": card.model_hash,
+        "the model's hash": plan.card.model_hash,
+        "the model's temperature": plan.card.temperature,
         "the engine": plan.engine,
+        "--tta": plan.tta,
         "--rows-per-file": config.rows_per_file,
         ROWS_PER_CHUNK: plan.ledger.rows_per_chunk,
     }
-
-
-def _check_decode_rule(config: ScoreConfig, card: ModelCard) -> None:
-    """Refuse to decode galaxies in another way than the network has seen them."""
-    for name in ("fits_bands", "fits_stretch", "fits_q"):
-        asked, trained = getattr(config, name), getattr(card.decode_rule, name)
-        if asked is not None and asked != trained:
-            raise ConfigError(
-                f"--{name.replace('_', '-')} {_shown(asked)}: the model {config.model} "
-                f"was trained with {_shown(trained)}; leave the flag out, or train a "
-                "model with it."
-            )
-
-
-def _shown(value: object) -> str:
-    return (" ".join(value) or "none") if isinstance(value, tuple) else str(value)
 
 
 def _check_engine(plan: PredictorPlan) -> None:
@@ -203,7 +185,7 @@ def _finish_files(plan: PredictorPlan, remaining: Remaining) -> list[Any]:
     finish = ray.remote(num_cpus=WRITE_CPUS)(Ledger.finish_file)
     metadata = {
         MODEL_KEY: plan.model_uri.encode(),
-        MODEL_HASH_KEY: plan.model_hash.encode(),
+        MODEL_HASH_KEY: plan.card.model_hash.encode(),
     }
     files = remaining.whole_files()
     return [finish.remote(plan.ledger, file, metadata) for file in files]
@@ -270,22 +252,7 @@ def _actors(plan: PredictorPlan, stages: StagePlan, log: JobLog) -> dict[str, An
     }
 
 
-def _check_kept_columns(
-    keep: tuple[str, ...], catalog: Catalog, card: ModelCard
-) -> None:
-    """Refuse columns that the predictions have already."""
-    taken = predictions_schema(catalog.id_type, (), card.classes).names
-    clashes = sorted(set(taken).intersection(keep))
-    if clashes:
-        raise CatalogError(
-            f"--keep {' '.join(clashes)}: the predictions have columns of that name; "
-            f"rename them in {catalog.uri}."
-        )
-
-
-def _conclude(
-    config: ScoreConfig, plan: PredictorPlan, card: ModelCard, seconds: float
-) -> RunRecord:
+def _conclude(config: ScoreConfig, plan: PredictorPlan, seconds: float) -> RunRecord:
     """Count what was written, write the record, and say how it went."""
     catalog, output = plan.catalog, plan.ledger.output
     num_failed, classes = count_predictions(output, catalog)
@@ -293,8 +260,10 @@ def _conclude(
         catalog=catalog.uri,
         catalog_fingerprint=catalog.fingerprint,
         model=plan.model_uri,
-        model_hash=card.model_hash,
+        model_hash=plan.card.model_hash,
+        temperature=plan.card.temperature,
         engine=plan.engine,
+        tta=plan.tta,
         num_rows=catalog.num_rows,
         num_failed=num_failed,
         classes=dict(classes.most_common()),

@@ -10,14 +10,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from galaxy_models.calibration import with_temperature
 from galaxy_models.catalog import Catalog, image_sources
-from galaxy_models.config import EngineName
-from galaxy_models.images import DecodeRule, decode_files
+from galaxy_models.config import EngineName, TtaName
+from galaxy_models.images import decode_files
 from galaxy_models.job_log import JobLog
+from galaxy_models.model_folder import ModelCard
 from galaxy_models.schemas import STATUS_FAILED, STATUS_OK, predictions_schema
 from galaxy_models.scoring.engines import load_engine
 from galaxy_models.scoring.ledger import Ledger
 from galaxy_models.scoring.read_ahead import FILES_PER_READ, read_ahead
+from galaxy_models.scoring.symmetries import average_views, symmetric_views
 from galaxy_models.tables.numbered_rows import NumberedRows, RowReader
 
 CHUNK_COLUMN = "chunk"  # its number in the ledger
@@ -30,7 +33,7 @@ class PredictorPlan:
     """What every actor is told; the same for all."""
 
     model_uri: str
-    model_hash: str
+    card: ModelCard
     catalog: Catalog
     rows: NumberedRows
     """The catalog's rows by their number."""
@@ -39,14 +42,15 @@ class PredictorPlan:
     """Which of them are a chunk, and where its predictions go."""
 
     keep: tuple[str, ...]
-    classes: tuple[str, ...]
-    decode_rule: DecodeRule
     engine: EngineName
     threads: int
     """CPU threads for each actor."""
 
     batch_size: int
     """Galaxies predicted at once."""
+
+    tta: TtaName
+    """Which views of a galaxy are averaged."""
 
     on_gpus: bool = False
 
@@ -59,7 +63,9 @@ class PredictorPlan:
     def schema(self) -> pa.Schema:
         """The predictions' columns."""
         kept = [self.catalog.schema.field(name) for name in self.keep]
-        return predictions_schema(self.catalog.id_type, kept, self.classes)
+        return predictions_schema(
+            self.catalog.id_type, kept, self.card.classes, spread=self.tta != "none"
+        )
 
 
 class Predictor:
@@ -81,42 +87,62 @@ class Predictor:
         Returns:
             What ``keep`` does.
         """
-        size = self.plan.decode_rule.image_size
+        size = self.plan.card.decode_rule.image_size
         pixels = rows[PIXELS_COLUMN].combine_chunks()
         images = np.frombuffer(pixels.buffers()[1], np.uint8)
         images = images.reshape(-1, size, size, 3)
         images = images[pixels.offset : pixels.offset + len(pixels)]
         errors = rows[ERROR_COLUMN].to_pylist()
         step = self.plan.batch_size
-        probabilities = [
+        views = [
             self.predict(images[at : at + step], errors[at : at + step])
             for at in range(0, len(rows), step)
         ]
         chunk = rows[CHUNK_COLUMN][0].as_py()
-        return self.keep(chunk, rows, np.concatenate(probabilities), errors)
+        return self.keep(chunk, rows, np.concatenate(views, axis=1), errors)
 
     def predict(
         self, images: NDArray[np.uint8], errors: list[str | None]
     ) -> NDArray[np.float32]:
-        """Predict decoded galaxies, and count them for the job's log."""
-        probabilities = self._engine.predict(images)
+        """Predict decoded galaxies in every view, and count them for the job's log.
+
+        Each view is calibrated before they are averaged: the temperature was fitted to
+        predictions of single views, and a mean of several is less sure already.
+
+        Args:
+            images: uint8, shape (galaxies, size, size, 3), RGB.
+            errors: None, or what failed, for each galaxy.
+
+        Returns:
+            Calibrated probabilities, float32, shape (views, galaxies, classes).
+        """
+        views = [
+            with_temperature(self._engine.predict(view), self.plan.card.temperature)
+            for view in symmetric_views(images, self.plan.tta)
+        ]
         num_failed = sum(error is not None for error in errors)
         self.log.count(rows=len(errors), failed=num_failed)
-        return probabilities
+        return np.stack(views)
 
     def keep(
         self,
         chunk: int,
         rows: pa.Table,
-        probabilities: NDArray[np.float32],
+        views: NDArray[np.float32],
         errors: list[str | None],
     ) -> pa.Table:
         """Write a chunk's predictions down.
 
+        Args:
+            chunk: its number.
+            rows: its catalog rows.
+            views: what ``predict`` gave for them.
+            errors: None, or what failed, for each row.
+
         Returns:
             One row: the chunk's number, its rows and how many of them failed.
         """
-        predictions = prediction_rows(rows, probabilities, errors, self.plan)
+        predictions = prediction_rows(rows, views, errors, self.plan)
         self.plan.ledger.write_chunk(chunk, predictions)
         self.log.flush()
         return kept(chunk, len(rows), sum(error is not None for error in errors))
@@ -147,11 +173,11 @@ class FusedPredictor(Predictor):
                 yield kept(chunk, 0, 0)
                 continue
             rows = self._reader.read(*ledger.rows_of(chunk))
-            probabilities, errors = [], []
+            views, errors = [], []
             for images, image_errors in decoded_batches(rows, self.plan):
-                probabilities.append(self.predict(images, image_errors))
+                views.append(self.predict(images, image_errors))
                 errors.extend(image_errors)
-            yield self.keep(chunk, rows, np.concatenate(probabilities), errors)
+            yield self.keep(chunk, rows, np.concatenate(views, axis=1), errors)
 
 
 def kept(chunk: int, num_rows: int, num_failed: int) -> pa.Table:
@@ -169,7 +195,7 @@ def decoded_batches(
     for files in read_ahead(
         sources, catalog.image_root, reads_per_batch, catalog.allowed_prefixes
     ):
-        yield decode_files(files, plan.decode_rule)
+        yield decode_files(files, plan.card.decode_rule)
 
 
 def decode_chunk(chunks: pa.Table, *, plan: PredictorPlan) -> pa.Table:
@@ -187,7 +213,7 @@ def decode_chunk(chunks: pa.Table, *, plan: PredictorPlan) -> pa.Table:
     (chunk,) = chunks[CHUNK_COLUMN].to_pylist()
     reader = RowReader(plan.rows, plan.columns)
     rows = reader.read(*plan.ledger.rows_of(chunk))
-    size = plan.decode_rule.image_size
+    size = plan.card.decode_rule.image_size
     images, errors = [], []
     for batch, batch_errors in decoded_batches(rows, plan):
         images.append(batch)
@@ -208,7 +234,7 @@ def decode_chunk(chunks: pa.Table, *, plan: PredictorPlan) -> pa.Table:
 
 def prediction_rows(
     rows: pa.Table,
-    probabilities: NDArray[np.float32],
+    views: NDArray[np.float32],
     errors: list[str | None],
     plan: PredictorPlan,
 ) -> pa.Table:
@@ -216,17 +242,19 @@ def prediction_rows(
 
     Args:
         rows: catalog rows.
-        probabilities: float32, shape (rows, classes); ignored where failed.
+        views: float32, shape (views, rows, classes), probabilities that are averaged;
+            ignored where failed.
         errors: None, or what failed, for each row.
         plan: columns and classes.
 
     Returns:
-        A table with the columns of ``plan.schema``; class, confidence and
-        probabilities are null where failed.
+        A table with the columns of ``plan.schema``; class, confidence, probabilities
+        and their spread are null where failed.
     """
     failed = np.asarray([error is not None for error in errors], bool)
+    probabilities, spread = average_views(views)
     best = probabilities.argmax(axis=1)
-    classes = np.asarray(plan.classes, object)
+    classes = np.asarray(plan.card.classes, object)
     columns = [
         rows[plan.catalog.id_column].cast(plan.catalog.id_type),
         *(rows[name] for name in plan.keep),
@@ -236,6 +264,7 @@ def prediction_rows(
             pa.array(probabilities[:, index], pa.float32(), mask=failed)
             for index in range(len(classes))
         ),
+        *([pa.array(spread, pa.float32(), mask=failed)] if plan.tta != "none" else []),
         pa.array(np.where(failed, STATUS_FAILED, STATUS_OK), pa.string()),
         pa.array(errors, pa.string()),
     ]

@@ -25,8 +25,14 @@ class RunRecord:
     catalog_fingerprint: str
     model: str
     model_hash: str
+    temperature: float
+    """What the model's logits were divided by."""
+
     engine: str
     """What predicted; probabilities of litert-int8 differ a little from keras'."""
+
+    tta: str
+    """Which views of each galaxy were averaged."""
 
     num_rows: int
     num_failed: int

@@ -26,6 +26,7 @@ from galaxy_models.training.checkpoint import read_state
 from galaxy_models.training.examples import decode_examples
 from galaxy_models.training.export import export_litert
 from galaxy_models.training.history import (
+    fitted_temperature,
     read_shards,
     validation_metrics,
     write_history,
@@ -229,6 +230,7 @@ def _write_folder(
             "start_from": plan.start and plan.start.model_hash,
         },
         metrics=validation_metrics(predictions, labels.classes),
+        temperature=fitted_temperature(predictions, labels.classes),
         litert=litert,
         versions=model_folder.library_versions(),
     )

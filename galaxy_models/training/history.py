@@ -3,10 +3,12 @@
 Knows tables and pictures; it knows neither networks nor Ray.
 """
 
+import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +16,10 @@ from pandas import DataFrame
 from tensorboardX import SummaryWriter
 
 from galaxy_models import figures, model_folder, storage
+from galaxy_models.calibration import fit_temperature, negative_log_likelihood
 from galaxy_models.schemas import probability_column
+
+logger = logging.getLogger(__name__)
 
 TENSORBOARD_NAME = "tensorboard"
 EVENTS_NAME = "events.out.tfevents.0.galaxy-batch"  # TensorBoard looks for the middle
@@ -49,6 +54,33 @@ def validation_metrics(
         "val_balanced_accuracy": float(recall.mean()),
         **{f"recall_{name}": float(recall[name]) for name in classes if name in recall},
     }
+
+
+def fitted_temperature(predictions: DataFrame, classes: Sequence[str]) -> float:
+    """Fit the temperature that scoring applies, and log what it brings.
+
+    Args:
+        predictions: columns ``label`` and the probabilities. A galaxy whose label is
+            none of the classes is left out.
+        classes: class names in the network's order.
+
+    Returns:
+        What ``calibration.fit_temperature`` does.
+    """
+    labels = pd.Index(classes).get_indexer(pd.Index(predictions["label"]))
+    columns = [probability_column(name) for name in classes]
+    probabilities = predictions[columns].to_numpy(np.float32)[labels >= 0]
+    labels = labels[labels >= 0].astype(np.int64)
+    temperature = fit_temperature(probabilities, labels)
+    logger.info(
+        "temperature %.3f: negative log likelihood %.4f a galaxy, before %.4f (%d "
+        "validation galaxies)",
+        temperature,
+        negative_log_likelihood(probabilities, labels, temperature),
+        negative_log_likelihood(probabilities, labels),
+        len(labels),
+    )
+    return temperature
 
 
 def write_history(folder_uri: str, history: Sequence[EpochRow], title: str) -> None:

@@ -1,5 +1,6 @@
 """Scoring that is killed, again and again, ends with every row once."""
 
+import json
 import os
 import random
 import shutil
@@ -140,6 +141,7 @@ def test_a_changed_catalog_is_refused_by_what_changed(
     [
         (["--engine", "keras"], "the engine was"),
         (["--rows-per-file", "500"], "--rows-per-file was 3000, now 500"),
+        (["--tta", "flips"], "--tta was none, now flips"),
         (["--resume", "never"], "holds unfinished results"),
     ],
 )
@@ -147,6 +149,18 @@ def test_another_scoring_may_not_go_on_from_it(
     catalog: Path, model_folder: str, killed: Path, flags: list[str], message: str
 ) -> None:
     assert refused(ScoreJob(catalog, model_folder, killed, *flags), message)
+
+
+def test_a_recalibrated_model_may_not_go_on_from_it(
+    catalog: Path, model_folder: str, killed: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(model_folder, tmp_path / "model")
+    path = tmp_path / "model" / "model.json"
+    card = json.loads(path.read_text())
+    path.write_text(json.dumps(card | {"temperature": 12.5}))
+    job = ScoreJob(catalog, str(tmp_path / "model"), killed)
+    begun = f"the model's temperature was {card['temperature']}, now 12.5"
+    assert refused(job, begun)
 
 
 def test_overwrite_begins_anew(

@@ -67,9 +67,8 @@ pq.write_table(rows, f"{folder}/catalog.parquet")
 table = open_parquet(f"{folder}/catalog.parquet")
 card = read_card(model)
 plan = PredictorPlan(
-    model, "0", Catalog("c", table, "object_id", "image", "/", 2, "0"),
-    number_rows(table), Ledger(folder, 2, 2, 1), (), card.classes, card.decode_rule,
-    "litert-int8", 1, 32,
+    model, card, Catalog("c", table, "object_id", "image", "/", 2, "0"),
+    number_rows(table), Ledger(folder, 2, 2, 1), (), "litert-int8", 1, 32, "none",
 )
 list(FusedPredictor(plan, JobLog(None))(pa.table({"chunk": [0]})))
 predictions = pq.read_table(plan.ledger.chunk_uri(0))

@@ -2,50 +2,34 @@
 
 import dataclasses
 import io
-from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from predictors import (
+    BOTH_PLANS,
+    CLASSES,
+    CountingLog,
+    Predict,
+    in_one_stage,
+    in_two_stages,
+    kept_rows,
+    plan_for,
+    rows_with,
+)
 
-from galaxy_models.catalog import Catalog
-from galaxy_models.images import DecodeRule
-from galaxy_models.job_log import JobLog
 from galaxy_models.schemas import predictions_schema
 from galaxy_models.scoring import predictor
-from galaxy_models.scoring.ledger import Ledger
-from galaxy_models.scoring.predictor import (
-    FusedPredictor,
-    Predictor,
-    PredictorPlan,
-    decode_chunk,
-    prediction_rows,
-)
-from galaxy_models.tables import ParquetTable
-from galaxy_models.tables.numbered_rows import NumberedRows
+from galaxy_models.scoring.predictor import PredictorPlan, prediction_rows
 
 ID_18_DIGITS = 587722981736841315
-CLASSES = ("cigar", "round", "spiral")
-PROBABILITIES = np.array(
-    [[0.1, 0.7, 0.2], [1 / 3, 1 / 3, 1 / 3], [0.6, 0.3, 0.1]], np.float32
+VIEWS = np.array(
+    [[[0.1, 0.7, 0.2], [1 / 3, 1 / 3, 1 / 3], [0.6, 0.3, 0.1]]], np.float32
 )
-
-
-class CountingLog(JobLog):
-    """Adds up what the predictor counts, without an actor."""
-
-    def __init__(self) -> None:
-        super().__init__(None)
-        self.counts: Counter[str] = Counter()
-
-    def count(self, **numbers: int) -> None:
-        self.counts.update(numbers)
 
 
 class BrightnessEngine:
@@ -57,40 +41,6 @@ class BrightnessEngine:
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         sums = images.sum(axis=(1, 2)).astype(np.float32) + 1
         return np.asarray(sums / sums.sum(axis=1, keepdims=True), np.float32)
-
-
-def rows_with(ids: pa.Array, images: list[str | None]) -> pa.Table:
-    ra = pa.array(np.linspace(10, 20, len(images)))
-    return pa.table({"dr7": ids, "image": pa.array(images, pa.string()), "ra": ra})
-
-
-def plan_for(
-    rows: pa.Table, folder: str = "/sky", keep: tuple[str, ...] = ()
-) -> PredictorPlan:
-    """A plan for a catalog of these rows, cut into chunks of two."""
-    uri = f"{folder}/galaxies.parquet"
-    table = ParquetTable(uri, folder, ("galaxies.parquet",), rows.schema)
-    return PredictorPlan(
-        model_uri="/model",
-        model_hash="0",
-        catalog=Catalog(
-            uri=uri,
-            table=table,
-            id_column="dr7",
-            image_column="image",
-            image_root=folder,
-            num_rows=rows.num_rows,
-            fingerprint="0",
-        ),
-        rows=NumberedRows(table, (rows.num_rows,), "0"),
-        ledger=Ledger(f"{folder}/predictions", rows.num_rows, 2, 100),
-        keep=keep,
-        classes=CLASSES,
-        decode_rule=DecodeRule(16),
-        engine="keras",
-        threads=1,
-        batch_size=8,
-    )
 
 
 def png(colour: tuple[int, int, int]) -> bytes:
@@ -110,7 +60,7 @@ def test_rows_name_the_most_probable_class_and_its_probability(
     three_rows: pa.Table,
 ) -> None:
     table = prediction_rows(
-        three_rows, PROBABILITIES, [None] * 3, plan_for(three_rows)
+        three_rows, VIEWS, [None] * 3, plan_for(three_rows)
     ).to_pandas()
 
     assert table["object_id"].tolist() == [ID_18_DIGITS, ID_18_DIGITS + 1, 2]
@@ -124,9 +74,7 @@ def test_rows_name_the_most_probable_class_and_its_probability(
 def test_a_failed_row_has_its_reason_and_no_prediction(three_rows: pa.Table) -> None:
     errors = [None, "truncated: PNG of 3 bytes", None]
 
-    rows = prediction_rows(
-        three_rows, PROBABILITIES, errors, plan_for(three_rows)
-    ).to_pylist()
+    rows = prediction_rows(three_rows, VIEWS, errors, plan_for(three_rows)).to_pylist()
 
     assert rows[1] == {
         "object_id": ID_18_DIGITS + 1,
@@ -145,7 +93,7 @@ def test_a_failed_row_has_its_reason_and_no_prediction(three_rows: pa.Table) -> 
 def test_rows_have_exactly_the_documented_columns(three_rows: pa.Table) -> None:
     plan = plan_for(three_rows, keep=("ra",))
 
-    table = prediction_rows(three_rows, PROBABILITIES, [None] * 3, plan)
+    table = prediction_rows(three_rows, VIEWS, [None] * 3, plan)
 
     expected = predictions_schema(pa.int64(), [three_rows.schema.field("ra")], CLASSES)
     assert table.schema.equals(expected, check_metadata=True)
@@ -155,7 +103,7 @@ def test_kept_columns_ride_along_on_failed_rows_too(three_rows: pa.Table) -> Non
     errors: list[str | None] = ["missing: no file"] * 3
 
     table = prediction_rows(
-        three_rows, PROBABILITIES, errors, plan_for(three_rows, keep=("ra",))
+        three_rows, VIEWS, errors, plan_for(three_rows, keep=("ra",))
     )
 
     assert table["ra"].to_pylist() == [10, 15, 20]
@@ -173,7 +121,7 @@ def test_kept_columns_ride_along_on_failed_rows_too(three_rows: pa.Table) -> Non
 def test_ids_are_int64_or_string(given: pa.DataType, written: pa.DataType) -> None:
     rows = rows_with(pa.array([1, 2, 3]).cast(given), ["a", "b", "c"])
 
-    table = prediction_rows(rows, PROBABILITIES, [None] * 3, plan_for(rows))
+    table = prediction_rows(rows, VIEWS, [None] * 3, plan_for(rows))
 
     assert table["object_id"].type == written
     assert [str(value) for value in table["object_id"].to_pylist()] == ["1", "2", "3"]
@@ -183,24 +131,10 @@ def test_no_rows_give_no_rows_with_all_columns() -> None:
     rows = rows_with(pa.array([], pa.int64()), [])
     plan = plan_for(rows)
 
-    table = prediction_rows(rows, np.empty((0, 3), np.float32), [], plan)
+    table = prediction_rows(rows, np.empty((1, 0, 3), np.float32), [], plan)
 
     assert table.num_rows == 0
     assert table.schema.equals(plan.schema)
-
-
-def in_one_stage(plan: PredictorPlan, log: JobLog, chunks: pa.Table) -> pa.Table:
-    return pa.concat_tables(FusedPredictor(plan, log)(chunks))
-
-
-def in_two_stages(plan: PredictorPlan, log: JobLog, chunks: pa.Table) -> pa.Table:
-    predict = Predictor(plan, log)
-    each = [chunks.slice(index, 1) for index in range(len(chunks))]
-    return pa.concat_tables([predict(decode_chunk(one, plan=plan)) for one in each])
-
-
-BOTH_PLANS = pytest.mark.parametrize("predict", [in_one_stage, in_two_stages])
-Predict = Callable[[PredictorPlan, JobLog, pa.Table], pa.Table]
 
 
 @pytest.fixture
@@ -214,12 +148,6 @@ def sky(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PredictorPlan:
     rows = rows_with(pa.array([5, 4, 3, 2, 1]), images)
     pq.write_table(rows, tmp_path / "galaxies.parquet")
     return plan_for(rows, str(tmp_path), ("ra",))
-
-
-def kept_rows(plan: PredictorPlan) -> pd.DataFrame:
-    """What a finished file would hold."""
-    plan.ledger.finish_file(0, {})
-    return pd.read_parquet(plan.ledger.output)
 
 
 @BOTH_PLANS

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from numpy.typing import NDArray
 
+from galaxy_models.calibration import with_temperature
 from galaxy_models.catalog import open_catalog
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import (
@@ -21,7 +23,7 @@ from galaxy_models.errors import (
     ScoringError,
 )
 from galaxy_models.images import DecodeRule, read_images
-from galaxy_models.model_folder import load_model
+from galaxy_models.model_folder import load_model, read_card
 from galaxy_models.scoring import score
 from galaxy_models.scoring.run_record import count_predictions
 from galaxy_models.simulation import CLASSES, Survey, write_survey
@@ -50,6 +52,14 @@ def config_for(
     """Scores the survey in floats, which can be compared with Keras'."""
     settings = {"catalog": str(survey.catalog), "engine": "litert-float", **changes}
     return ScoreConfig(model=model_folder, output=str(output), **settings)
+
+
+def calibrated_predictions(
+    model_folder: str, images: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    """What the trained network says under its card's temperature."""
+    raw = load_model(model_folder).predict_on_batch(images)
+    return with_temperature(raw, read_card(model_folder).temperature)
 
 
 @pytest.fixture(scope="session")
@@ -114,7 +124,7 @@ def test_probabilities_are_those_of_the_model_on_that_image(
     images, _ = read_images(
         paths.loc[table.index].tolist(), str(survey.catalog.parent), DecodeRule(32)
     )
-    expected = load_model(model_folder).predict_on_batch(images)
+    expected = calibrated_predictions(model_folder, images)
     columns = [f"probability_{name}" for name in sorted(CLASSES)]
     np.testing.assert_allclose(table[columns], expected, atol=1e-4)
     best = np.asarray(sorted(CLASSES))[expected.argmax(axis=1)]
@@ -162,7 +172,7 @@ def test_both_plans_and_both_float_engines_predict_the_same(
     images, _ = read_images(
         paths.loc[good.index].tolist(), str(survey.catalog.parent), DecodeRule(32)
     )
-    expected = load_model(model_folder).predict_on_batch(images)
+    expected = calibrated_predictions(model_folder, images)
     columns = [f"probability_{name}" for name in sorted(CLASSES)]
     np.testing.assert_allclose(good[columns], expected, atol=1e-4)
 

@@ -13,6 +13,7 @@ import pytest
 from catalog_files import repeated
 from PIL import Image
 
+from galaxy_models.calibration import negative_log_likelihood
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import CatalogError, OutputError, ResourceError
 from galaxy_models.model_folder import load_model, read_card
@@ -84,6 +85,22 @@ def test_validation_predictions_are_the_galaxies_that_the_hash_holds_back(
     assert predictions["object_id"].is_unique
     accuracy = (predictions["label"] == predictions["predicted_class"]).mean()
     assert read_card(model_folder).metrics["val_accuracy"] == pytest.approx(accuracy)
+
+
+@slow
+def test_the_card_s_temperature_makes_the_validation_labels_no_less_likely(
+    model_folder: str,
+) -> None:
+    predictions = pd.read_parquet(Path(model_folder) / "validation_predictions.parquet")
+    card = read_card(model_folder)
+    labels = np.array([card.classes.index(name) for name in predictions["label"]])
+    columns = [f"probability_{name}" for name in card.classes]
+    raw = predictions[columns].to_numpy()
+
+    fitted = negative_log_likelihood(raw, labels, card.temperature)
+
+    assert card.temperature != 1
+    assert fitted < negative_log_likelihood(raw, labels)
 
 
 @slow

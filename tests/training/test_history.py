@@ -1,5 +1,6 @@
 """The records of a training: metrics, tables and figures in the model folder."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from galaxy_models.training.history import (
+    fitted_temperature,
     read_shards,
     validation_metrics,
     write_history,
@@ -71,6 +73,49 @@ def test_a_class_without_validation_galaxies_has_no_recall() -> None:
         "val_balanced_accuracy": 0.5,
         "recall_round": 0.5,
     }
+
+
+def too_sure_predictions() -> pd.DataFrame:
+    """Nine of ten galaxies right, of which the network was almost certain."""
+    table = predictions(["cigar"] * 9 + ["round"], ["cigar"] * 10)
+    table["probability_cigar"] = np.float32(0.999)
+    table["probability_round"] = np.float32(0.001)
+    return table
+
+
+def test_the_temperature_makes_a_network_as_sure_as_it_is_right(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.INFO):
+        temperature = fitted_temperature(too_sure_predictions(), ("cigar", "round"))
+
+    assert temperature == pytest.approx(np.log(999) / np.log(9), rel=1e-3)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line == (
+        "temperature 3.143: negative log likelihood 0.3251 a galaxy, before 0.6917 "
+        "(10 validation galaxies)"
+    )
+
+
+def test_a_label_that_is_no_class_has_no_part_in_the_temperature() -> None:
+    table = too_sure_predictions()
+    coarse = table.assign(label="featured")
+
+    both = pd.concat([coarse, table])
+
+    classes = ("cigar", "round")
+    assert fitted_temperature(both, classes) == fitted_temperature(table, classes)
+    assert fitted_temperature(coarse, classes) == 1
+
+
+def test_the_order_of_classes_is_the_network_s() -> None:
+    table = too_sure_predictions()
+    turned = table[table.columns[::-1]]
+
+    classes = ("round", "cigar")
+    assert fitted_temperature(turned, classes) == pytest.approx(
+        fitted_temperature(table, classes[::-1]), rel=1e-6
+    )
 
 
 def test_predictions_are_written_where_readers_look(tmp_path: Path) -> None:
