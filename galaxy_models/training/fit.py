@@ -6,6 +6,7 @@ Never imports TensorFlow; that is the workers' part.
 import dataclasses
 import logging
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -77,60 +78,74 @@ def fit(config: TrainConfig) -> ModelCard:
     labels = read_labels(catalog, config)
     logger.info("%s", "; ".join(f"{s}: {_listed(n)}" for s, n in labels.counts.items()))
     start = find_starting_point(config, labels.classes)
-    record = _run_record(config, catalog, labels, start)
+    card = _train(Task(config, output, resume, catalog, labels, start))
+    storage.delete_folder(storage.join(output, RAY_TRAIN_NAME))
+    output_folder.finish_output(output)
+    return card
+
+
+def _train(task: "Task") -> ModelCard:
+    """Start Ray, decode, fit and write; all that costs time."""
+    config, labels = task.config, task.labels
     with cluster.ray_session() as resources, job_log() as log:
         num_workers, threads = cluster.training_workers(
             config.num_workers, resources, config.batch_size
         )
-        if output_folder.begin_output(output, record, resume):
-            logger.info("%s holds an unfinished training: it goes on", output)
-        examples = decode_examples(config, catalog, labels.names, num_workers, log)
+        if output_folder.begin_output(task.output, task.record(), task.resume):
+            logger.info("%s holds an unfinished training: it goes on", task.output)
+        training, validation = decode_examples(
+            config, task.catalog, labels.names, num_workers, log
+        )
         use_gpu = resources.num_gpus > 0
         plan = WorkerPlan(
             config=config,
-            output=output,
+            output=task.output,
             labels=labels,
             label_weights=label_weights(config.class_weight, labels),
-            start=start,
-            training=examples[0],
-            validation=examples[1],
+            start=task.start,
+            training=training,
+            validation=validation,
             num_workers=num_workers,
             threads=threads,
             use_gpu=use_gpu,
             precision=_precision(config, use_gpu),
         )
         result = _run_workers(plan, log)
-        card = _write_folder(plan, catalog, result)
-    storage.delete_folder(storage.join(output, RAY_TRAIN_NAME))
-    output_folder.finish_output(output)
-    return card
+        return _write_folder(plan, task.catalog, result)
 
 
-def _run_record(
-    config: TrainConfig,
-    catalog: Catalog,
-    labels: Labels,
-    start: StartingPoint | None,
-) -> dict[str, Any]:
-    """Name everything that decides the weights, but for the number of epochs.
+@dataclass(frozen=True)
+class Task:
+    """What was asked for, checked."""
 
-    A cosine runs to the last epoch, so with it that number decides, too.
-    """
-    flags = {
-        f"--{name.replace('_', '-')}": value
-        for name, value in dataclasses.asdict(config).items()
-        if name not in FREE_TO_CHANGE
-        or (name == "epochs" and config.schedule == "cosine")
-    }
-    return {
-        **flags,
-        "the set of ids": catalog.fingerprint,
-        **{
-            f"{side} galaxies by label": dict(sorted(counts.items()))
-            for side, counts in labels.counts.items()
-        },
-        "the hash of the model to start from": start and start.model_hash,
-    }
+    config: TrainConfig
+    output: str
+    resume: bool
+    catalog: Catalog
+    labels: Labels
+    start: StartingPoint | None
+
+    def record(self) -> dict[str, Any]:
+        """Name everything that decides the weights, but for the number of epochs.
+
+        A cosine runs to the last epoch, so with it that number decides, too.
+        """
+        config, start = self.config, self.start
+        flags = {
+            f"--{name.replace('_', '-')}": value
+            for name, value in dataclasses.asdict(config).items()
+            if name not in FREE_TO_CHANGE
+            or (name == "epochs" and config.schedule == "cosine")
+        }
+        return {
+            **flags,
+            "the set of ids": self.catalog.fingerprint,
+            **{
+                f"{side} galaxies by label": dict(sorted(counts.items()))
+                for side, counts in self.labels.counts.items()
+            },
+            "the hash of the model to start from": start and start.model_hash,
+        }
 
 
 def _precision(config: TrainConfig, on_gpus: bool) -> str:
