@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from galaxy_models.catalog import Catalog, image_sources
+from galaxy_models.catalog import Catalog
+from galaxy_models.columns import image_sources
 from galaxy_models.config import EngineName
 from galaxy_models.images import DecodeRule, decode_files
 from galaxy_models.job_log import JobLog
