@@ -38,7 +38,7 @@ class CoarseClasses:
         Returns:
             float32, shape (galaxies, coarse classes); a row with a NaN is NaN.
         """
-        return np.minimum(probabilities @ self.membership, np.float32(1))
+        return np.asarray(np.minimum(probabilities @ self.membership, 1), np.float32)
 
 
 def coarse_classes(classes: Sequence[str], groups: LabelGroups) -> CoarseClasses:

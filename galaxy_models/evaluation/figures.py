@@ -7,7 +7,6 @@ confusion stands in ``galaxy_models.figures``, which training draws as well.
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -17,8 +16,9 @@ from galaxy_models.evaluation.sky_map import SkyMap
 from galaxy_models.figures import png_bytes
 
 BLUE, ORANGE, GREY = "#1f6f9f", "#d1631d", "#8a9097"
-MAX_COLOURED_CLASSES = 10
+CLASS_COLOURS = [f"C{number}" for number in range(10)]  # matplotlib's own
 SIZE_INCHES = (6.4, 4.8)
+SKY_SIZE_INCHES = (8, 4.4)
 
 
 def reliability_plot(bins: Reliability, error: float) -> bytes:
@@ -94,9 +94,9 @@ def confidence_plot(
         classes: class names.
     """
     figure, panel = _one_panel()
-    widths, is_few = np.diff(edges), len(classes) <= MAX_COLOURED_CLASSES
+    widths, is_few = np.diff(edges), len(classes) <= len(CLASS_COLOURS)
     shown = counts if is_few else counts.sum(axis=0, keepdims=True)
-    colours = mpl.colormaps["tab10"].colors if is_few else [BLUE]
+    colours = CLASS_COLOURS if is_few else [BLUE]
     bottom = np.zeros(len(widths))
     bars = []
     for row, colour in zip(shown, colours, strict=False):
@@ -115,7 +115,7 @@ def confidence_plot(
 
 def sky_plot(sky: SkyMap) -> bytes:
     """Draw the density of galaxies, right ascension growing to the left (deg)."""
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = Figure(figsize=SKY_SIZE_INCHES, layout="constrained")
     if sky.is_all_sky:
         panel = figure.subplots(subplot_kw={"projection": "mollweide"})
         # Right ascension 180 in the middle, 0 at both ends.

@@ -70,7 +70,9 @@ class TopRows:
             is_candidate = is_candidate & (scores > lowest)
         rows = np.flatnonzero(is_candidate)
         rows = rows[np.argsort(-scores[rows], kind="stable")][: self._size]
-        found = [(float(scores[row]), _galaxy(batch, labels, row)) for row in rows]
+        found = [
+            (float(scores[row]), _galaxy(batch, labels, row)) for row in rows.tolist()
+        ]
         self._kept = heapq.nlargest(
             self._size, self._kept + found, key=lambda pair: pair[0]
         )

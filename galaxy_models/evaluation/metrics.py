@@ -216,10 +216,12 @@ def _of_label(probabilities: Floats, labels: Indices) -> NDArray[np.float64]:
     return np.asarray(chosen[:, 0], np.float64)
 
 
-def _share(part: Floats, whole: NDArray[np.int64]) -> NDArray[np.float64]:
+def _share(
+    part: Floats | NDArray[np.int64], whole: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """Divide; NaN where there is nothing to divide by."""
     nothing = np.full(len(whole), np.nan)
-    return np.divide(part, whole, out=nothing, where=whole > 0)
+    return np.asarray(np.divide(part, whole, out=nothing, where=whole > 0))
 
 
 def _mean(values: NDArray[np.float64]) -> float:

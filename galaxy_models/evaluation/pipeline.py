@@ -87,12 +87,11 @@ def evaluate(config: EvaluateConfig) -> Report:
         storage.join(output, METRICS_NAME), text.encode(errors="replace") + b"\n"
     )
     output_folder.finish_output(output)
-    labelled = evaluation.labelled
     return Report(
         page=page_uri,
         num_rows=evaluation.tally.num_rows,
         num_failed=evaluation.tally.num_failed,
-        agreement=labelled and labelled.agreement,
+        agreement=evaluation.labelled.agreement if evaluation.labelled else None,
     )
 
 
@@ -123,7 +122,7 @@ def _evaluate(config: EvaluateConfig) -> Evaluation:
         tally=tally,
         rows=rows,
         sky=read_sky_map(predictions.table),
-        labelled=join and _conclude(join, config, predictions),
+        labelled=_conclude(join, config, predictions) if join else None,
     )
 
 

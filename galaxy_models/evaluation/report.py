@@ -63,8 +63,8 @@ def report_page(
 def _lead(evaluation: Evaluation) -> str:
     lead = f"Predictions of {evaluation.predictions.uri}"
     if evaluation.labelled is None:
-        return f"{lead}, which nobody has labelled."
-    return f"{lead}, compared with the labels of {evaluation.labelled.labels.uri}."
+        return f"{lead}, which nobody has labelled"
+    return f"{lead}, compared with the labels of {evaluation.labelled.labels.uri}"
 
 
 def _key_facts(evaluation: Evaluation) -> list[dict[str, str]]:
@@ -73,14 +73,14 @@ def _key_facts(evaluation: Evaluation) -> list[dict[str, str]]:
         agreement = evaluation.labelled.agreement
         low, high = agreement.accuracy_interval
         facts += [
-            ("Accuracy", _share(agreement.accuracy), f"95 %: {low:.3f} to {high:.3f}"),
-            ("Macro-F1", _share(agreement.macro_f1), "mean of the classes"),
+            ("Accuracy", _share(agreement.accuracy), f"95 %: {low:.3f}–{high:.3f}"),
+            ("Macro-F1", _share(agreement.macro_f1), "mean over classes"),
             (
                 "Calibration error",
                 _share(agreement.expected_calibration_error),
                 "0 is calibrated",
             ),
-            ("Compared", _count(agreement.num), "galaxies with a label"),
+            ("Compared", _count(agreement.num), "labelled galaxies"),
         ]
     failed = tally.num_failed / tally.num_rows
     facts += [

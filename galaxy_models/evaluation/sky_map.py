@@ -18,7 +18,8 @@ from galaxy_models.tables import Table
 Floats = NDArray[np.float64]
 
 RA_DEC = ("ra", "dec")
-CELLS_ACROSS = 72  # of a patch's longer side
+CELLS_ACROSS = (6, 72)  # least and most, of a patch's longer side
+GALAXIES_PER_CELL = 4  # of a square patch; fewer would be noise
 ALL_SKY_CELLS = (180, 90)  # of equal areas, 2 deg wide
 LARGEST_PATCH_DEG = 60.0  # beyond it the whole sky is shown
 SMALLEST_PATCH_DEG = 0.02
@@ -147,11 +148,17 @@ def _all_sky_edges() -> tuple[Floats, Floats]:
 
 def _patch_edges(window: _Window) -> tuple[Floats, Floats]:
     """Lay cells over a patch that are about square on the sky."""
-    dec_middle = (window.dec_start + window.dec_stop) / 2
-    shrink = max(float(np.cos(np.radians(dec_middle))), 0.01)  # of circles of dec
     height = max(window.dec_stop - window.dec_start, SMALLEST_PATCH_DEG)
+    farthest = 90 - height / 2  # that the middle may lie from the equator
+    dec_middle = float(
+        np.clip((window.dec_start + window.dec_stop) / 2, -farthest, farthest)
+    )
+    shrink = max(float(np.cos(np.radians(dec_middle))), 0.01)  # of circles of dec
     width = max(window.ra_width, SMALLEST_PATCH_DEG / shrink)
-    cell = max(width * shrink, height) / CELLS_ACROSS
+    num_cells = np.clip(
+        (window.num_positions / GALAXIES_PER_CELL) ** 0.5, *CELLS_ACROSS
+    )
+    cell = max(width * shrink, height) / float(num_cells)
     ra_middle = window.ra_start + window.ra_width / 2
     ra_edges = _edges(ra_middle, width, cell / shrink)
     dec_edges = _edges(dec_middle, height, cell)

@@ -10,8 +10,8 @@ SKY = "sky_map"
 PLOT_TEXTS = {
     CONFUSION: "Confusion matrix: galaxies by true class (rows) and predicted class "
     "(columns)",
-    RELIABILITY: "Reliability: accuracy against confidence, and the number of galaxies of "
-    "each bin",
+    RELIABILITY: "Reliability: accuracy against confidence, and how many galaxies "
+    "each bin has",
     COVERAGE: "Accuracy of the most confident galaxies against the share of galaxies "
     "that is kept",
     CLASS_COUNTS: "Number of galaxies of each predicted class, and of failed rows",
