@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from galaxy_models.schemas import predictions_schema, probability_column
+from galaxy_models.simulation import Survey
 
 CLASSES = ("edge_on", "round", "spiral")
 FAILED = "truncated: the file ends early"
@@ -74,3 +75,23 @@ def write_labels(path: Path, labels: Mapping[Any, str | None]) -> Path:
     table = pd.DataFrame({"object_id": list(labels), "label": list(labels.values())})
     table.to_csv(path, index=False)
     return path
+
+
+def write_survey_predictions(folder: Path, survey: Survey, every: int = 7) -> Path:
+    """Predict a made-up survey: right but for one galaxy in ``every``; broken fail.
+
+    Columns ra and dec are kept, as with ``--keep ra dec``.
+    """
+    catalog = pd.read_csv(survey.catalog)
+    classes = tuple(sorted(set(catalog["label"])))
+    rows: dict[Any, Any] = {}
+    for number, (object_id, label) in enumerate(
+        zip(catalog["object_id"], catalog["label"], strict=True)
+    ):
+        shift = 1 if number % every == 0 else 0
+        guess = classes[(classes.index(label) + shift) % len(classes)]
+        rows[object_id] = row(guess, 0.5 + 0.49 * (number % 11) / 10, classes)
+    rows |= dict.fromkeys(survey.broken_object_ids, FAILED)
+    return write_predictions(
+        folder, rows, classes, ra=catalog["ra"], dec=catalog["dec"]
+    )
