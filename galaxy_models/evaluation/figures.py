@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from galaxy_models.evaluation.metrics import Coverage, Reliability
@@ -121,16 +122,21 @@ def sky_plot(sky: SkyMap) -> bytes:
         # Right ascension 180 in the middle, 0 at both ends.
         mesh = panel.pcolormesh(
             np.radians(180 - sky.ra_edges_deg), np.radians(sky.dec_edges_deg),
-            sky.per_deg2,
+            sky.per_deg2, vmin=0,
         )  # fmt: skip
         ticks = np.arange(-150, 151, 30)
         panel.set_xticks(np.radians(ticks), [f"{180 - tick}°" for tick in ticks])
-        panel.tick_params(axis="x", labelsize=8, colors=GREY)
+        for label in panel.get_xticklabels():  # they stand on the data
+            label.set(
+                fontsize=8, path_effects=[withStroke(linewidth=2, foreground="w")]
+            )
         panel.set_xlabel("right ascension (Mollweide, equal areas)")
         panel.set_ylabel("declination")
     else:
         panel = figure.subplots()
-        mesh = panel.pcolormesh(sky.ra_edges_deg, sky.dec_edges_deg, sky.per_deg2)
+        mesh = panel.pcolormesh(
+            sky.ra_edges_deg, sky.dec_edges_deg, sky.per_deg2, vmin=0
+        )
         _lay_out_patch(panel, sky)
     panel.grid(alpha=0.3)
     bar = figure.colorbar(mesh, ax=panel, shrink=0.8)

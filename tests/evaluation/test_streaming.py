@@ -111,7 +111,8 @@ def test_galleries_of_no_size_are_empty() -> None:
     rows = GalleryRows(2, 0)
     rows.add(batch([(0.9, 0.1), FAILED]), np.array([1, -1]))
 
-    assert rows.galaxies == rows.failed == []
+    assert not rows.galaxies
+    assert not rows.failed
 
 
 def test_rows_with_a_label_are_measured_and_others_are_not() -> None:
