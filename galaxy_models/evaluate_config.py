@@ -49,12 +49,12 @@ class EvaluateConfig:
     used where it names images."""
 
     image_root: str | None = None
-    """Folder that its relative image paths start from; the table's own folder if left
+    """Folder that relative image paths start from; the table's own folder if left
     out."""
 
     image_column: str = "image"
-    """Its column of image URIs, of paths relative to --image-root, or of images' bytes;
-    if left out, the usual other names are found too."""
+    """Column of image URIs, of paths relative to --image-root, or of images' bytes; if
+    left out, the usual other names are found too."""
 
     s3_endpoint_url: str | None = None
     """Object store that s3:// leads to; AWS_ENDPOINT_URL, or AWS, if left out."""

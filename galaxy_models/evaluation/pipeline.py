@@ -7,8 +7,9 @@ labelled galaxies the probabilities (4 bytes a class).
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +39,7 @@ logger = logging.getLogger(__name__)
 
 METRICS_NAME = "metrics.json"
 REPORT_NAME = "report.html"
+RECORD_NAME = "_evaluation.json"  # what was asked for; no other job writes it
 
 
 @dataclass(frozen=True)
@@ -68,31 +70,35 @@ def evaluate(config: EvaluateConfig) -> Report:
         StorageError: an object store stopped answering.
     """
     object_store.use_endpoint(config.s3_endpoint_url)
-    output = output_folder.check_output(config.output, METRICS_NAME, config.overwrite)
+    output = output_folder.check_output(config.output, RECORD_NAME, config.overwrite)
     source = open_cutouts(config)
     evaluation = _evaluate(config)
     cutouts: Cutouts = {}
     if source is not None:
         ids = {galaxy.object_id for galaxy in evaluation.rows.galaxies}
         cutouts = read_cutouts(source, ids)
-    output_folder.begin_output(output, asdict(config))
     plots = dict(_plots(evaluation))
-    for name, png in plots.items():
-        storage.write_bytes(storage.join(output, f"{name}.png"), png)
-    page_uri = storage.join(output, REPORT_NAME)
-    page = report_page(evaluation, plots, cutouts)
-    storage.write_bytes(page_uri, page.encode(errors="replace"))
-    text = json.dumps(metrics_record(evaluation), indent=2, ensure_ascii=False)
-    storage.write_bytes(
-        storage.join(output, METRICS_NAME), text.encode(errors="replace") + b"\n"
-    )
+    contents = {
+        **{f"{name}.png": png for name, png in plots.items()},
+        METRICS_NAME: _json(metrics_record(evaluation)),
+        REPORT_NAME: report_page(evaluation, plots, cutouts).encode(errors="replace"),
+        RECORD_NAME: _json(asdict(config)),
+    }
+    output_folder.begin_output(output, asdict(config))
+    for name, data in contents.items():
+        storage.write_bytes(storage.join(output, name), data)
     output_folder.finish_output(output)
     return Report(
-        page=page_uri,
+        page=storage.join(output, REPORT_NAME),
         num_rows=evaluation.tally.num_rows,
         num_failed=evaluation.tally.num_failed,
         agreement=evaluation.labelled.agreement if evaluation.labelled else None,
     )
+
+
+def _json(record: Mapping[str, Any]) -> bytes:
+    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+    return text.encode(errors="replace") + b"\n"
 
 
 def _evaluate(config: EvaluateConfig) -> Evaluation:

@@ -35,9 +35,9 @@ TERMS = (
 LABELLED_TERMS = (
     (
         "Accuracy",
-        "Share of compared galaxies whose predicted class is the label. The interval "
-        "holds the accuracy of all such galaxies with a probability of 95 % (Wilson "
-        "1927).",
+        "Share of compared galaxies whose predicted class is the label. Of a hundred "
+        "samples as large as this, about 95 have an interval that holds the accuracy "
+        "of all such galaxies (Wilson 1927).",
     ),
     (
         "Precision, recall, F1",

@@ -93,6 +93,7 @@ def test_a_report_has_metrics_figures_and_a_page(
     run(predictions, labels=labels)
 
     assert {path.name for path in report.iterdir()} == {
+        "_evaluation.json",
         "metrics.json",
         "report.html",
         "confusion_matrix.png",
@@ -391,10 +392,22 @@ def test_a_folder_of_something_else_is_never_replaced(
     run: Evaluate, predictions: Path, report: Path
 ) -> None:
     report.mkdir()
-    (report / "thesis.tex").write_text("irreplaceable")
+    for name in ("thesis.tex", "metrics.json"):
+        (report / name).write_text("irreplaceable")
 
     with pytest.raises(OutputError, match="holds something else"):
         run(predictions, overwrite=True)
+    assert len(list(report.iterdir())) == 2
+
+
+def test_the_report_keeps_what_was_asked_for(
+    run: Evaluate, predictions: Path, labels: Path, report: Path
+) -> None:
+    run(predictions, labels=labels, num_bins=10)
+
+    asked = json.loads((report / "_evaluation.json").read_text())
+    assert asked["predictions"] == str(predictions)
+    assert (asked["labels"], asked["num_bins"]) == (str(labels), 10)
 
 
 def refused(run: Evaluate, report: Path, *args: Any, **settings: Any) -> str:
