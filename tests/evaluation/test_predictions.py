@@ -122,6 +122,18 @@ def test_probabilities_that_are_none_are_refused(
         read(folder)
 
 
+def test_8_bit_probabilities_of_many_classes_need_not_add_up_to_1(
+    tmp_path: Path,
+) -> None:
+    classes = [f"class {number}" for number in range(40)]
+    rounded_down = [0.0] * 39 + [0.9]
+    folder = write_predictions(tmp_path, {1: rounded_down}, classes)
+
+    batch = read(folder, coarse_classes(classes, {}))
+
+    assert batch.predicted.tolist() == [39]
+
+
 def test_a_null_id_is_refused(tmp_path: Path) -> None:
     folder = write_predictions(tmp_path, {1: row("round", 0.9), 2: FAILED})
 

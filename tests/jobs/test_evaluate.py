@@ -1,5 +1,6 @@
 """``python -m jobs.evaluate``: flags in, a report and an exit code out."""
 
+import json
 import logging
 import subprocess
 import sys
@@ -8,8 +9,11 @@ from pathlib import Path
 import pytest
 from prediction_files import FAILED, row, write_labels, write_predictions
 
+from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import ConfigError
 from galaxy_models.evaluate_config import EvaluateConfig
+from galaxy_models.scoring import score
+from galaxy_models.simulation import Survey
 from jobs.command_line import run_job
 from jobs.evaluate import write_report
 
@@ -110,3 +114,24 @@ def test_values_that_make_no_sense_are_refused(
             **settings,  # type: ignore[arg-type]
         )
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.slow
+def test_what_scoring_wrote_is_evaluated_as_it_is(
+    model_folder: str, labelled: Survey, tmp_path: Path
+) -> None:
+    predictions, report = str(tmp_path / "predictions"), tmp_path / "report"
+    catalog = str(labelled.catalog)
+    config = ScoreConfig(
+        catalog=catalog, model=model_folder, output=predictions, keep=("ra", "dec")
+    )
+    score(config)
+
+    flags = ["--predictions", predictions, "--labels", catalog, "--output", str(report)]
+    assert run(flags) == 0
+
+    metrics = json.loads((report / "metrics.json").read_text())
+    assert (metrics["n_predictions"], metrics["n_failed"]) == (120, 1)
+    assert metrics["labelled"]["n"] == metrics["n_on_sky"] - 1 == 119
+    assert sum(map(sum, metrics["labelled"]["confusion_matrix"])) == 119
+    assert (report / "sky_map.png").exists()
