@@ -17,7 +17,7 @@ import ray.data
 from ray.data.datasource.partitioning import Partitioning
 
 from galaxy_models import object_store, storage
-from galaxy_models.columns import find_column
+from galaxy_models.columns import find_column, image_sources
 from galaxy_models.config import CatalogConfig
 from galaxy_models.errors import (
     CatalogError,
@@ -26,12 +26,11 @@ from galaxy_models.errors import (
     StoreAccessError,
     UnreachableStoreError,
 )
-from galaxy_models.image_paths import image_uri
+from galaxy_models.image_paths import allowed_folders, image_uri
 from galaxy_models.object_ids import fingerprint_ids, plain_integers
 from galaxy_models.tables import ParquetTable, Table, open_parquet, open_table
 
 NUM_PROBED_IMAGES = 20
-EVERYWHERE = ("/", *(f"{scheme}://" for scheme in storage.REMOTE_SCHEMES))
 ROWS_PER_STAGED_GROUP = 100_000  # about 6 MB of ids and paths
 
 
@@ -105,9 +104,7 @@ def open_catalog(
     image_column = find_column(config.image_column, names, source.uri, ("image",))
     own_names = _find_columns(columns, source)
     image_root = storage.absolute_uri(config.image_root or source.image_root)
-    allowed_prefixes = config.allow_image_prefix
-    if config.image_root is None and not allowed_prefixes:
-        allowed_prefixes = EVERYWHERE
+    allowed_prefixes = allowed_folders(config.image_root, config.allow_image_prefix)
     _probe_images(source, image_column, image_root, allowed_prefixes)
     needed = list(dict.fromkeys([id_column, image_column, *own_names.values()]))
     table = _readable_by_ray(source, needed, id_column, staging_uri)
@@ -155,19 +152,6 @@ def stream_rows(
         override_num_blocks=num_blocks,
         **options,
     )
-
-
-def image_sources(column: pa.ChunkedArray) -> list[str | bytes | None]:
-    """List what a column says of images: a path, a file's bytes, or nothing.
-
-    Args:
-        column: strings, binaries, or structs of ``bytes`` and ``path`` as Hugging
-            Face's data sets have them; there ``path`` counts where ``bytes`` is null.
-    """
-    values = column.to_pylist()
-    if not pa.types.is_struct(column.type):
-        return list(values)
-    return [value and (value["bytes"] or value["path"]) for value in values]
 
 
 def _find_columns(columns: Sequence[str], source: Table) -> dict[str, str]:

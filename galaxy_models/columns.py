@@ -1,9 +1,11 @@
 """Which column of a catalog says what: by the name asked for, or a usual other one.
 
-Knows names; it reads nothing.
+Knows names, and what a column of images may hold; it reads nothing.
 """
 
 from collections.abc import Sequence
+
+import pyarrow as pa
 
 from galaxy_models.errors import CatalogError
 
@@ -61,3 +63,16 @@ def find_column(name: str, names: Sequence[str], uri: str, roles: Sequence[str])
             f"{name!r}; name the right one with {flag}."
         )
     return found[0]
+
+
+def image_sources(column: pa.ChunkedArray) -> list[str | bytes | None]:
+    """List what a column says of images: a path, a file's bytes, or nothing.
+
+    Args:
+        column: strings, binaries, or structs of ``bytes`` and ``path`` as Hugging
+            Face's data sets have them; there ``path`` counts where ``bytes`` is null.
+    """
+    values = column.to_pylist()
+    if not pa.types.is_struct(column.type):
+        return list(values)
+    return [value and (value["bytes"] or value["path"]) for value in values]

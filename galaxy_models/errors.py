@@ -4,6 +4,7 @@
     ├── InputError               the user's to mend; jobs exit with 2
     │   ├── ConfigError          a flag's value
     │   ├── CatalogError         the table of galaxies
+    │   ├── PredictionsError     what scoring wrote, to be evaluated
     │   ├── ModelFolderError     the trained model
     │   ├── OutputError          the place where results go
     │   ├── ResourceError        CPUs, GPUs, the cluster
@@ -40,6 +41,10 @@ class ConfigError(InputError):
 
 class CatalogError(InputError):
     """The catalog cannot be read or does not keep its contract."""
+
+
+class PredictionsError(InputError):
+    """The predictions cannot be evaluated."""
 
 
 class ModelFolderError(InputError):

@@ -37,20 +37,38 @@ def history_plot(history: pd.DataFrame, title: str) -> bytes:
     panels[0].legend()
     panels[1].set_xlabel("epoch")
     panels[1].xaxis.get_major_locator().set_params(integer=True)
-    return _png(figure)
+    return png_bytes(figure)
 
 
 def confusion_plot(
     true: Sequence[str], predicted: Sequence[str], classes: Sequence[str]
 ) -> bytes:
-    """Draw counts of true class (rows) against predicted class (columns).
+    """Draw the confusion of validation galaxies.
 
-    Colours are shares of the row, so that a rare class is as visible as a common one.
+    Args:
+        true: class of each galaxy.
+        predicted: class that the network gave it.
+        classes: class names, in the order of rows and columns.
     """
     index = {name: i for i, name in enumerate(classes)}
     counts = np.zeros((len(classes), len(classes)), np.int64)
     for truth, guess in zip(true, predicted, strict=True):
         counts[index[truth], index[guess]] += 1
+    return confusion_counts_plot(counts, classes, "validation galaxies")
+
+
+def confusion_counts_plot(
+    counts: NDArray[np.int64], classes: Sequence[str], galaxies: str
+) -> bytes:
+    """Draw counts of true class (rows) against predicted class (columns).
+
+    Colours are shares of the row, so that a rare class is as visible as a common one.
+
+    Args:
+        counts: int64, shape (classes, classes).
+        classes: class names, in the order of rows and columns.
+        galaxies: which galaxies these are.
+    """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = 2.5 + 0.8 * len(classes)
     figure = Figure(figsize=(side, side), layout="constrained")
@@ -65,8 +83,8 @@ def confusion_plot(
     panel.set_yticks(range(len(classes)), classes, parse_math=False)
     panel.set_xlabel("predicted class")
     panel.set_ylabel("true class")
-    panel.set_title(f"{counts.sum()} validation galaxies")
-    return _png(figure)
+    panel.set_title(f"{counts.sum()} {galaxies}")
+    return png_bytes(figure)
 
 
 def gallery(
@@ -91,10 +109,11 @@ def gallery(
         panel.set(xticks=[], yticks=[])
         panel.set_xlabel(caption, fontsize=8)
     figure.suptitle(title)
-    return _png(figure)
+    return png_bytes(figure)
 
 
-def _png(figure: Figure) -> bytes:
+def png_bytes(figure: Figure) -> bytes:
+    """Draw a figure as a PNG file's bytes."""
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=DPI)
     return stream.getvalue()

@@ -11,6 +11,24 @@ from galaxy_models import storage
 from galaxy_models.errors import ImageDecodeError
 
 LOCAL_SCHEME = "file"
+EVERYWHERE = ("/", *(f"{scheme}://" for scheme in storage.REMOTE_SCHEMES))
+
+
+def allowed_folders(
+    image_root: str | None, prefixes: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Name the folders that images may lie in beside the image root.
+
+    Args:
+        image_root: as the user gave it, if so.
+        prefixes: URIs of further folders that the user gave.
+
+    Returns:
+        These; where the user gave neither, whatever there is.
+    """
+    if image_root is None and not prefixes:
+        return EVERYWHERE
+    return prefixes
 
 
 def image_uri(path: str, image_root: str, allowed_prefixes: Sequence[str] = ()) -> str:

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from galaxy_models.catalog import Catalog, image_sources, open_catalog
+from galaxy_models.catalog import Catalog, open_catalog
+from galaxy_models.columns import image_sources
 from galaxy_models.config import CatalogConfig
 from galaxy_models.errors import CatalogError
 from galaxy_models.tables import webdataset

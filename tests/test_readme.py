@@ -9,11 +9,12 @@ import pytest
 
 from galaxy_models.config import QuickstartConfig, ScoreConfig, TrainConfig
 from galaxy_models.errors import FailureReason
+from galaxy_models.evaluate_config import EvaluateConfig
 from galaxy_models.schemas import PREDICTION_COLUMNS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-CONFIGS = (TrainConfig, ScoreConfig, QuickstartConfig)
+CONFIGS = (TrainConfig, ScoreConfig, EvaluateConfig, QuickstartConfig)
 
 
 def flag_rows(config: type) -> list[str]:

@@ -11,7 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from galaxy_models.calibration import with_temperature
-from galaxy_models.catalog import Catalog, image_sources
+from galaxy_models.catalog import Catalog
+from galaxy_models.columns import image_sources
 from galaxy_models.config import EngineName, TtaName
 from galaxy_models.images import decode_files
 from galaxy_models.job_log import JobLog

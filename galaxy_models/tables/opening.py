@@ -24,11 +24,12 @@ HATS_PROPERTIES = ("hats.properties", "properties", "catalog_info.json")
 HATS_DATA = "dataset"
 
 
-def open_table(uri: str) -> Table:
+def open_table(uri: str, flag: str = "--catalog") -> Table:
     """Open a table without reading it whole (but for a VOTable).
 
     Args:
         uri: a file, a folder, or a pattern of files; absolute.
+        flag: what named it, for messages.
 
     Raises:
         CatalogError: there is nothing, or nothing that is known; or it is damaged.
@@ -39,10 +40,10 @@ def open_table(uri: str) -> Table:
         if storage.is_folder(uri):
             return _open_folder(uri)
         if listing.is_pattern(uri):
-            return _open_pattern(uri)
+            return _open_pattern(uri, flag)
     except OSError as error:
         raise unreadable(uri, error) from error
-    raise CatalogError(f"no catalog at {uri}; check the path given to --catalog.")
+    raise CatalogError(f"no catalog at {uri}; check the path given to {flag}.")
 
 
 def _open_file(uri: str) -> Table:
@@ -86,14 +87,14 @@ def _open_folder(uri: str) -> Table:
     )
 
 
-def _open_pattern(pattern: str) -> Table:
+def _open_pattern(pattern: str, flag: str) -> Table:
     try:
         uris = listing.expand_pattern(pattern)
     except InputError as error:
         raise CatalogError(str(error)) from error
     if not uris:
         raise CatalogError(
-            f"no file matches {pattern}; check the pattern given to --catalog."
+            f"no file matches {pattern}; check the pattern given to {flag}."
         )
     folder = listing.pattern_folder(pattern)
     if all(uri.lower().endswith(parquet.SUFFIXES) for uri in uris):

@@ -15,7 +15,8 @@ import ray
 from numpy.typing import NDArray
 from ray.data.block import BlockAccessor
 
-from galaxy_models.catalog import Catalog, image_sources, stream_rows
+from galaxy_models.catalog import Catalog, stream_rows
+from galaxy_models.columns import image_sources
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import TrainingError
 from galaxy_models.images import read_images

@@ -14,6 +14,7 @@ from galaxy_models.errors import (
     JobError,
     ModelFolderError,
     OutputError,
+    PredictionsError,
     ResourceError,
     ScoringError,
     StorageError,
@@ -49,7 +50,7 @@ def test_a_job_that_did_its_work_exits_with_0(
 @pytest.mark.parametrize(
     "error",
     [InputError, ConfigError, CatalogError, ModelFolderError, OutputError]
-    + [ResourceError, StoreAccessError, UnreachableStoreError],
+    + [PredictionsError, ResourceError, StoreAccessError, UnreachableStoreError],
 )
 def test_what_the_user_can_mend_exits_with_2_and_one_line(
     error: type[InputError], capsys: pytest.CaptureFixture[str]

@@ -1,0 +1,136 @@
+"""Predictions joined with labels: first the rows, then every metric of them.
+
+Memory holds 8 bytes a labelled galaxy and 4 for each of its classes, twice as much
+while the batches become one.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galaxy_models.errors import PredictionsError
+from galaxy_models.evaluation import metrics
+from galaxy_models.evaluation.labels import NOT_FOUND, UNUSED, Labels
+from galaxy_models.evaluation.predictions import PredictionBatch
+
+
+class Join:
+    """Rows of predictions that have a label, as they come.
+
+    Args:
+        labels: what to look for.
+        num_classes: coarse ones.
+        predictions_uri: for messages.
+    """
+
+    def __init__(self, labels: Labels, num_classes: int, predictions_uri: str) -> None:
+        self.labels = labels
+        self._uri = predictions_uri
+        self._seen = np.zeros(len(labels), bool)
+        self._true: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
+        self._probabilities = [np.empty((0, num_classes), np.float32)]
+        self.example_ids: list[str] = []
+        """The first of the predictions' ids."""
+
+        self.num_failed = 0
+        """Rows with a label whose image failed."""
+
+    @property
+    def num_found(self) -> int:
+        """Labels that have a prediction, failed ones included."""
+        return int(self._seen.sum())
+
+    def add(self, batch: PredictionBatch) -> NDArray[np.int64]:
+        """Look for the labels of a batch.
+
+        Returns:
+            int64, shape (rows,): index of the label's class, ``UNUSED`` where none.
+
+        Raises:
+            PredictionsError: a galaxy that has a label is there more than once.
+        """
+        if not self.example_ids:
+            self.example_ids = list(map(str, batch.object_ids[:2].to_pylist()))
+        places = self.labels.index.find(batch.object_ids)
+        is_found = places != NOT_FOUND
+        found = places[is_found]
+        self._check_once(batch, places, found)
+        self._seen[found] = True
+        true = np.where(is_found, self.labels.classes[places], UNUSED).astype(np.int64)
+        is_used = is_found & batch.is_ok
+        self.num_failed += int((is_found & ~batch.is_ok).sum())
+        self._true.append(true[is_used])
+        self._probabilities.append(batch.probabilities[is_used])
+        return true
+
+    def _check_once(
+        self,
+        batch: PredictionBatch,
+        places: NDArray[np.int64],
+        found: NDArray[np.int64],
+    ) -> None:
+        again = found[self._seen[found]]
+        if not len(again) and len(np.unique(found)) < len(found):
+            values, counts = np.unique(found, return_counts=True)
+            again = values[counts > 1]
+        if len(again):
+            row = int(np.flatnonzero(places == again[0])[0])
+            raise PredictionsError(
+                f"{self._uri} has galaxy {batch.object_ids[row]} more than once; name "
+                "the predictions of one scoring with --predictions."
+            )
+
+    def rows(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Give the classes of the labels and the probabilities, row by row."""
+        return np.concatenate(self._true), np.concatenate(self._probabilities)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well predictions agree with labels; for units see ``metrics``."""
+
+    num: int
+    confusion: NDArray[np.int64]
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    """Wilson's, 95 %."""
+
+    balanced_accuracy: float
+    macro_f1: float
+    expected_calibration_error: float
+    brier_score: float
+    negative_log_likelihood: float
+    classes: metrics.ClassScores
+    reliability: metrics.Reliability
+    coverage: metrics.Coverage
+
+
+def measure(
+    true: NDArray[np.int64], probabilities: NDArray[np.float32], num_bins: int
+) -> Agreement:
+    """Compute every metric.
+
+    Args:
+        true: shape (galaxies,), index of the label's class.
+        probabilities: float32, shape (galaxies, classes).
+        num_bins: bins of confidence.
+    """
+    predicted = probabilities.argmax(axis=1)
+    confidence, is_right = probabilities.max(axis=1), predicted == true
+    confusion = metrics.confusion_matrix(true, predicted, probabilities.shape[1])
+    bins = metrics.reliability(confidence, is_right, num_bins)
+    return Agreement(
+        num=len(true),
+        confusion=confusion,
+        accuracy=metrics.accuracy(confusion),
+        accuracy_interval=metrics.accuracy_interval(int(is_right.sum()), len(true)),
+        balanced_accuracy=metrics.balanced_accuracy(confusion),
+        macro_f1=metrics.macro_f1(confusion),
+        expected_calibration_error=metrics.expected_calibration_error(bins),
+        brier_score=metrics.brier_score(probabilities, true),
+        negative_log_likelihood=metrics.negative_log_likelihood(probabilities, true),
+        classes=metrics.class_scores(confusion),
+        reliability=bins,
+        coverage=metrics.coverage_curve(confidence, is_right),
+    )

@@ -1,0 +1,134 @@
+"""The images of the galaxies that a report shows, found by their ids.
+
+A catalog is read from its start until all are found: of one that holds the images
+themselves, these are read on the way. This module does not know why they are shown.
+"""
+
+import base64
+import logging
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import simplejpeg
+
+from galaxy_models import storage
+from galaxy_models.columns import find_column, image_sources
+from galaxy_models.errors import CatalogError
+from galaxy_models.evaluate_config import EvaluateConfig
+from galaxy_models.image_paths import allowed_folders
+from galaxy_models.images import DecodeRule, read_images
+from galaxy_models.tables import Table, open_table
+
+logger = logging.getLogger(__name__)
+
+CUTOUT_SIZE_PX = 160  # twice what most screens show it at
+JPEG_QUALITY = 85
+
+Cutouts = dict[str, str]
+"""By object id: an image as a ``data:`` URI."""
+
+
+@dataclass(frozen=True)
+class CutoutSource:
+    """A table that names images."""
+
+    table: Table
+    id_column: str
+    image_column: str
+    image_root: str
+    allowed_prefixes: tuple[str, ...]
+    is_asked_for: bool
+    """Whether the user named it for its images."""
+
+
+def open_cutouts(config: EvaluateConfig) -> CutoutSource | None:
+    """Find the table that names images: --catalog, else --labels if it names any.
+
+    Raises:
+        CatalogError: --catalog cannot be read, or lacks a column.
+    """
+    is_asked_for = config.catalog is not None
+    uri = config.catalog if is_asked_for else config.labels
+    if uri is None:
+        return None
+    flag = "--catalog" if is_asked_for else "--labels"
+    table = open_table(storage.absolute_uri(uri), flag)
+    names = table.schema.names
+    id_column = find_column(config.id_column, names, table.uri, ("object_id",))
+    try:
+        image_column = find_column(config.image_column, names, table.uri, ("image",))
+    except CatalogError:
+        if is_asked_for:
+            raise
+        return None
+    return CutoutSource(
+        table=table.with_text(id_column),
+        id_column=id_column,
+        image_column=image_column,
+        image_root=storage.absolute_uri(config.image_root or table.image_root),
+        allowed_prefixes=allowed_folders(config.image_root, config.allow_image_prefix),
+        is_asked_for=is_asked_for,
+    )
+
+
+def read_cutouts(source: CutoutSource, object_ids: Collection[str]) -> Cutouts:
+    """Read and decode the images of some galaxies.
+
+    Args:
+        source: names the images.
+        object_ids: whose images, as texts.
+
+    Returns:
+        Those that could be read.
+
+    Raises:
+        CatalogError: none could, and the user asked for them.
+    """
+    cutouts: Cutouts = {}
+    first_error = f"it has none of their ids in column {source.id_column!r}"
+    for ids, images in _find_images(source, object_ids):
+        pixels, errors = read_images(
+            images, source.image_root, DecodeRule(CUTOUT_SIZE_PX),
+            source.allowed_prefixes,
+        )  # fmt: skip
+        for object_id, image, error in zip(ids, pixels, errors, strict=True):
+            if error is None:
+                jpeg = simplejpeg.encode_jpeg(image, quality=JPEG_QUALITY)
+                cutouts[object_id] = data_uri(jpeg, "image/jpeg")
+            elif not cutouts:
+                first_error = error
+    if object_ids and not cutouts:
+        message = (
+            f"no image of a galaxy to show could be read by {source.table.uri} "
+            f"({first_error}); check --id-column, --image-column and --image-root."
+        )
+        if source.is_asked_for:
+            raise CatalogError(message)
+        logger.warning("the report has no galleries: %s", message)
+    return cutouts
+
+
+def data_uri(data: bytes, media_type: str) -> str:
+    """Write a file's bytes into the page itself."""
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+
+
+def _find_images(
+    source: CutoutSource, object_ids: Collection[str]
+) -> Iterator[tuple[list[str], list[str | bytes | None]]]:
+    """Find ids with what the table says of their images."""
+    wanted = pa.array(list(object_ids), pa.string())
+    num_left = len(wanted)
+    columns = [source.id_column, source.image_column]
+    for batch in source.table.read_batches(columns):
+        if not num_left:
+            break
+        ids = batch.column(0).cast(pa.string())
+        is_wanted = pc.is_in(ids, wanted)
+        found = ids.filter(is_wanted).to_pylist()
+        if found:
+            images = pa.chunked_array([batch.column(1).filter(is_wanted)])
+            yield found, image_sources(images)
+            num_left -= len(found)

@@ -1,0 +1,206 @@
+"""Predictions, and labels if there are any -> metrics, figures, a page.
+
+Runs in this process alone, without Ray or TensorFlow. Predictions are streamed:
+memory holds the batches that are read ahead (0.7 GB in all for 10⁷ rows, and for more),
+and of each galaxy with a label (five classes) 100 bytes, or 250 if its id is a text.
+"""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from galaxy_models import object_store, output_folder, storage
+from galaxy_models.errors import PredictionsError
+from galaxy_models.evaluate_config import EvaluateConfig
+from galaxy_models.evaluation import figures
+from galaxy_models.evaluation import wording as names
+from galaxy_models.evaluation.agreement import Agreement, Join, measure
+from galaxy_models.evaluation.coarse_classes import coarse_classes
+from galaxy_models.evaluation.cutouts import Cutouts, open_cutouts, read_cutouts
+from galaxy_models.evaluation.gallery_rows import GalleryRows
+from galaxy_models.evaluation.labels import UNUSED, read_labels
+from galaxy_models.evaluation.predictions import (
+    Predictions,
+    open_predictions,
+    read_predictions,
+)
+from galaxy_models.evaluation.report import report_page
+from galaxy_models.evaluation.results import Evaluation, LabelledPart, metrics_record
+from galaxy_models.evaluation.sky_map import read_sky_map
+from galaxy_models.evaluation.tally import Tally
+from galaxy_models.figures import confusion_counts_plot
+from galaxy_models.label_groups import parse_label_groups
+
+logger = logging.getLogger(__name__)
+
+METRICS_NAME = "metrics.json"
+REPORT_NAME = "report.html"
+RECORD_NAME = "_evaluation.json"  # what was asked for; no other job writes it
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written."""
+
+    page: str
+    """URI of the page."""
+
+    num_rows: int
+    num_failed: int
+    agreement: Agreement | None
+    """None where there are no labels."""
+
+
+def evaluate(config: EvaluateConfig) -> Report:
+    """Evaluate predictions, and write the report.
+
+    Args:
+        config: what ``jobs.evaluate`` was told.
+
+    Returns:
+        The report's address and its main numbers.
+
+    Raises:
+        InputError: predictions, labels, catalog or output cannot serve; nothing was
+            written.
+        StorageError: an object store stopped answering.
+    """
+    object_store.use_endpoint(config.s3_endpoint_url)
+    output = output_folder.check_output(config.output, RECORD_NAME, config.overwrite)
+    source = open_cutouts(config)
+    evaluation = _evaluate(config)
+    cutouts: Cutouts = {}
+    if source is not None:
+        ids = {galaxy.object_id for galaxy in evaluation.rows.galaxies}
+        cutouts = read_cutouts(source, ids)
+    plots = dict(_plots(evaluation))
+    contents = {
+        **{f"{name}.png": png for name, png in plots.items()},
+        METRICS_NAME: _json(metrics_record(evaluation)),
+        REPORT_NAME: report_page(evaluation, plots, cutouts).encode(errors="replace"),
+        RECORD_NAME: _json(asdict(config)),
+    }
+    output_folder.begin_output(output, asdict(config))
+    for name, data in contents.items():
+        storage.write_bytes(storage.join(output, name), data)
+    output_folder.finish_output(output)
+    return Report(
+        page=storage.join(output, REPORT_NAME),
+        num_rows=evaluation.tally.num_rows,
+        num_failed=evaluation.tally.num_failed,
+        agreement=evaluation.labelled.agreement if evaluation.labelled else None,
+    )
+
+
+def _json(record: Mapping[str, Any]) -> bytes:
+    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+    return text.encode(errors="replace") + b"\n"
+
+
+def _evaluate(config: EvaluateConfig) -> Evaluation:
+    """Read everything once, and the positions on the sky twice more."""
+    predictions = open_predictions(config.predictions)
+    if predictions.is_unfinished:
+        logger.warning("%s: the scoring has not finished", predictions.uri)
+    groups = parse_label_groups(config.label_groups)
+    classes = coarse_classes(predictions.classes, groups)
+    num_classes = len(classes.names)
+    tally = Tally(num_classes)
+    rows = GalleryRows(num_classes, config.gallery_size)
+    join = None
+    if config.labels is not None:
+        id_type = predictions.table.schema.field("object_id").type
+        labels = read_labels(config, classes, id_type)
+        join = Join(labels, num_classes, predictions.uri)
+    for batch in read_predictions(predictions, classes):
+        tally.add(batch)
+        unlabelled = np.full(len(batch.is_ok), UNUSED, np.int64)
+        rows.add(batch, unlabelled if join is None else join.add(batch))
+    _check_any_succeeded(predictions, tally)
+    return Evaluation(
+        predictions=predictions,
+        classes=classes.names,
+        groups=groups,
+        tally=tally,
+        rows=rows,
+        sky=read_sky_map(predictions.table),
+        labelled=_conclude(join, config, predictions) if join else None,
+    )
+
+
+def _check_any_succeeded(predictions: Predictions, tally: Tally) -> None:
+    if tally.num_rows == 0:
+        raise PredictionsError(
+            f"--predictions {predictions.uri} has no rows; name the folder that "
+            "jobs.score wrote."
+        )
+    if tally.num_failed == tally.num_rows:
+        reasons = ", ".join(f"{name} {num}" for name, num in tally.failed.most_common())
+        raise PredictionsError(
+            f"all {tally.num_rows} rows of --predictions {predictions.uri} failed "
+            f"({reasons}); find out why in their column 'error', and score again."
+        )
+
+
+def _conclude(
+    join: Join, config: EvaluateConfig, predictions: Predictions
+) -> LabelledPart:
+    """Measure what was joined.
+
+    Raises:
+        PredictionsError: nothing was, or all of it failed.
+    """
+    labels = join.labels
+    if join.num_found == 0:
+        raise PredictionsError(
+            f"no id of --labels {labels.uri} (such as {', '.join(labels.example_ids)}) "
+            f"is in --predictions {predictions.uri} (such as "
+            f"{', '.join(join.example_ids)}); name the labels of the same galaxies, or "
+            "their ids with --id-column."
+        )
+    if join.num_failed == join.num_found:
+        raise PredictionsError(
+            f"all {join.num_found} galaxies of --predictions {predictions.uri} that "
+            "have a label failed; find out why in their column 'error', and score "
+            "again."
+        )
+    return LabelledPart(
+        labels=labels,
+        agreement=measure(*join.rows(), config.num_bins),
+        num_found=join.num_found,
+        num_failed=join.num_failed,
+    )
+
+
+def _plots(evaluation: Evaluation) -> Iterator[tuple[str, bytes]]:
+    """Draw what there is to draw, in the order in which it is shown."""
+    classes, tally = evaluation.classes, evaluation.tally
+    if evaluation.labelled is not None:
+        agreement = evaluation.labelled.agreement
+        yield (
+            names.CONFUSION,
+            confusion_counts_plot(agreement.confusion, classes, "galaxies"),
+        )
+        yield (
+            names.RELIABILITY,
+            figures.reliability_plot(
+                agreement.reliability, agreement.expected_calibration_error
+            ),
+        )
+        yield names.COVERAGE, figures.coverage_plot(agreement.coverage)
+    yield (
+        names.CLASS_COUNTS,
+        figures.class_counts_plot(tally.class_counts, tally.num_failed, classes),
+    )
+    yield (
+        names.CONFIDENCE,
+        figures.confidence_plot(
+            tally.confidence_edges, tally.confidence_counts, classes
+        ),
+    )
+    if evaluation.sky is not None:
+        yield names.SKY, figures.sky_plot(evaluation.sky)

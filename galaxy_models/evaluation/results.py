@@ -1,0 +1,146 @@
+"""What an evaluation found, for all who write it down: one dataclass, and its JSON.
+
+This module knows neither files nor pictures.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from galaxy_models.evaluation.agreement import Agreement
+from galaxy_models.evaluation.gallery_rows import GalleryRows
+from galaxy_models.evaluation.labels import Labels
+from galaxy_models.evaluation.predictions import Predictions
+from galaxy_models.evaluation.sky_map import SkyMap
+from galaxy_models.evaluation.tally import Tally
+from galaxy_models.label_groups import LabelGroups
+
+
+@dataclass(frozen=True)
+class LabelledPart:
+    """The predictions of galaxies that have a label."""
+
+    labels: Labels
+    agreement: Agreement
+    num_found: int
+    """Labels that have a prediction, failed ones included."""
+
+    num_failed: int
+    """Those of them whose image failed."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All of it."""
+
+    predictions: Predictions
+    classes: tuple[str, ...]
+    """The coarse ones, in their order; indices mean these."""
+
+    groups: LabelGroups
+    tally: Tally
+    rows: GalleryRows
+    sky: SkyMap | None
+    labelled: LabelledPart | None
+
+    @property
+    def missing_classes(self) -> list[str]:
+        """Classes that no label is of."""
+        if self.labelled is None:
+            return []
+        support = self.labelled.agreement.confusion.sum(axis=1)
+        return [
+            name for name, num in zip(self.classes, support, strict=True) if not num
+        ]
+
+
+def metrics_record(evaluation: Evaluation) -> dict[str, Any]:
+    """Lay out ``metrics.json``: every number, null where it is not a number."""
+    tally, labelled = evaluation.tally, evaluation.labelled
+    by_class = zip(evaluation.classes, tally.confidence_counts.tolist(), strict=True)
+    record: dict[str, Any] = {
+        "predictions": evaluation.predictions.uri,
+        "is_unfinished": evaluation.predictions.is_unfinished,
+        "classes": list(evaluation.classes),
+        "label_groups": {name: list(some) for name, some in evaluation.groups.items()},
+        "n_predictions": tally.num_rows,
+        "n_failed": tally.num_failed,
+        "failed_reasons": dict(tally.failed.most_common()),
+        "class_counts": dict(
+            zip(evaluation.classes, tally.class_counts, strict=True),
+        ),
+        "confidence_histogram": {
+            "edges": _plain(tally.confidence_edges),
+            "counts": dict(by_class),
+        },
+        "n_on_sky": evaluation.sky.num_positions if evaluation.sky else None,
+        "labelled": None,
+    }
+    if labelled is not None:
+        record["labelled"] = {
+            **_label_counts(labelled, tally.num_rows),
+            **_agreement_record(labelled.agreement, evaluation.classes),
+        }
+    return record
+
+
+def _label_counts(labelled: LabelledPart, num_predictions: int) -> dict[str, Any]:
+    labels = labelled.labels
+    return {
+        "labels": labels.uri,
+        "n": labelled.agreement.num,
+        "n_failed": labelled.num_failed,
+        "n_labels": len(labels),
+        "n_labels_excluded": labels.num_excluded,
+        "n_labels_empty": labels.num_empty,
+        "n_labels_without_prediction": len(labels) - labelled.num_found,
+        "n_predictions_without_label": num_predictions - labelled.num_found,
+    }
+
+
+def _agreement_record(agreement: Agreement, classes: Sequence[str]) -> dict[str, Any]:
+    scores, bins, curve = agreement.classes, agreement.reliability, agreement.coverage
+    confusion = agreement.confusion
+    support, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
+    return {
+        "accuracy": _plain(agreement.accuracy),
+        "accuracy_interval_95": _plain(agreement.accuracy_interval),
+        "balanced_accuracy": _plain(agreement.balanced_accuracy),
+        "macro_f1": _plain(agreement.macro_f1),
+        "expected_calibration_error": _plain(agreement.expected_calibration_error),
+        "brier_score": _plain(agreement.brier_score),
+        "negative_log_likelihood": _plain(agreement.negative_log_likelihood),
+        "per_class": {
+            name: {
+                "support": int(support[index]),
+                "predicted": int(predicted[index]),
+                "precision": _plain(scores.precision[index]),
+                "recall": _plain(scores.recall[index]),
+                "f1": _plain(scores.f1[index]),
+            }
+            for index, name in enumerate(classes)
+        },
+        "confusion_matrix": confusion.tolist(),
+        "reliability": {
+            "edges": _plain(bins.edges),
+            "n": bins.counts.tolist(),
+            "confidence": _plain(bins.confidence),
+            "accuracy": _plain(bins.accuracy),
+        },
+        "coverage": {
+            "coverage": _plain(curve.coverage),
+            "accuracy": _plain(curve.accuracy),
+            "threshold": _plain(curve.threshold),
+        },
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Turn arrays into lists, and what is not a number into None."""
+    if isinstance(value, np.ndarray | tuple):
+        return [_plain(one) for one in value]
+    number = round(float(value), 6)
+    return number if math.isfinite(number) else None

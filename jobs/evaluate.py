@@ -1,0 +1,46 @@
+"""Compare predictions with labels; write metrics, figures and a page to look at.
+
+    python -m jobs.evaluate --predictions scored --labels galaxies.csv --output report
+
+Out comes a folder with report.html (one file that needs no network), metrics.json and
+the figures as PNG. Without --labels the report describes the predictions: classes,
+confidence, the sky, galaxies to look at. It runs on this machine alone, without Ray;
+predictions are streamed, so their number does not matter.
+"""
+
+import logging
+import sys
+
+from galaxy_models.evaluate_config import EvaluateConfig
+from galaxy_models.evaluation import evaluate
+from jobs.command_line import run_job
+
+logger = logging.getLogger(__name__)
+
+
+def write_report(config: EvaluateConfig) -> None:
+    """Evaluate, then say the main numbers and where the page is."""
+    report = evaluate(config)
+    agreement = report.agreement
+    if agreement is None:
+        logger.info(
+            "%d rows, %d failed, no labels; %s",
+            report.num_rows,
+            report.num_failed,
+            report.page,
+        )
+        return
+    logger.info(
+        "accuracy %.3f (95 %%: %.3f to %.3f) of %d galaxies, macro-F1 %.3f, expected "
+        "calibration error %.3f; %s",
+        agreement.accuracy,
+        *agreement.accuracy_interval,
+        agreement.num,
+        agreement.macro_f1,
+        agreement.expected_calibration_error,
+        report.page,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run_job(EvaluateConfig, write_report, __doc__))
