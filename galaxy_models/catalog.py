@@ -27,7 +27,7 @@ from galaxy_models.errors import (
     UnreachableStoreError,
 )
 from galaxy_models.image_paths import image_uri
-from galaxy_models.object_ids import fingerprint_ids, plain_integers
+from galaxy_models.object_ids import IdSet, plain_integers
 from galaxy_models.tables import ParquetTable, Table, open_parquet, open_table
 
 NUM_PROBED_IMAGES = 20
@@ -112,9 +112,10 @@ def open_catalog(
     needed = list(dict.fromkeys([id_column, image_column, *own_names.values()]))
     table = _readable_by_ray(source, needed, id_column, staging_uri)
     try:
-        fingerprint, num_rows = fingerprint_ids(
-            table, id_column, source.repeated_ids_remedy
-        )
+        ids = IdSet(table, id_column, source.repeated_ids_remedy)
+        for batch in table.read_batches([id_column]):
+            ids.add(batch.column(id_column))
+        fingerprint, num_rows = ids.fingerprint()
     except CatalogError:
         storage.delete_folder(staging_uri)
         raise

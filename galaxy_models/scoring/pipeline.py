@@ -29,12 +29,7 @@ from galaxy_models.scoring.predictor import (
     decode_chunk,
 )
 from galaxy_models.scoring.progress import Progress
-from galaxy_models.scoring.run_record import (
-    RUN_RECORD_NAME,
-    RunRecord,
-    count_predictions,
-    write_run_record,
-)
+from galaxy_models.scoring.run_record import RUN_RECORD_NAME, RunRecord, record_run
 from galaxy_models.tables.numbered_rows import number_rows
 
 logger = logging.getLogger(__name__)
@@ -92,9 +87,9 @@ def score(config: ScoreConfig) -> RunRecord:
         if output_folder.begin_output(output, record, resume):
             logger.info("%s holds an unfinished scoring: it goes on", output)
         started_s = time.monotonic()
-        _predict_what_remains(config, plan, stages)
+        num_rows = _predict_what_remains(config, plan, stages)
         seconds = time.monotonic() - started_s
-    return _conclude(config, plan, card, seconds)
+    return _conclude(config, plan, num_rows, seconds)
 
 
 def _ledger(
@@ -157,8 +152,8 @@ def _check_engine(plan: PredictorPlan) -> None:
 
 def _predict_what_remains(
     config: ScoreConfig, plan: PredictorPlan, stages: StagePlan
-) -> None:
-    """Predict the chunks that are not kept, and make files of those that are."""
+) -> int:
+    """Predict the chunks that are not kept, and make files of all; give their rows."""
     remaining = Remaining(plan.ledger)
     num_rows = remaining.num_rows_to_do()
     logger.info(
@@ -185,6 +180,7 @@ def _predict_what_remains(
         raise store_failure or ScoringError(
             f"scoring stopped: {error}. The same command goes on with what is left."
         ) from error
+    return num_rows
 
 
 def _too_many_failed(
@@ -284,29 +280,16 @@ def _check_kept_columns(
 
 
 def _conclude(
-    config: ScoreConfig, plan: PredictorPlan, card: ModelCard, seconds: float
+    config: ScoreConfig, plan: PredictorPlan, num_rows: int, seconds: float
 ) -> RunRecord:
-    """Count what was written, write the record, and say how it went."""
-    catalog, output = plan.catalog, plan.ledger.output
-    num_failed, classes = count_predictions(output, catalog)
-    record = RunRecord(
-        catalog=catalog.uri,
-        catalog_fingerprint=catalog.fingerprint,
-        model=plan.model_uri,
-        model_hash=card.model_hash,
-        engine=plan.engine,
-        num_rows=catalog.num_rows,
-        num_failed=num_failed,
-        classes=dict(classes.most_common()),
-        seconds=round(seconds, 1),
-        versions=model_folder.library_versions(),
-    )
-    write_run_record(output, record)
+    """Write the record, take the scaffolding away, and judge the failures."""
+    output = plan.ledger.output
+    record = record_run(plan, num_rows, seconds)
     storage.delete_folder(storage.join(output, CHUNKS_NAME))
     output_folder.finish_output(output)
-    if num_failed > config.max_failed_fraction * catalog.num_rows:
+    if record.num_failed > config.max_failed_fraction * record.num_rows:
         raise ScoringError(
-            f"{num_failed} of {catalog.num_rows} images failed, more than "
+            f"{record.num_failed} of {record.num_rows} images failed, more than "
             f"--max-failed-fraction {config.max_failed_fraction}; the column `error` "
             f"of {output} says why."
         )
