@@ -8,6 +8,7 @@ fails and can be run again). This module knows nothing of catalogs, images or mo
 
 import os
 import posixpath
+import stat
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -93,17 +94,26 @@ def read_bytes(uri: str, max_bytes: int | None = None) -> bytes:
 
     Raises:
         FileNotFoundError: there is no such file.
-        OSError: a local file cannot be read; or, with ``errno.EFBIG``, the file is
-            larger than ``max_bytes``, and nothing was read.
+        OSError: a local file cannot be read, or is none (a pipe, a device); or, with
+            ``errno.EFBIG``, the file is larger than ``max_bytes``, and nothing was
+            read.
         StoreAccessError: an object store refuses this file.
         StorageError: an object store does not answer, or refuses everything.
     """
     uri = absolute_uri(uri)
     if is_remote(uri):
         return object_store.read(uri, max_bytes)
-    with Path(uri).open("rb") as stream:
-        object_store.check_size(os.fstat(stream.fileno()).st_size, max_bytes)
-        return stream.read()
+    with open(uri, "rb", opener=_open_at_once) as stream:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError("not a regular file")
+        object_store.check_size(status.st_size, max_bytes)
+        return stream.read(status.st_size)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file; a pipe, too, without waiting for somebody to write into it."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def write_bytes(uri: str, data: bytes) -> None:
