@@ -1,8 +1,8 @@
 """A table of galaxies -> a checked catalog that Ray reads from Parquet files.
 
 What is no Parquet is copied to it, a batch at a time; so are columns that Ray's
-reader cannot give. This module knows what columns mean; it knows neither formats nor
-pixels nor networks.
+reader cannot give, where it reads. This module knows what columns mean; it knows
+neither formats nor pixels nor networks.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ from galaxy_models.errors import (
     UnreachableStoreError,
 )
 from galaxy_models.image_paths import image_uri
-from galaxy_models.object_ids import IdSet, plain_integers
+from galaxy_models.object_ids import fingerprint_ids, plain_integers
 from galaxy_models.tables import ParquetTable, Table, open_parquet, open_table
 
 NUM_PROBED_IMAGES = 20
@@ -83,17 +83,20 @@ class Catalog:
 
 
 def open_catalog(
-    config: CatalogConfig, staging_uri: str, columns: Sequence[str] = ()
+    config: CatalogConfig,
+    staging_uri: str,
+    columns: Sequence[str] = (),
+    *,
+    for_ray: bool = True,
 ) -> Catalog:
-    """Check a catalog, and copy it to Parquet where Ray cannot read it as it is.
+    """Check a catalog, and copy it to Parquet where it cannot be read as it is.
 
     Args:
         config: where the catalog lies and what its columns are called.
         staging_uri: folder for the Parquet copy; need not exist.
         columns: further columns that must be there.
-
-    Returns:
-        The catalog, ready to be streamed.
+        for_ray: whether ``stream_rows`` will read it, which does not find columns that
+            stand in the names of Parquet files; ``RowReader`` does.
 
     Raises:
         CatalogError: the catalog is missing, unreadable or empty; lacks a column;
@@ -105,17 +108,14 @@ def open_catalog(
     image_column = find_column(config.image_column, names, source.uri, ("image",))
     own_names = _find_columns(columns, source)
     image_root = storage.absolute_uri(config.image_root or source.image_root)
-    allowed_prefixes = config.allow_image_prefix
-    if config.image_root is None and not allowed_prefixes:
-        allowed_prefixes = EVERYWHERE
+    allowed_prefixes = _allowed_prefixes(config)
     _probe_images(source, image_column, image_root, allowed_prefixes)
     needed = list(dict.fromkeys([id_column, image_column, *own_names.values()]))
-    table = _readable_by_ray(source, needed, id_column, staging_uri)
+    table = _as_parquet(source, needed, id_column, staging_uri, for_ray)
     try:
-        ids = IdSet(table, id_column, source.repeated_ids_remedy)
-        for batch in table.read_batches([id_column]):
-            ids.add(batch.column(id_column))
-        fingerprint, num_rows = ids.fingerprint()
+        fingerprint, num_rows = fingerprint_ids(
+            table, id_column, source.repeated_ids_remedy
+        )
     except CatalogError:
         storage.delete_folder(staging_uri)
         raise
@@ -169,6 +169,12 @@ def image_sources(column: pa.ChunkedArray) -> list[str | bytes | None]:
     if not pa.types.is_struct(column.type):
         return list(values)
     return [value and (value["bytes"] or value["path"]) for value in values]
+
+
+def _allowed_prefixes(config: CatalogConfig) -> tuple[str, ...]:
+    if config.image_root is None and not config.allow_image_prefix:
+        return EVERYWHERE
+    return config.allow_image_prefix
 
 
 def _find_columns(columns: Sequence[str], source: Table) -> dict[str, str]:
@@ -267,11 +273,17 @@ def _is_there(image_uri: str, refusals: list[StoreAccessError]) -> bool:
         return False
 
 
-def _readable_by_ray(
-    source: Table, columns: list[str], id_column: str, staging_uri: str
+def _as_parquet(
+    source: Table,
+    columns: list[str],
+    id_column: str,
+    staging_uri: str,
+    for_ray: bool,
 ) -> ParquetTable:
     """Give a table's own Parquet files, or else a copy of some of its columns."""
-    if isinstance(source, ParquetTable) and source.has_for_ray(columns):
+    if isinstance(source, ParquetTable) and (
+        not for_ray or source.has_for_ray(columns)
+    ):
         return source
     parquet_uri = storage.join(staging_uri, "catalog.parquet")
     storage.make_folder(staging_uri)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from galaxy_models.errors import CatalogError
 from galaxy_models.tables import Table
 
+REMEDY = "every galaxy needs its own id"
 MAX_NAMED_VALUES = 5  # how many offending values a message shows
 
 
@@ -34,7 +35,7 @@ class IdSet:
         self,
         table: Table,
         id_column: str,
-        remedy: str = "every galaxy needs its own id",
+        remedy: str = REMEDY,
     ) -> None:
         _check_type(table.schema.field(id_column), table.uri)
         self._table, self._column, self._remedy = table, id_column, remedy
@@ -72,6 +73,20 @@ class IdSet:
             _refuse_repeated_ids(self._table, self._column, repeated, self._remedy)
         digest = hashlib.blake2b(hashes.tobytes(), digest_size=8)
         return digest.hexdigest(), len(hashes)
+
+
+def fingerprint_ids(
+    table: Table, id_column: str, remedy: str = REMEDY
+) -> tuple[str, int]:
+    """Check the ids of a table, and name their set; see ``IdSet``.
+
+    Raises:
+        CatalogError: they are no ids.
+    """
+    ids = IdSet(table, id_column, remedy)
+    for batch in table.read_batches([id_column]):
+        ids.add(batch.column(id_column))
+    return ids.fingerprint()
 
 
 def plain_integers(ids: pa.Array) -> pa.Array | None:

@@ -40,10 +40,7 @@ ROWS_PER_CHUNK = "rows per chunk"  # in the record; a job that goes on keeps to 
 
 
 def score(config: ScoreConfig) -> RunRecord:
-    """Predict every galaxy of a catalog.
-
-    Args:
-        config: what ``jobs.score`` was told.
+    """Predict every galaxy of a catalog, as ``jobs.score`` was told.
 
     Returns:
         What was done; also in ``_run.json`` beside the predictions.
@@ -62,7 +59,7 @@ def score(config: ScoreConfig) -> RunRecord:
     card = model_folder.read_card(config.model)
     _check_decode_rule(config, card)
     staging_uri = storage.join(output, output_folder.STAGING_NAME)
-    catalog = open_catalog(config, staging_uri, columns=config.keep)
+    catalog = open_catalog(config, staging_uri, config.keep, for_ray=False)
     keep = tuple(map(catalog.column, config.keep))
     _check_kept_columns(keep, catalog, card)
     rows = number_rows(catalog.table)
