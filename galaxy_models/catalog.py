@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import ray.data
 from ray.data.datasource.partitioning import Partitioning
 
-from galaxy_models import object_store, storage
+from galaxy_models import storage
 from galaxy_models.columns import find_column
 from galaxy_models.config import CatalogConfig
 from galaxy_models.errors import (
@@ -332,12 +332,10 @@ def _stage(
 
 @contextmanager
 def _parquet_writer(uri: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
-    """Write a Parquet file; a store's fault is told as such."""
+    """Write a Parquet file; a store's fault, or a disk's, is told as such."""
     filesystem, path = storage.filesystem_and_path(uri)
     try:
         with pq.ParquetWriter(path, schema, filesystem=filesystem) as writer:
             yield writer
     except OSError as error:
-        if object_store.is_store_error(error):
-            raise object_store.explained(uri, error) from error
-        raise
+        raise storage.unwritable(uri, error) from error

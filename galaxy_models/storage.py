@@ -3,9 +3,11 @@
 A URI is a local path (absolute or relative), ``file://…`` or ``s3://bucket/key``.
 What an object store's errors mean is told by ``object_store``: every function here
 may raise its ``StoreAccessError`` (the user's to mend) and ``StorageError`` (the job
-fails and can be run again). This module knows nothing of catalogs, images or models.
+fails and can be run again, as when a disk is full). This module knows nothing of
+catalogs, images or models.
 """
 
+import errno
 import os
 import posixpath
 import stat
@@ -20,11 +22,12 @@ import pyarrow as pa
 from pyarrow import fs
 
 from galaxy_models import object_store
-from galaxy_models.errors import InputError
+from galaxy_models.errors import GalaxyBatchError, InputError, StorageError
 
 Result = TypeVar("Result")
 
 REMOTE_SCHEMES = ("s3",)
+FULL = (errno.ENOSPC, errno.EDQUOT)  # the disk, or the user's share of it
 UNFINISHED_NAME = "_unfinished"  # how names begin of what is not whole yet
 
 
@@ -121,6 +124,9 @@ def write_bytes(uri: str, data: bytes) -> None:
 
     Whoever looks sees the whole file, or what stood there before; also if the process
     ends meanwhile, or the disk is full.
+
+    Raises:
+        StorageError: a disk is full or cannot be written; or as for any store.
     """
 
     def write_all(filesystem: fs.FileSystem, path: str) -> None:
@@ -131,14 +137,38 @@ def write_bytes(uri: str, data: bytes) -> None:
     if is_remote(uri):  # an object appears when it is complete
         object_store.ask(uri, write_all)
         return
-    make_folder(parent(uri))
-    unfinished = Path(parent(uri)) / f"{UNFINISHED_NAME}-{uuid.uuid4().hex}"
+    try:
+        make_folder(parent(uri))
+        _write_at_once(Path(uri), data)
+    except OSError as error:
+        raise unwritable(uri, error) from error
+
+
+def _write_at_once(path: Path, data: bytes) -> None:
+    unfinished = path.with_name(f"{UNFINISHED_NAME}-{uuid.uuid4().hex}")
     try:
         unfinished.write_bytes(data)
-        unfinished.replace(uri)
+        unfinished.replace(path)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def unwritable(uri: str, error: OSError) -> GalaxyBatchError:
+    """Say in a line why a file cannot be written, and what helps.
+
+    Args:
+        uri: the file, local or not.
+        error: what pyarrow or the system raised.
+    """
+    if object_store.is_store_error(error):
+        return object_store.explained(uri, error)
+    if error.errno in FULL:
+        what, remedy = f"the disk of {parent(uri)} is full", "make room there"
+    else:
+        what, remedy = f"cannot write {uri}", "see to that folder"
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return StorageError(f"{what} ({reason}); {remedy}, and run the same command again.")
 
 
 def _work_on(
