@@ -20,7 +20,7 @@ from galaxy_models.model_folder import ModelCard
 from galaxy_models.schemas import predictions_schema
 from galaxy_models.scoring.engines import LITERT_FILES, load_engine
 from galaxy_models.scoring.ledger import CHUNKS_NAME, Ledger, Remaining
-from galaxy_models.scoring.plan import ACTOR_CPUS, WRITE_CPUS, StagePlan, plan_stages
+from galaxy_models.scoring.plan import WRITE_CPUS, StagePlan, plan_stages
 from galaxy_models.scoring.predictor import (
     CHUNK_COLUMN,
     FusedPredictor,
@@ -258,7 +258,7 @@ def _actors(plan: PredictorPlan, stages: StagePlan, log: JobLog) -> dict[str, An
             max_concurrent_calls_per_actor=calls,
             max_tasks_in_flight_per_actor=waiting,
         ),
-        "num_cpus": ACTOR_CPUS,
+        "num_cpus": stages.actor_cpus,
         "num_gpus": stages.actor_gpus or None,
     }
 
