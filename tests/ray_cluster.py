@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -116,17 +117,24 @@ def running_head(folder: Path, num_cpus: int) -> Iterator[RayHead]:
         *("--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard_port}"),
         f"--dashboard-agent-listen-port={free_port()}",
         f"--ray-client-server-port={free_port()}",
-        *(f"--temp-dir=/tmp/ray-{os.getpid()}", f"--num-cpus={num_cpus}"),
-        "--disable-usage-stats",
+        *(f"--num-cpus={num_cpus}", "--disable-usage-stats"),
     ]
-    with (folder / "head.log").open("w") as log:
+    with contextlib.ExitStack() as stack:
+        log = stack.enter_context((folder / "head.log").open("w"))
+        # Paths of sockets must be short.
+        sockets = stack.enter_context(
+            tempfile.TemporaryDirectory(
+                prefix="ray-", dir="/tmp", ignore_cleanup_errors=True
+            )
+        )
+        command.append(f"--temp-dir={sockets}")
         head = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    try:
-        _wait_for(dashboard, head, folder / "head.log")
-        yield RayHead(f"127.0.0.1:{port}", environment, folder)
-    finally:
-        head.send_signal(signal.SIGTERM)
-        head.wait(timeout=90)
+        try:
+            _wait_for(dashboard, head, folder / "head.log")
+            yield RayHead(f"127.0.0.1:{port}", environment, folder)
+        finally:
+            head.send_signal(signal.SIGTERM)
+            head.wait(timeout=90)
 
 
 def free_port() -> int:
