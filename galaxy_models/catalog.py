@@ -1,8 +1,8 @@
 """A table of galaxies -> a checked catalog that Ray reads from Parquet files.
 
 What is no Parquet is copied to it, a batch at a time; so are columns that Ray's
-reader cannot give. This module knows what columns mean; it knows neither formats nor
-pixels nor networks.
+reader cannot give, where it reads. This module knows what columns mean; it knows
+neither formats nor pixels nor networks.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import ray.data
 from ray.data.datasource.partitioning import Partitioning
 
-from galaxy_models import object_store, storage
+from galaxy_models import storage
 from galaxy_models.columns import find_column, image_sources
 from galaxy_models.config import CatalogConfig
 from galaxy_models.errors import (
@@ -82,17 +82,20 @@ class Catalog:
 
 
 def open_catalog(
-    config: CatalogConfig, staging_uri: str, columns: Sequence[str] = ()
+    config: CatalogConfig,
+    staging_uri: str,
+    columns: Sequence[str] = (),
+    *,
+    for_ray: bool = True,
 ) -> Catalog:
-    """Check a catalog, and copy it to Parquet where Ray cannot read it as it is.
+    """Check a catalog, and copy it to Parquet where it cannot be read as it is.
 
     Args:
         config: where the catalog lies and what its columns are called.
         staging_uri: folder for the Parquet copy; need not exist.
         columns: further columns that must be there.
-
-    Returns:
-        The catalog, ready to be streamed.
+        for_ray: whether ``stream_rows`` will read it, which does not find columns that
+            stand in the names of Parquet files; ``RowReader`` does.
 
     Raises:
         CatalogError: the catalog is missing, unreadable or empty; lacks a column;
@@ -107,7 +110,7 @@ def open_catalog(
     allowed_prefixes = allowed_folders(config.image_root, config.allow_image_prefix)
     _probe_images(source, image_column, image_root, allowed_prefixes)
     needed = list(dict.fromkeys([id_column, image_column, *own_names.values()]))
-    table = _readable_by_ray(source, needed, id_column, staging_uri)
+    table = _as_parquet(source, needed, id_column, staging_uri, for_ray)
     try:
         fingerprint, num_rows = fingerprint_ids(
             table, id_column, source.repeated_ids_remedy
@@ -250,11 +253,17 @@ def _is_there(image_uri: str, refusals: list[StoreAccessError]) -> bool:
         return False
 
 
-def _readable_by_ray(
-    source: Table, columns: list[str], id_column: str, staging_uri: str
+def _as_parquet(
+    source: Table,
+    columns: list[str],
+    id_column: str,
+    staging_uri: str,
+    for_ray: bool,
 ) -> ParquetTable:
     """Give a table's own Parquet files, or else a copy of some of its columns."""
-    if isinstance(source, ParquetTable) and source.has_for_ray(columns):
+    if isinstance(source, ParquetTable) and (
+        not for_ray or source.has_for_ray(columns)
+    ):
         return source
     parquet_uri = storage.join(staging_uri, "catalog.parquet")
     storage.make_folder(staging_uri)
@@ -303,12 +312,10 @@ def _stage(
 
 @contextmanager
 def _parquet_writer(uri: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
-    """Write a Parquet file; a store's fault is told as such."""
+    """Write a Parquet file; a store's fault, or a disk's, is told as such."""
     filesystem, path = storage.filesystem_and_path(uri)
     try:
         with pq.ParquetWriter(path, schema, filesystem=filesystem) as writer:
             yield writer
     except OSError as error:
-        if object_store.is_store_error(error):
-            raise object_store.explained(uri, error) from error
-        raise
+        raise storage.unwritable(uri, error) from error

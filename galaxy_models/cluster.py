@@ -142,7 +142,8 @@ def _configure_ray_data() -> None:
     if RETRIED_STATUS not in context.retried_io_errors:
         context.retried_io_errors.append(RETRIED_STATUS)
     context.enable_progress_bars = False  # the job's log has its own progress lines
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    # What it tells as errors are tracebacks, and come as exceptions besides.
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
 
 
 def _resources() -> Resources:

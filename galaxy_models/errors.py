@@ -13,7 +13,7 @@
     ├── JobError                 the work itself failed; jobs exit with 1
     │   ├── TrainingError
     │   ├── ScoringError
-    │   └── StorageError         an object store stopped answering: run it again
+    │   └── StorageError         a store stopped answering, a disk is full: run it again
     └── ImageDecodeError         one image; becomes a failed row, never an exit
 
 A message names the value that came, where it came from, and the remedy.
@@ -80,7 +80,7 @@ class ScoringError(JobError):
 
 
 class StorageError(JobError):
-    """An object store stopped answering; the same command may succeed later."""
+    """A store stopped answering, or is full; the same command may succeed later."""
 
 
 class ImageDecodeError(GalaxyBatchError):

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +82,12 @@ def job_log(
     Yields:
         What to hand to the workers.
     """
-    actor = ray.remote(_JobLogActor).options(num_cpus=0).remote()
+    here = NodeAffinitySchedulingStrategy(  # no other host's loss shall end the log
+        ray.get_runtime_context().get_node_id(), soft=False
+    )
+    actor = (
+        ray.remote(_JobLogActor).options(num_cpus=0, scheduling_strategy=here).remote()
+    )
     is_done = threading.Event()
 
     def relay() -> None:

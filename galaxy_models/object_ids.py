@@ -15,46 +15,78 @@ from numpy.typing import NDArray
 from galaxy_models.errors import CatalogError
 from galaxy_models.tables import Table
 
+REMEDY = "every galaxy needs its own id"
 MAX_NAMED_VALUES = 5  # how many offending values a message shows
 
 
-def fingerprint_ids(
-    table: Table, id_column: str, remedy: str = "every galaxy needs its own id"
-) -> tuple[str, int]:
-    """Check the ids of a table, and name their set, in any order and of either type.
+class IdSet:
+    """The ids of a table: each is checked as it comes; together they have a name.
 
     Args:
-        table: read once; a second time only where ids seem to be repeated.
+        table: whose ids they are; read again only where they seem to be repeated.
         id_column: its column of ids.
         remedy: what to do about repeated ids.
 
-    Returns:
-        A hash of the ids' texts in hexadecimal, and how many there are.
-
     Raises:
-        CatalogError: there is no row; or an id is null, repeated, neither string nor
-            integer, or beyond 64 signed bits.
+        CatalogError: ids of this type are neither strings nor integers.
     """
-    _check_type(table.schema.field(id_column), table.uri)
-    hashes = [np.empty(0, np.uint64)]
-    for batch in table.read_batches([id_column]):
-        ids = batch.column(id_column)
+
+    def __init__(
+        self,
+        table: Table,
+        id_column: str,
+        remedy: str = REMEDY,
+    ) -> None:
+        _check_type(table.schema.field(id_column), table.uri)
+        self._table, self._column, self._remedy = table, id_column, remedy
+        self._hashes = [np.empty(0, np.uint64)]
+
+    def add(self, ids: pa.Array) -> None:
+        """Take in ids of further rows.
+
+        Raises:
+            CatalogError: one is null, or beyond 64 signed bits.
+        """
         if ids.null_count:
             raise CatalogError(
-                f"column {id_column!r} of {table.uri} is null in {ids.null_count} "
-                "row(s) or more; every galaxy needs an id."
+                f"column {self._column!r} of {self._table.uri} is null in "
+                f"{ids.null_count} row(s) or more; every galaxy needs an id."
             )
         if pa.types.is_integer(ids.type):
-            _check_range(ids, id_column, table.uri)
-        hashes.append(_hash_ids(ids))
-    sorted_hashes = np.sort(np.concatenate(hashes))
-    if not len(sorted_hashes):
-        raise CatalogError(f"the catalog {table.uri} has no rows.")
-    repeated = sorted_hashes[1:][sorted_hashes[1:] == sorted_hashes[:-1]]
-    if len(repeated):
-        _refuse_repeated_ids(table, id_column, repeated, remedy)
-    digest = hashlib.blake2b(sorted_hashes.tobytes(), digest_size=8)
-    return digest.hexdigest(), len(sorted_hashes)
+            _check_range(ids, self._column, self._table.uri)
+        self._hashes.append(_hash_ids(ids))
+
+    def fingerprint(self) -> tuple[str, int]:
+        """Name the set of the ids, in any order and of either type.
+
+        Returns:
+            A hash of the ids' texts in hexadecimal, and how many there are.
+
+        Raises:
+            CatalogError: there is none, or one is repeated.
+        """
+        hashes = np.sort(np.concatenate(self._hashes))
+        if not len(hashes):
+            raise CatalogError(f"the catalog {self._table.uri} has no rows.")
+        repeated = hashes[1:][hashes[1:] == hashes[:-1]]
+        if len(repeated):
+            _refuse_repeated_ids(self._table, self._column, repeated, self._remedy)
+        digest = hashlib.blake2b(hashes.tobytes(), digest_size=8)
+        return digest.hexdigest(), len(hashes)
+
+
+def fingerprint_ids(
+    table: Table, id_column: str, remedy: str = REMEDY
+) -> tuple[str, int]:
+    """Check the ids of a table, and name their set; see ``IdSet``.
+
+    Raises:
+        CatalogError: they are no ids.
+    """
+    ids = IdSet(table, id_column, remedy)
+    for batch in table.read_batches([id_column]):
+        ids.add(batch.column(id_column))
+    return ids.fingerprint()
 
 
 def plain_integers(ids: pa.Array) -> pa.Array | None:

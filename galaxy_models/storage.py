@@ -3,11 +3,14 @@
 A URI is a local path (absolute or relative), ``file://…`` or ``s3://bucket/key``.
 What an object store's errors mean is told by ``object_store``: every function here
 may raise its ``StoreAccessError`` (the user's to mend) and ``StorageError`` (the job
-fails and can be run again). This module knows nothing of catalogs, images or models.
+fails and can be run again, as when a disk is full). This module knows nothing of
+catalogs, images or models.
 """
 
+import errno
 import os
 import posixpath
+import stat
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,11 +22,12 @@ import pyarrow as pa
 from pyarrow import fs
 
 from galaxy_models import object_store
-from galaxy_models.errors import InputError
+from galaxy_models.errors import GalaxyBatchError, InputError, StorageError
 
 Result = TypeVar("Result")
 
 REMOTE_SCHEMES = ("s3",)
+FULL = (errno.ENOSPC, errno.EDQUOT)  # the disk, or the user's share of it
 UNFINISHED_NAME = "_unfinished"  # how names begin of what is not whole yet
 
 
@@ -93,17 +97,26 @@ def read_bytes(uri: str, max_bytes: int | None = None) -> bytes:
 
     Raises:
         FileNotFoundError: there is no such file.
-        OSError: a local file cannot be read; or, with ``errno.EFBIG``, the file is
-            larger than ``max_bytes``, and nothing was read.
+        OSError: a local file cannot be read, or is none (a pipe, a device); or, with
+            ``errno.EFBIG``, the file is larger than ``max_bytes``, and nothing was
+            read.
         StoreAccessError: an object store refuses this file.
         StorageError: an object store does not answer, or refuses everything.
     """
     uri = absolute_uri(uri)
     if is_remote(uri):
         return object_store.read(uri, max_bytes)
-    with Path(uri).open("rb") as stream:
-        object_store.check_size(os.fstat(stream.fileno()).st_size, max_bytes)
-        return stream.read()
+    with open(uri, "rb", opener=_open_at_once) as stream:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError("not a regular file")
+        object_store.check_size(status.st_size, max_bytes)
+        return stream.read(status.st_size)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file; a pipe, too, without waiting for somebody to write into it."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def write_bytes(uri: str, data: bytes) -> None:
@@ -111,6 +124,9 @@ def write_bytes(uri: str, data: bytes) -> None:
 
     Whoever looks sees the whole file, or what stood there before; also if the process
     ends meanwhile, or the disk is full.
+
+    Raises:
+        StorageError: a disk is full or cannot be written; or as for any store.
     """
 
     def write_all(filesystem: fs.FileSystem, path: str) -> None:
@@ -121,14 +137,38 @@ def write_bytes(uri: str, data: bytes) -> None:
     if is_remote(uri):  # an object appears when it is complete
         object_store.ask(uri, write_all)
         return
-    make_folder(parent(uri))
-    unfinished = Path(parent(uri)) / f"{UNFINISHED_NAME}-{uuid.uuid4().hex}"
+    try:
+        make_folder(parent(uri))
+        _write_at_once(Path(uri), data)
+    except OSError as error:
+        raise unwritable(uri, error) from error
+
+
+def _write_at_once(path: Path, data: bytes) -> None:
+    unfinished = path.with_name(f"{UNFINISHED_NAME}-{uuid.uuid4().hex}")
     try:
         unfinished.write_bytes(data)
-        unfinished.replace(uri)
+        unfinished.replace(path)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def unwritable(uri: str, error: OSError) -> GalaxyBatchError:
+    """Say in a line why a file cannot be written, and what helps.
+
+    Args:
+        uri: the file, local or not.
+        error: what pyarrow or the system raised.
+    """
+    if object_store.is_store_error(error):
+        return object_store.explained(uri, error)
+    if error.errno in FULL:
+        what, remedy = f"the disk of {parent(uri)} is full", "make room there"
+    else:
+        what, remedy = f"cannot write {uri}", "see to that folder"
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return StorageError(f"{what} ({reason}); {remedy}, and run the same command again.")
 
 
 def _work_on(

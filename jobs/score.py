@@ -26,8 +26,8 @@ def score_catalog(config: ScoreConfig) -> None:
         config.output,
         record.num_rows,
         record.num_failed,
-        record.seconds,
-        record.num_rows / record.seconds,
+        record.seconds_this_run,
+        record.rows_per_s_this_run,
         classes,
     )
 

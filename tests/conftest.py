@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from catalog_files import repeated
 from s3_server import UNSET_VARIABLES, S3Server, running_s3_server
+from score_job import NUM_ROWS
 
 from galaxy_models.catalog import Catalog, open_catalog
 from galaxy_models.config import CatalogConfig, TrainConfig
@@ -48,6 +50,14 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Survey:
         seed=3,
         broken_fraction=1 / NUM_LABELLED,
     )
+
+
+@pytest.fixture(scope="session")
+def many_galaxies(labelled: Survey, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A catalog of the labelled galaxies (one of them broken) under very many ids."""
+    path = tmp_path_factory.mktemp("many") / "catalog.parquet"
+    repeated(labelled, NUM_ROWS).to_parquet(path, index=False)
+    return path
 
 
 @pytest.fixture(scope="session")

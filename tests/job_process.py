@@ -1,8 +1,10 @@
 """A job in a process of its own, to be watched, and to lose parts of itself."""
 
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -16,14 +18,22 @@ class JobProcess:
         module: a job, such as ``jobs.score``.
         flags: its flags.
         log: file for what it says.
+        environment: variables beside this process's.
     """
 
-    def __init__(self, module: str, flags: list[str], log: Path) -> None:
+    def __init__(
+        self,
+        module: str,
+        flags: list[str],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._log = log
         with log.open("w") as stream:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", module, *flags],
                 cwd=ROOT,
+                env={**os.environ, **(environment or {})},
                 stdout=stream,
                 stderr=stream,
             )
@@ -47,7 +57,7 @@ class JobProcess:
 
     def kill(self) -> None:
         """Kill it, and wait until its Ray has ended with it."""
-        below = self._below()
+        below = pids_below(self.process.pid)
         self.process.kill()
         self.exit_code()
         deadline = time.monotonic() + TIMEOUT_S
@@ -57,23 +67,34 @@ class JobProcess:
 
     def pids(self, title: str) -> list[int]:
         """Processes below this one whose titles begin so: ``ray::RayTrainWorker``."""
-        return [pid for pid in self._below() if _title(pid).startswith(title)]
+        return pids_below(self.process.pid, title)
 
-    def _below(self) -> list[int]:
-        parents = {}
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            except OSError:  # ended meanwhile
-                continue
-            parents[int(folder.name)] = int(fields[1])
 
-        def is_below(pid: int) -> bool:
-            while pid > 1 and pid != self.process.pid:
-                pid = parents.get(pid, 0)
-            return pid == self.process.pid
+def pids_below(ancestor: int, title: str = "") -> list[int]:
+    """Processes that a process started, and those that they did.
 
-        return [pid for pid in parents if is_below(pid) and pid != self.process.pid]
+    Args:
+        ancestor: its id.
+        title: how the wanted ones' titles begin.
+    """
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:  # ended meanwhile
+            continue
+        parents[int(folder.name)] = int(fields[1])
+
+    def is_below(pid: int) -> bool:
+        while pid > 1 and pid != ancestor:
+            pid = parents.get(pid, 0)
+        return pid == ancestor
+
+    return [
+        pid
+        for pid in parents
+        if is_below(pid) and pid != ancestor and _title(pid).startswith(title)
+    ]
 
 
 def _title(pid: int) -> str:

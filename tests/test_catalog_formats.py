@@ -8,7 +8,7 @@ import pytest
 from catalog_files import part, rows_of
 
 from galaxy_models.catalog import Catalog
-from galaxy_models.errors import CatalogError
+from galaxy_models.errors import CatalogError, StorageError
 
 Opener = Callable[..., Catalog]
 
@@ -80,3 +80,13 @@ def test_a_pattern_of_several_tables_of_text_is_refused(
     with pytest.raises(CatalogError, match=r"matches 2 files .*Parquet files or tar"):
         opened(sky / "*.csv")
     assert opened(sky / "a*.csv").num_rows == 1
+
+
+def test_a_disk_too_full_for_the_copy_is_named(sky: Path, opened: Opener) -> None:
+    (sky / "a.csv").write_text("object_id,image\n1,1.jpg\n")
+    staging = sky.parent / "staging"
+    staging.mkdir()
+    (staging / "catalog.parquet").symlink_to("/dev/full")
+
+    with pytest.raises(StorageError, match=f"the disk of {staging} is full .* room"):
+        opened(sky / "a.csv")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import tarfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -81,6 +82,14 @@ def test_every_image_below_a_folder_is_a_galaxy(tmp_path: Path, opened: Opener) 
     ]
     assert catalog.id_type == pa.string()
     assert catalog.image_root == catalog.uri == str(sky)
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_among_the_images_is_no_galaxy(tmp_path: Path, opened: Opener) -> None:
+    sky = touch(tmp_path / "sky", "1.jpg")
+    os.mkfifo(sky / "0.jpg")
+
+    assert rows_of(opened(sky)).column("object_id").to_pylist() == ["1"]
 
 
 def test_images_of_one_name_in_two_folders_are_refused_by_name(

@@ -12,6 +12,8 @@ from galaxy_models.catalog import Catalog, open_catalog
 from galaxy_models.config import CatalogConfig
 from galaxy_models.errors import CatalogError
 from galaxy_models.tables import open_table
+from galaxy_models.tables.numbered_rows import RowReader, number_rows
+from galaxy_models.tables.parquet import NULL_VALUE
 
 Opener = Callable[..., Catalog]
 
@@ -88,6 +90,21 @@ def test_what_stands_only_in_names_of_files_is_staged_for_ray(
 
     assert staged.table.uris == [f"{sky.parent}/staging/catalog.parquet"]
     assert staged.uri == str(folder)
+
+
+def test_what_stands_only_in_names_of_files_is_scored_where_it_lies(
+    sky: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "hats"
+    for pixel in ("5", NULL_VALUE):
+        write_part(folder / "Norder=1" / f"Npix={pixel}.parquet", [len(pixel)])
+    config = CatalogConfig(catalog=str(folder), image_root=str(sky))
+
+    catalog = open_catalog(config, f"{tmp_path}/staging", ["Npix"], for_ray=False)
+
+    assert not (tmp_path / "staging").exists()
+    rows = RowReader(number_rows(catalog.table), ["object_id", "Npix"]).read(0, 2)
+    assert rows.to_pydict() == {"object_id": [1, len(NULL_VALUE)], "Npix": [5, None]}
 
 
 def test_a_column_of_the_file_goes_before_its_folders_name(

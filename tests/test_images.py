@@ -1,6 +1,8 @@
 """Paths become squares of pixels by one rule, or failed rows."""
 
+import os
 import pickle
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -233,3 +235,23 @@ def test_no_paths_give_no_images(tmp_path: Path) -> None:
 
     assert images.shape == (0, 32, 32, 3)
     assert errors == []
+
+
+@pytest.mark.timeout(20)
+def test_what_is_no_regular_file_is_unreadable_and_keeps_nobody_waiting(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "good.png").write_bytes(encoded(galaxy(), "PNG"))
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "link.jpg").symlink_to("pipe.jpg")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket.jpg"))
+    names = ["pipe.jpg", "link.jpg", "socket.jpg", "/dev/zero", "/dev/tty", "good.png"]
+
+    _, errors = read_images(names, str(tmp_path), RULE, ["/"])
+
+    assert errors[-1] is None
+    assert [error and error.partition(":")[0] for error in errors[:-1]] == (
+        ["unreadable"] * 5
+    )
+    assert errors[0] == f"unreadable: {tmp_path}/pipe.jpg: not a regular file"

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from galaxy_models.errors import CatalogError
-from galaxy_models.tables import numbered_rows, open_parquet_folder
-from galaxy_models.tables.numbered_rows import RowReader, number_rows
+from galaxy_models.tables import numbered_rows, open_parquet, open_parquet_folder
+from galaxy_models.tables.numbered_rows import NumberedRows, RowReader, number_rows
 
 SIZES = (7, 1, 20, 3)
 
@@ -46,6 +46,48 @@ def test_a_run_of_rows_is_read_across_files_and_row_groups(
         table = reader.read(start, stop)
         assert table["object_id"].to_pylist() == list(range(start, stop))
         assert table["image"].to_pylist() == [f"{i}.jpg" for i in range(start, stop)]
+
+
+@pytest.fixture
+def large_group(tmp_path: Path) -> NumberedRows:
+    """Forty megabytes of images in one row group."""
+    images = [bytes([number % 256]) * 20_000 for number in range(2_000)]
+    table = pa.table({"object_id": range(2_000), "image_bytes": images})
+    path = tmp_path / "images.parquet"
+    pq.write_table(table, path, compression="none", use_dictionary=False)
+    return number_rows(open_parquet(str(path)))
+
+
+@pytest.fixture
+def no_group_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numbered_rows, "MAX_KEPT_BYTES", 0)
+
+
+def bytes_read() -> int:
+    """What this process asked the system for so far."""
+    return int(Path("/proc/self/io").read_text().split()[1])
+
+
+def test_a_large_row_group_is_read_once_by_who_reads_forwards(
+    large_group: NumberedRows, no_group_is_kept: None
+) -> None:
+    reader = RowReader(large_group, ["object_id", "image_bytes"])
+    before = bytes_read()
+    for start in range(0, 2_000, 100):
+        rows = reader.read(start, start + 50)  # another actor reads the next 50
+        assert rows["object_id"].to_pylist() == list(range(start, start + 50))
+        assert rows["image_bytes"][49].as_py()[0] == (start + 49) % 256
+    assert bytes_read() - before < 50e6
+    assert reader.read(7, 8)["object_id"].to_pylist() == [7]
+
+
+def test_a_large_row_group_never_stands_in_memory(
+    large_group: NumberedRows, no_group_is_kept: None
+) -> None:
+    reader = RowReader(large_group, ["object_id", "image_bytes"])
+    before = pa.total_allocated_bytes()
+    reader.read(1_000, 1_010)
+    assert pa.total_allocated_bytes() - before < 30e6
 
 
 def test_rows_are_counted_from_the_footers(folder: Path) -> None:

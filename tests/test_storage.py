@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from galaxy_models import storage
-from galaxy_models.errors import InputError
+from galaxy_models.errors import InputError, StorageError
 
 
 def test_a_relative_path_becomes_absolute(
@@ -83,6 +83,13 @@ def test_bytes_come_back_and_their_folder_is_made(tmp_path: Path) -> None:
     assert storage.read_bytes(uri) == b"\x00galaxy\xff"
     assert storage.is_file(uri)
     assert storage.is_folder(f"{tmp_path}/new")
+
+
+def test_what_cannot_be_written_is_said_with_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(StorageError, match=r"cannot write .*/file/a \(.*\); .* again"):
+        storage.write_bytes(f"{tmp_path}/file/a", b"x")
 
 
 def test_a_file_uri_and_its_path_are_one_file(tmp_path: Path) -> None:

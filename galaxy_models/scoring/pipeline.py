@@ -19,7 +19,7 @@ from galaxy_models.job_log import JobLog, job_log
 from galaxy_models.scoring.checks import check_columns, check_model
 from galaxy_models.scoring.engines import LITERT_FILES, load_engine
 from galaxy_models.scoring.ledger import CHUNKS_NAME, Ledger, Remaining
-from galaxy_models.scoring.plan import ACTOR_CPUS, WRITE_CPUS, StagePlan, plan_stages
+from galaxy_models.scoring.plan import WRITE_CPUS, StagePlan, plan_stages
 from galaxy_models.scoring.predictor import (
     CHUNK_COLUMN,
     FusedPredictor,
@@ -28,12 +28,7 @@ from galaxy_models.scoring.predictor import (
     decode_chunk,
 )
 from galaxy_models.scoring.progress import Progress
-from galaxy_models.scoring.run_record import (
-    RUN_RECORD_NAME,
-    RunRecord,
-    count_predictions,
-    write_run_record,
-)
+from galaxy_models.scoring.run_record import RUN_RECORD_NAME, RunRecord, record_run
 from galaxy_models.tables.numbered_rows import number_rows
 
 logger = logging.getLogger(__name__)
@@ -44,10 +39,7 @@ ROWS_PER_CHUNK = "rows per chunk"  # in the record; a job that goes on keeps to 
 
 
 def score(config: ScoreConfig) -> RunRecord:
-    """Predict every galaxy of a catalog.
-
-    Args:
-        config: what ``jobs.score`` was told.
+    """Predict every galaxy of a catalog, as ``jobs.score`` was told.
 
     Returns:
         What was done; also in ``_run.json`` beside the predictions.
@@ -66,7 +58,7 @@ def score(config: ScoreConfig) -> RunRecord:
     card = model_folder.read_card(config.model)
     check_model(config, card)
     staging_uri = storage.join(output, output_folder.STAGING_NAME)
-    catalog = open_catalog(config, staging_uri, columns=config.keep)
+    catalog = open_catalog(config, staging_uri, config.keep, for_ray=False)
     keep = tuple(map(catalog.column, config.keep))
     check_columns(config, keep, catalog, card)
     rows = number_rows(catalog.table)
@@ -90,9 +82,9 @@ def score(config: ScoreConfig) -> RunRecord:
         if output_folder.begin_output(output, record, resume):
             logger.info("%s holds an unfinished scoring: it goes on", output)
         started_s = time.monotonic()
-        _predict_what_remains(config, plan, stages)
+        num_rows = _predict_what_remains(config, plan, stages)
         seconds = time.monotonic() - started_s
-    return _conclude(config, plan, seconds)
+    return _conclude(config, plan, num_rows, seconds)
 
 
 def _ledger(
@@ -139,8 +131,8 @@ def _check_engine(plan: PredictorPlan) -> None:
 
 def _predict_what_remains(
     config: ScoreConfig, plan: PredictorPlan, stages: StagePlan
-) -> None:
-    """Predict the chunks that are not kept, and make files of those that are."""
+) -> int:
+    """Predict the chunks that are not kept, and make files of all; give their rows."""
     remaining = Remaining(plan.ledger)
     num_rows = remaining.num_rows_to_do()
     logger.info(
@@ -167,6 +159,7 @@ def _predict_what_remains(
         raise store_failure or ScoringError(
             f"scoring stopped: {error}. The same command goes on with what is left."
         ) from error
+    return num_rows
 
 
 def _too_many_failed(
@@ -247,35 +240,22 @@ def _actors(plan: PredictorPlan, stages: StagePlan, log: JobLog) -> dict[str, An
             max_concurrent_calls_per_actor=calls,
             max_tasks_in_flight_per_actor=waiting,
         ),
-        "num_cpus": ACTOR_CPUS,
+        "num_cpus": stages.actor_cpus,
         "num_gpus": stages.actor_gpus or None,
     }
 
 
-def _conclude(config: ScoreConfig, plan: PredictorPlan, seconds: float) -> RunRecord:
-    """Count what was written, write the record, and say how it went."""
-    catalog, output = plan.catalog, plan.ledger.output
-    num_failed, classes = count_predictions(output, catalog)
-    record = RunRecord(
-        catalog=catalog.uri,
-        catalog_fingerprint=catalog.fingerprint,
-        model=plan.model_uri,
-        model_hash=plan.card.model_hash,
-        temperature=plan.card.temperature,
-        engine=plan.engine,
-        tta=plan.tta,
-        num_rows=catalog.num_rows,
-        num_failed=num_failed,
-        classes=dict(classes.most_common()),
-        seconds=round(seconds, 1),
-        versions=model_folder.library_versions(),
-    )
-    write_run_record(output, record)
+def _conclude(
+    config: ScoreConfig, plan: PredictorPlan, num_rows: int, seconds: float
+) -> RunRecord:
+    """Write the record, take the scaffolding away, and judge the failures."""
+    output = plan.ledger.output
+    record = record_run(plan, num_rows, seconds)
     storage.delete_folder(storage.join(output, CHUNKS_NAME))
     output_folder.finish_output(output)
-    if num_failed > config.max_failed_fraction * catalog.num_rows:
+    if record.num_failed > config.max_failed_fraction * record.num_rows:
         raise ScoringError(
-            f"{num_failed} of {catalog.num_rows} images failed, more than "
+            f"{record.num_failed} of {record.num_rows} images failed, more than "
             f"--max-failed-fraction {config.max_failed_fraction}; the column `error` "
             f"of {output} says why."
         )

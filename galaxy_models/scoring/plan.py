@@ -13,8 +13,10 @@ from galaxy_models.model_folder import ModelCard
 from galaxy_models.scoring.engines import choose_engine
 
 # Actors must not take every CPU: tasks that decode, or make files of chunks, would wait
-# for ever. With these shares a machine with one CPU still has room for both.
+# for ever. With these shares a machine with one CPU still has room for both; and where
+# tasks decode, also if it must take in the actors of another like it, which was lost.
 ACTOR_CPUS = 0.5
+FED_ACTOR_CPUS = 0.25
 WRITE_CPUS = 0.25
 MAX_DECODE_CPUS = 1.0
 
@@ -42,6 +44,9 @@ class StagePlan:
 
     batch_size: int
     """Galaxies predicted at once."""
+
+    actor_cpus: float
+    """CPUs that an actor books."""
 
     decode_cpus: float
     """CPUs that a decoding task books; only in two stages."""
@@ -91,9 +96,16 @@ def plan_stages(
         num_actors=num_actors,
         threads=max(1, resources.num_cpus // num_actors),
         batch_size=batch_size,
-        decode_cpus=min(MAX_DECODE_CPUS, resources.num_cpus / 2),
+        actor_cpus=FED_ACTOR_CPUS if two_stage else ACTOR_CPUS,
+        decode_cpus=_decode_cpus(resources),
         rows_per_chunk=_rows_per_chunk(config, card, num_actors, num_rows, two_stage),
     )
+
+
+def _decode_cpus(resources: Resources) -> float:
+    """Settle what a decoding task books: it must find room on any host."""
+    smallest_host = min(filter(None, resources.cpus_by_host), default=1)
+    return min(MAX_DECODE_CPUS, smallest_host / 2)
 
 
 def _rows_per_chunk(

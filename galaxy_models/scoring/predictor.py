@@ -5,6 +5,7 @@ Knows catalog columns, pixels, an engine and the ledger; it does not know the cl
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -212,7 +213,7 @@ def decode_chunk(chunks: pa.Table, *, plan: PredictorPlan) -> pa.Table:
         (null, or what failed).
     """
     (chunk,) = chunks[CHUNK_COLUMN].to_pylist()
-    reader = RowReader(plan.rows, plan.columns)
+    reader = _row_reader(plan.rows, tuple(plan.columns))
     rows = reader.read(*plan.ledger.rows_of(chunk))
     size = plan.card.decode_rule.image_size
     images, errors = [], []
@@ -231,6 +232,12 @@ def decode_chunk(chunks: pa.Table, *, plan: PredictorPlan) -> pa.Table:
         .append_column(PIXELS_COLUMN, pixels)
         .append_column(ERROR_COLUMN, pa.array(errors, pa.string()))
     )
+
+
+@lru_cache(maxsize=1)
+def _row_reader(rows: NumberedRows, columns: tuple[str, ...]) -> RowReader:
+    """Give this process's reader, which goes on where its last chunk ended."""
+    return RowReader(rows, columns)
 
 
 def prediction_rows(

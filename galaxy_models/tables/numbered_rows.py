@@ -1,7 +1,8 @@
 """The rows of a Parquet table by their number, wherever they lie.
 
-Row 0 is the first of the first file. A run of rows is read without what is before it,
-but for its row group: Parquet gives nothing less.
+Row 0 is the first of the first file. Parquet gives nothing less than a row group, from
+its start: a small one is read once and kept, a large one (it may hold images) is read
+on from where the last run of rows ended.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from galaxy_models.tables.table import unreadable
 NUM_FOOTER_READERS = 16  # threads; a store takes milliseconds to answer
 MAX_KEPT_BYTES = 64 * 2**20  # of a row group that the next rows may be read from
 ROWS_AT_A_TIME = 256  # of a row group that is not kept: it may hold images
+BUFFER_BYTES = 4 * 2**20  # read at once; else a row group's whole columns would be
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,36 @@ def _read_footer(uri: str) -> tuple[int, str]:
     return metadata.num_rows, hashlib.blake2b(footer, digest_size=8).hexdigest()
 
 
+class _LargeGroup:
+    """A row group that is read forwards, a few rows at a time.
+
+    Args:
+        file: an open file.
+        group: number of the row group.
+        columns: what is read.
+    """
+
+    def __init__(self, file: pq.ParquetFile, group: int, columns: list[str]) -> None:
+        self.group = group
+        self.at = 0
+        """First row that can still be read."""
+
+        self._batches = file.iter_batches(ROWS_AT_A_TIME, [group], columns)
+        self._batch = next(self._batches)
+
+    def read(self, first: int, last: int) -> pa.Table:
+        """Read rows ``first`` to ``last`` - 1, none of which lies before ``at``."""
+        pieces = []
+        while True:
+            begin, end = max(first - self.at, 0), last - self.at
+            if begin < len(self._batch):
+                pieces.append(self._batch.slice(begin, end - begin))
+            if end <= len(self._batch):
+                return pa.Table.from_batches(pieces)
+            self.at += len(self._batch)
+            self._batch = next(self._batches)
+
+
 class RowReader:
     """Reads runs of rows; faster if one follows on another.
 
@@ -75,7 +107,9 @@ class RowReader:
         self._rows = rows
         self._columns = list(dict.fromkeys(columns))
         self._ends = np.cumsum(rows.file_sizes)
-        self._kept: tuple[tuple[str, int], pa.Table] | None = None
+        self._file: tuple[str, pq.ParquetFile] | None = None
+        self._kept: tuple[int, pa.Table] | None = None  # a row group of that file
+        self._ahead: _LargeGroup | None = None  # another one
 
     def read(self, start: int, stop: int) -> pa.Table:
         """Read rows ``start`` to ``stop`` - 1.
@@ -96,40 +130,50 @@ class RowReader:
     def _read_file(self, index: int, start: int, stop: int) -> Iterator[pa.Table]:
         uri = self._rows.table.uris[index]
         try:
-            filesystem, path = storage.filesystem_and_path(uri)
-            with pq.ParquetFile(path, filesystem=filesystem) as file:
-                group_start = 0
-                for group in range(file.num_row_groups):
-                    size = file.metadata.row_group(group).num_rows
-                    first = max(start - group_start, 0)
-                    last = min(stop - group_start, size)
-                    if first < last:
-                        rows = self._read_group(file, uri, group, first, last)
-                        yield self._with_known_columns(rows, index)
-                    group_start += size
+            file = self._open(uri)
+            group_start = 0
+            for group in range(file.num_row_groups):
+                size = file.metadata.row_group(group).num_rows
+                first = max(start - group_start, 0)
+                last = min(stop - group_start, size)
+                if first < last:
+                    rows = self._read_group(file, group, first, last)
+                    yield self._with_known_columns(rows, index)
+                group_start += size
         except (pa.ArrowException, OSError) as error:
+            self._close()  # and begin anew, should somebody try again
             raise unreadable(uri, error) from error
 
+    def _open(self, uri: str) -> pq.ParquetFile:
+        """Open a file, unless it is the one that was read last."""
+        if self._file is None or self._file[0] != uri:
+            self._close()
+            filesystem, path = storage.filesystem_and_path(uri)
+            file = pq.ParquetFile(
+                path, filesystem=filesystem, buffer_size=BUFFER_BYTES, pre_buffer=False
+            )
+            self._file = uri, file
+        return self._file[1]
+
+    def _close(self) -> None:
+        self._kept = self._ahead = None
+        if self._file is not None:
+            self._file[1].close()
+            self._file = None
+
     def _read_group(
-        self, file: pq.ParquetFile, uri: str, group: int, first: int, last: int
+        self, file: pq.ParquetFile, group: int, first: int, last: int
     ) -> pa.Table:
-        """Read some rows of a row group; keep it, if it is small, for the next ones."""
-        if self._kept is not None and self._kept[0] == (uri, group):
-            return self._kept[1].slice(first, last - first)
+        """Read some rows of a row group."""
         columns = [name for name in self._columns if name in file.schema_arrow.names]
         if file.metadata.row_group(group).total_byte_size <= MAX_KEPT_BYTES:
-            rows = file.read_row_group(group, columns=columns)
-            self._kept = ((uri, group), rows)
-            return rows.slice(first, last - first)
-        batches, at = [], 0
-        for batch in file.iter_batches(ROWS_AT_A_TIME, [group], columns):
-            begin, end = max(first - at, 0), min(last - at, len(batch))
-            if begin < end:
-                batches.append(batch.slice(begin, end - begin))
-            at += len(batch)
-            if at >= last:
-                break
-        return pa.Table.from_batches(batches)
+            if self._kept is None or self._kept[0] != group:
+                self._kept = group, file.read_row_group(group, columns=columns)
+            return self._kept[1].slice(first, last - first)
+        ahead = self._ahead
+        if ahead is None or ahead.group != group or ahead.at > first:
+            ahead = self._ahead = _LargeGroup(file, group, columns)
+        return ahead.read(first, last)
 
     def _with_known_columns(self, rows: pa.Table, index: int) -> pa.Table:
         """Add columns that stand in the file's name; give all columns their types."""

@@ -30,15 +30,12 @@ fit the pinned pyarrow), name that environment's Python with ``--daft-python``.
 """
 
 import json
-import math
 import shutil
-import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -53,6 +50,7 @@ from contest import (
     train_model,
     write_catalog,
 )
+from short_and_long_runs import Result, measure
 
 from galaxy_models.config import NetworkName
 from galaxy_models.model_folder import INT8_NAME, read_card
@@ -62,10 +60,6 @@ NAMES: tuple[Name, ...] = get_args(Name)
 CONTESTANTS_SCRIPT = Path(__file__).with_name("contestants.py")
 
 IMAGE_PX = 424  # as in Galaxy Zoo 2
-SHORT_RUN_IMAGES_PER_CPU = 128  # four batches: every process has met the network
-FIRST_GUESS = 8  # times the short run
-MAX_GROWTH = 10.0  # of the long run, from one guess to the next
-SPARE = 1.15  # images above what the last guess's rate asks for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,36 +95,6 @@ class Benchmark:
 
     json: str | None = None
     """File for the figures."""
-
-
-@dataclass
-class Result:
-    """One contestant's runs."""
-
-    short_images: int
-    long_images: int = 0
-    short_s: list[float] = field(default_factory=list)
-    long_s: list[float] = field(default_factory=list)
-
-    def rates(self) -> list[float]:
-        """Images/s of each round, start-up taken off."""
-        images = self.long_images - self.short_images
-        spans = zip(self.short_s, self.long_s, strict=True)
-        # A long run no longer than a short one is noise: no rate at all.
-        return [images / (long - short) for short, long in spans if long > short]
-
-    def rate(self) -> float:
-        """Median of ``rates``; NaN without any."""
-        rates = self.rates()
-        return statistics.median(rates) if rates else float("nan")
-
-    def rate_with_start_up(self) -> float:
-        """Images/s of the long runs as people time them, median."""
-        return self.long_images / statistics.median(self.long_s)
-
-    def start_up_s(self) -> float:
-        """What no image accounts for: command to exit, less the images' time."""
-        return statistics.median(self.short_s) - self.short_images / self.rate()
 
 
 @dataclass(frozen=True)
@@ -176,43 +140,6 @@ class Course:
             return [sys.executable, "-m", "jobs.score", *flags, *engine]
         python = self.daft_python if name.startswith("daft") else sys.executable
         return [python, str(CONTESTANTS_SCRIPT), name, *flags]
-
-
-def measure(
-    run: Callable[[Name, int], float], names: list[Name], rounds: int, seconds: float
-) -> dict[Name, Result]:
-    """Take the contestants through all rounds, in turn.
-
-    Args:
-        run: seconds of a contestant for a number of images.
-        names: contestants.
-        rounds: how often each one runs.
-        seconds: least difference between the runs of the first round.
-    """
-    results = {name: Result(SHORT_RUN_IMAGES_PER_CPU * num_cpus()) for name in names}
-    for turn in range(rounds):
-        for name, result in results.items():
-            result.short_s.append(run(name, result.short_images))
-            if turn == 0:
-                find_long_run(result, partial(run, name), seconds)
-            else:
-                result.long_s.append(run(name, result.long_images))
-            say(
-                f"round {turn + 1} {name}: {result.short_images} images in "
-                f"{result.short_s[-1]:.1f} s, {result.long_images} in "
-                f"{result.long_s[-1]:.1f} s"
-            )
-    return results
-
-
-def find_long_run(result: Result, run: Callable[[int], float], seconds: float) -> None:
-    """Grow the long run until it takes so many seconds more than the short one."""
-    images = FIRST_GUESS * result.short_images
-    while (span_s := (long_s := run(images)) - result.short_s[0]) < seconds:
-        growth = SPARE * seconds / span_s if span_s > 0 else MAX_GROWTH
-        images = math.ceil(images * min(growth, MAX_GROWTH))
-    result.long_images = images
-    result.long_s.append(long_s)
 
 
 def table(results: dict[Name, Result]) -> str:

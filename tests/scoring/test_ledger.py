@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from galaxy_models import storage
+from galaxy_models.errors import StorageError
 from galaxy_models.scoring.ledger import Ledger, Remaining
 
 
@@ -110,6 +111,6 @@ def test_nothing_is_left_of_a_write_that_fails(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", fill_the_disk)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(StorageError, match=r"the disk of .*/_chunks/000000 is full .*"):
         keep(ledger, 0)
     assert storage.list_names(f"{ledger.output}/_chunks/000000") == []

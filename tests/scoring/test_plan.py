@@ -71,7 +71,20 @@ def test_a_machine_with_one_cpu_has_room_for_every_stage(plan_name: str) -> None
     plan = planned(ONE_CPU, plan=plan_name)
     decode_cpus = plan.decode_cpus if plan.two_stage else 0
     largest_task = max(decode_cpus, WRITE_CPUS)
-    assert plan.num_actors * 0.5 + largest_task <= 1
+    assert plan.num_actors * plan.actor_cpus + largest_task <= 1
+
+
+@pytest.mark.parametrize("cpus", [1, 2, 16])
+@pytest.mark.parametrize("plan_name", ["fused", "two-stage"])
+def test_one_of_two_hosts_has_room_for_every_stage(plan_name: str, cpus: int) -> None:
+    plan = planned(Resources(cpus_by_host=(cpus, cpus), num_gpus=0), plan=plan_name)
+    decode_cpus = plan.decode_cpus if plan.two_stage else 0
+    assert plan.num_actors * plan.actor_cpus + decode_cpus <= cpus
+
+
+def test_a_head_without_cpus_does_not_count_as_the_smallest_host() -> None:
+    resources = Resources(cpus_by_host=(0, 8), num_gpus=0)
+    assert planned(resources, plan="two-stage").decode_cpus == 1
 
 
 def test_the_two_stage_plan_can_be_forced_on_cpus() -> None:

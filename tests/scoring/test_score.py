@@ -24,7 +24,7 @@ from galaxy_models.errors import (
 )
 from galaxy_models.images import DecodeRule, read_images
 from galaxy_models.model_folder import load_model, read_card
-from galaxy_models.scoring import score
+from galaxy_models.scoring import pipeline, score
 from galaxy_models.scoring.run_record import count_predictions
 from galaxy_models.simulation import CLASSES, Survey, write_survey
 
@@ -143,8 +143,34 @@ def test_the_run_record_counts_what_is_there(scored: Path, survey: Survey) -> No
     record = json.loads((scored / "_run.json").read_text())
     table = pd.read_parquet(scored)
     assert record["num_rows"] == NUM_CATALOG
-    assert record["num_failed"] == len(survey.broken_object_ids)
+    num_failed = len(survey.broken_object_ids)
+    assert record["num_failed"] == num_failed
+    assert record["statuses"] == {"ok": NUM_CATALOG - num_failed, "failed": num_failed}
+    reasons = {"not_an_image": 4, "truncated": 2, "missing": 2}
+    assert record["failure_reasons"] == reasons
     assert record["classes"] == table["predicted_class"].value_counts().to_dict()
+    assert record["num_rows_this_run"] == NUM_CATALOG
+    rate = NUM_CATALOG / record["seconds_this_run"]
+    assert record["rows_per_s_this_run"] == pytest.approx(rate, rel=0.1)
+
+
+def test_a_run_with_nothing_left_to_score_says_so_in_its_record(
+    survey: Survey,
+    model_folder: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = config_for(survey, model_folder, tmp_path / "out")
+    with monkeypatch.context() as crash:
+        crash.delattr(pipeline, "record_run")  # it dies with all rows written
+        with pytest.raises(NameError):
+            score(config)
+
+    record = score(config)
+
+    assert (record.num_rows, record.num_rows_this_run) == (NUM_CATALOG, 0)
+    assert record.rows_per_s_this_run == 0
+    assert record.statuses == {"ok": NUM_CATALOG - 8, "failed": 8}
 
 
 @pytest.mark.parametrize("engine", ["keras", "litert-float"])

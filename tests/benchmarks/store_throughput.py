@@ -1,0 +1,280 @@
+"""Measure images/s from an object store beside the same images on this machine's disk.
+
+    python tests/benchmarks/store_throughput.py
+
+The store is a real S3 server (SeaweedFS, of the extra ``test``) on loopback: it costs
+CPU time of the same cores and no waiting for a network, which real stores do. Two
+stages are measured, each in rounds in which disk and store take turns; medians count.
+
+    reading   the reading stage of an actor alone, in one process: files to bytes
+    scoring   python -m jobs.score, whole, on all cores; catalog, model and predictions
+              lie on disk in either case
+
+How many threads read, and how many files each in turn, are constants of
+``galaxy_models.scoring.read_ahead``. Name several values, ``--num-readers 4 16 64
+--files-per-read 1 8 32``, and the reading stage is measured with each pair.
+
+The rate of scoring is a difference quotient of a short and a long run, as in
+``score_throughput.py``, so that start-up falls out. For figures to quote, name a
+trained model with ``--model``, and leave the machine alone meanwhile.
+"""
+
+import itertools
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+from unittest import mock
+
+import tyro
+from contest import (
+    check_rows,
+    list_images,
+    num_cpus,
+    run_command,
+    say,
+    train_model,
+    write_catalog,
+)
+from short_and_long_runs import Result, measure
+
+from galaxy_models import storage
+from galaxy_models.config import NetworkName
+from galaxy_models.errors import ImageDecodeError
+from galaxy_models.scoring import read_ahead
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests' own server
+
+from s3_server import running_s3_server
+
+Place = Literal["disk", "store"]
+Stage = Literal["reading", "scoring"]
+PLACES: tuple[Place, ...] = ("disk", "store")
+IMAGE_PX = 424  # as in Galaxy Zoo 2
+READS_PER_BATCH = 4  # 32 files, as an actor on CPUs asks for
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """Compare images on disk with images in an object store."""
+
+    images: str | None = None
+    """Folder of JPEG files, searched with all below it; left out: make galaxies up."""
+
+    num_galaxies: int = 500
+    """Made-up galaxies, 424 px as in Galaxy Zoo 2; left out with --images."""
+
+    stages: tuple[Stage, ...] = ("reading", "scoring")
+    """What is measured."""
+
+    num_readers: tuple[int, ...] = (read_ahead.NUM_READERS,)
+    """Threads that read, each in turn; reading only."""
+
+    files_per_read: tuple[int, ...] = (read_ahead.FILES_PER_READ,)
+    """Files that a thread reads in turn, each in turn; reading only."""
+
+    num_reads: int = 4000
+    """Images of a run of the reading stage: the same files again and again."""
+
+    model: str | None = None
+    """Model folder; left out: train one for an epoch on made-up galaxies."""
+
+    network: NetworkName = "mobilenet_v1"
+    """Architecture; left out with --model."""
+
+    image_size: int = 224
+    """Side of the square that the network sees (px); left out with --model."""
+
+    rounds: int = 3
+    """Times that everything is measured; the medians count."""
+
+    seconds: float = 60.0
+    """What a long run of scoring takes beyond a short one, at least (s)."""
+
+    json: str | None = None
+    """File for the figures."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to read, and the images/s of its rounds."""
+
+    place: Place
+    num_readers: int
+    files_per_read: int
+    rates: list[float]
+
+    @property
+    def rate(self) -> float:
+        """Images/s, median."""
+        return statistics.median(self.rates)
+
+
+def put_into_store(images: Sequence[str], bucket: str) -> list[str]:
+    """Copy files into a bucket; give their URIs, in the same order."""
+    uris = []
+    for index, path in enumerate(images):
+        uris.append(f"{bucket}/images/{index:06d}.jpg")
+        storage.write_bytes(uris[-1], Path(path).read_bytes())
+    return uris
+
+
+def measure_reading(
+    sources: dict[Place, list[str]], benchmark: Benchmark
+) -> list[Reading]:
+    """Time the reading stage with every pair of values, place by place, in rounds."""
+    rates: dict[tuple[Place, int, int], list[float]] = defaultdict(list)
+    ways = list(itertools.product(benchmark.num_readers, benchmark.files_per_read))
+    for turn in range(benchmark.rounds):
+        for (readers, files), place in itertools.product(ways, PLACES):
+            rate = time_reading(sources[place], readers, files, benchmark.num_reads)
+            rates[place, readers, files].append(rate)
+            say(
+                f"round {turn + 1} reading from {place}: {readers} readers of {files} "
+                f"files, {rate:.0f} images/s"
+            )
+    return [Reading(*way, rates=values) for way, values in rates.items()]
+
+
+def time_reading(
+    sources: Sequence[str], num_readers: int, files_per_read: int, num_reads: int
+) -> float:
+    """Read images as an actor does, but for decoding them.
+
+    Args:
+        sources: URIs or paths of files.
+        num_readers: threads.
+        files_per_read: that a thread reads in turn.
+        num_reads: images to read, the same again if there are fewer.
+
+    Returns:
+        Images/s.
+
+    Raises:
+        SystemExit: one of them could not be read.
+    """
+    wanted = list(itertools.islice(itertools.cycle(sources), num_reads))
+    with mock.patch.multiple(
+        read_ahead, NUM_READERS=num_readers, FILES_PER_READ=files_per_read
+    ):
+        started_s = time.perf_counter()
+        for files in read_ahead.read_ahead(
+            wanted, "/", READS_PER_BATCH, ("/", "s3://")
+        ):
+            for file in files:
+                if isinstance(file, ImageDecodeError):
+                    raise SystemExit(f"an image could not be read: {file}")
+        seconds = time.perf_counter() - started_s
+    return num_reads / seconds
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """Where ``jobs.score`` runs, and from where it takes its images."""
+
+    sources: dict[Place, list[str]]
+    model: str
+    folder: Path
+
+    def run(self, place: Place, num_images: int) -> float:
+        """Score galaxies; returns the command's seconds.
+
+        Raises:
+            SystemExit: it failed, or did not write a row for every galaxy.
+        """
+        folder = self.folder / "run"
+        folder.mkdir()
+        write_catalog(folder / "catalog.parquet", self.sources[place], num_images)
+        command = [
+            *(sys.executable, "-m", "jobs.score", "--model", self.model),
+            *("--catalog", str(folder / "catalog.parquet")),
+            *("--output", str(folder / "predictions"), "--device", "cpu"),
+        ]
+        started_s = time.perf_counter()
+        run_command(command, folder / "log")
+        seconds = time.perf_counter() - started_s
+        check_rows(place, folder / "predictions", num_images)
+        shutil.rmtree(folder)
+        return seconds
+
+
+def reading_table(readings: Sequence[Reading]) -> str:
+    """Lay the rates of reading out for people."""
+    lines = [
+        f"{'reading':8} {'readers':>7} {'files':>6} {'images/s':>9} {'min–max':>15}"
+    ]
+    for one in readings:
+        limits = f"{min(one.rates):.0f}–{max(one.rates):.0f}"
+        lines.append(
+            f"{one.place:8} {one.num_readers:7} {one.files_per_read:6} "
+            f"{one.rate:9.0f} {limits:>15}"
+        )
+    return "\n".join(lines)
+
+
+def scoring_table(results: dict[Place, Result]) -> str:
+    """Lay the rates of scoring out for people."""
+    lines = [f"{'scoring':8} {'images/s':>9} {'min–max':>15} {'start-up':>9}"]
+    for place, result in results.items():
+        rates = result.rates() or [float("nan")]
+        limits = f"{min(rates):.1f}–{max(rates):.1f}"
+        lines.append(
+            f"{place:8} {result.rate():9.1f} {limits:>15} {result.start_up_s():7.1f} s"
+        )
+    return "\n".join(lines)
+
+
+def measure_stages(
+    sources: dict[Place, list[str]], benchmark: Benchmark, folder: Path
+) -> dict[str, Any]:
+    """Measure what was asked for, say it, and give it for programs."""
+    figures: dict[str, Any] = {}
+    if "reading" in benchmark.stages:
+        readings = measure_reading(sources, benchmark)
+        say(reading_table(readings))
+        figures["reading"] = [
+            {**asdict(one), "images_per_s": round(one.rate, 1)} for one in readings
+        ]
+    if "scoring" in benchmark.stages:
+        model = benchmark.model or train_model(
+            folder, benchmark.network, benchmark.image_size
+        )
+        scoring = Scoring(sources, str(Path(model).absolute()), folder)
+        results = measure(
+            scoring.run, list(PLACES), benchmark.rounds, benchmark.seconds
+        )
+        say(scoring_table(results))
+        figures["scoring"] = {
+            place: {**asdict(result), "images_per_s": round(result.rate(), 2)}
+            for place, result in results.items()
+        }
+    return figures
+
+
+def main(benchmark: Benchmark) -> None:
+    """Serve, measure, and say what came out."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        images = list_images(
+            benchmark.images, folder / "survey", benchmark.num_galaxies, IMAGE_PX
+        )
+        with running_s3_server(folder / "store") as server:
+            os.environ.update(server.environment)
+            uris = put_into_store(images, server.make_bucket())
+            say(f"{len(images)} images, {num_cpus()} core(s)")
+            figures = measure_stages({"disk": images, "store": uris}, benchmark, folder)
+    figures |= {"num_cpus": num_cpus(), "benchmark": asdict(benchmark)}
+    if benchmark.json:
+        Path(benchmark.json).write_text(json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Benchmark, description=__doc__))

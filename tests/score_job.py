@@ -1,0 +1,81 @@
+"""``jobs.score`` on a long catalog, to be lost in the middle; and what it left."""
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from job_process import JobProcess
+
+NUM_ROWS = 30_000
+ROWS_PER_FILE = 3_000
+ROWS_PER_CHUNK = 100
+NUM_ACTORS = 2
+NUM_FAILED = NUM_ROWS // 120
+
+
+class ScoreJob(JobProcess):
+    """``jobs.score`` with small chunks and files.
+
+    Args:
+        catalog: of ``NUM_ROWS`` galaxies.
+        model: a model folder.
+        output: folder of the predictions.
+        flags: further flags.
+        logs: folder for what it says; beside the output if left out.
+        environment: variables beside this process's.
+    """
+
+    def __init__(
+        self,
+        catalog: Path,
+        model: str,
+        output: Path,
+        *flags: str,
+        logs: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        settings = [
+            *("--catalog", str(catalog), "--model", model, "--output", str(output)),
+            *("--rows-per-file", str(ROWS_PER_FILE), "--progress-interval-s", "1"),
+            *("--rows-per-chunk", str(ROWS_PER_CHUNK)),
+            *("--num-workers", str(NUM_ACTORS), *flags),
+        ]
+        log = (logs or output.parent) / f"{output.name}-{time.monotonic_ns()}.log"
+        super().__init__("jobs.score", settings, log, environment)
+
+    def wait_for_rows(self) -> None:
+        """Wait until some are predicted."""
+        self.wait_for("images/s")
+
+    def num_predicted(self) -> int:
+        """Rows that it says it predicted, those that it predicted twice included."""
+        told = re.findall(r"(\d+) of \d+ rows \(", self.log)
+        return max(map(int, told), default=0)
+
+
+def read_ids(output: Path) -> pd.Series:
+    """What a reader finds, whatever the job is doing meanwhile."""
+    if not any(output.glob("*.parquet")):
+        return pd.Series([], dtype="int64")
+    return pd.read_parquet(output)["object_id"]
+
+
+def num_kept(output: Path) -> int:
+    """Rows that are written, in files or in chunks."""
+    return len(read_ids(output)) + ROWS_PER_CHUNK * len(
+        list(output.glob("_chunks/*/*.parquet"))
+    )
+
+
+def assert_whole(output: Path) -> dict[str, Any]:
+    """Count every id of a finished scoring; give its record."""
+    table = pd.read_parquet(output)
+    assert sorted(table["object_id"]) == list(range(NUM_ROWS))
+    assert (table["status"] == "failed").sum() == NUM_FAILED
+    names = {path.name for path in output.iterdir() if path.suffix != ".parquet"}
+    assert names == {"_run.json"}
+    return dict(json.loads((output / "_run.json").read_text()))
