@@ -11,7 +11,7 @@ predictions are streamed, so their number does not matter.
 import logging
 import sys
 
-from galaxy_models.evaluate_config import EvaluateConfig
+from galaxy_models.config import EvaluateConfig
 from galaxy_models.evaluation import evaluate
 from jobs.command_line import run_job
 

@@ -7,9 +7,13 @@ from typing import get_args
 
 import pytest
 
-from galaxy_models.config import QuickstartConfig, ScoreConfig, TrainConfig
+from galaxy_models.config import (
+    EvaluateConfig,
+    QuickstartConfig,
+    ScoreConfig,
+    TrainConfig,
+)
 from galaxy_models.errors import FailureReason
-from galaxy_models.evaluate_config import EvaluateConfig
 from galaxy_models.schemas import PREDICTION_COLUMNS
 
 ROOT = Path(__file__).parents[1]

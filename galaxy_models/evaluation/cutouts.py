@@ -15,8 +15,8 @@ import simplejpeg
 
 from galaxy_models import storage
 from galaxy_models.columns import find_column, image_sources
+from galaxy_models.config import EvaluateConfig
 from galaxy_models.errors import CatalogError
-from galaxy_models.evaluate_config import EvaluateConfig
 from galaxy_models.image_paths import allowed_folders
 from galaxy_models.images import DecodeRule, read_images
 from galaxy_models.tables import Table, open_table

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from galaxy_models import storage
 from galaxy_models.columns import find_column
+from galaxy_models.config import EvaluateConfig
 from galaxy_models.errors import CatalogError, ConfigError
-from galaxy_models.evaluate_config import EvaluateConfig
 from galaxy_models.evaluation.coarse_classes import CoarseClasses
 from galaxy_models.object_ids import fingerprint_ids, plain_integers, shown
 from galaxy_models.tables import Table, open_table

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from galaxy_models import object_store, output_folder, storage
+from galaxy_models.config import EvaluateConfig
 from galaxy_models.errors import PredictionsError
-from galaxy_models.evaluate_config import EvaluateConfig
 from galaxy_models.evaluation import figures
 from galaxy_models.evaluation import wording as names
 from galaxy_models.evaluation.agreement import Agreement, Join, measure

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 from prediction_files import CLASSES, write_labels
 
+from galaxy_models.config import EvaluateConfig
 from galaxy_models.errors import CatalogError, ConfigError
-from galaxy_models.evaluate_config import EvaluateConfig
 from galaxy_models.evaluation.coarse_classes import coarse_classes
 from galaxy_models.evaluation.labels import IdIndex, Labels, read_labels
 from galaxy_models.label_groups import parse_label_groups

@@ -6,7 +6,7 @@ import pytest
 from prediction_files import write_survey_predictions
 
 from galaxy_models import storage
-from galaxy_models.evaluate_config import EvaluateConfig
+from galaxy_models.config import EvaluateConfig
 from galaxy_models.evaluation import evaluate
 from galaxy_models.simulation import Survey
 

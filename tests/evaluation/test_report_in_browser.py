@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from prediction_files import write_survey_predictions
 
-from galaxy_models.evaluate_config import EvaluateConfig
+from galaxy_models.config import EvaluateConfig
 from galaxy_models.evaluation import evaluate
 from galaxy_models.simulation import Survey
 

@@ -20,13 +20,13 @@ from prediction_files import (
     write_survey_predictions,
 )
 
+from galaxy_models.config import EvaluateConfig
 from galaxy_models.errors import (
     CatalogError,
     ConfigError,
     OutputError,
     PredictionsError,
 )
-from galaxy_models.evaluate_config import EvaluateConfig
 from galaxy_models.evaluation import Report, evaluate
 from galaxy_models.simulation import Survey
 

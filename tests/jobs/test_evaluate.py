@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from prediction_files import FAILED, row, write_labels, write_predictions
 
-from galaxy_models.config import ScoreConfig
+from galaxy_models.config import EvaluateConfig, ScoreConfig
 from galaxy_models.errors import ConfigError
-from galaxy_models.evaluate_config import EvaluateConfig
 from galaxy_models.scoring import score
 from galaxy_models.simulation import Survey
 from jobs.command_line import run_job

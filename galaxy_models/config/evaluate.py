@@ -1,8 +1,4 @@
-"""What ``jobs.evaluate`` can be told: a frozen, self-checking dataclass.
-
-The flags of the command line, their help texts and their checks all come from here.
-This module knows neither files nor predictions.
-"""
+"""What ``jobs.evaluate`` can be told."""
 
 from dataclasses import dataclass
 

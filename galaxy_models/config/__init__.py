@@ -1,0 +1,32 @@
+"""What a job can be told: one frozen, self-checking dataclass a job.
+
+The flags of the command line, their help texts and their checks all come from
+here; a value that makes no sense raises ``ConfigError`` before any work begins.
+This package knows neither files nor Ray nor Keras.
+"""
+
+from galaxy_models.config.catalog import CatalogConfig
+from galaxy_models.config.evaluate import EvaluateConfig
+from galaxy_models.config.quickstart import QuickstartConfig
+from galaxy_models.config.score import EngineName, ScoreConfig, TtaName
+from galaxy_models.config.train import (
+    MIN_IMAGE_SIZE_PX,
+    NETWORK_NAMES,
+    NETWORKS_WITH_ALPHA,
+    NetworkName,
+    TrainConfig,
+)
+
+__all__ = [
+    "MIN_IMAGE_SIZE_PX",
+    "NETWORKS_WITH_ALPHA",
+    "NETWORK_NAMES",
+    "CatalogConfig",
+    "EngineName",
+    "EvaluateConfig",
+    "NetworkName",
+    "QuickstartConfig",
+    "ScoreConfig",
+    "TrainConfig",
+    "TtaName",
+]
