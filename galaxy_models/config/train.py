@@ -1,5 +1,6 @@
 """What ``jobs.train`` can be told."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 from typing import Literal, get_args
@@ -26,6 +27,42 @@ PrecisionName = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 
 MIN_IMAGE_SIZE_PX = 32  # below it the last maps of every MobileNet are empty
 MAX_IMAGE_SIZE_PX = 1024
+
+RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
+    (
+        ("epochs", "batch_size", "plateau_patience", "early_stopping_patience"),
+        lambda value: value >= 1,
+        "must be at least 1",
+    ),
+    (
+        ("max_restarts", "head_epochs"),
+        lambda value: value >= 0,
+        "must be 0 or more",
+    ),
+    (
+        ("learning_rate", "head_learning_rate", "alpha"),
+        lambda value: 0 < value < inf,
+        "must be above 0 and finite",
+    ),
+    (
+        ("validation_fraction", "plateau_factor"),
+        lambda value: 0 < value < 1,
+        "must lie between 0 and 1",
+    ),
+    (
+        ("shift_fraction", "zoom_fraction", "test_fraction", "label_smoothing",
+         "weight_averaging"),
+        lambda value: 0 <= value < 1,
+        "must be 0 or more and below 1",
+    ),
+    (
+        ("rotation_deg",),
+        lambda value: 0 <= value <= 180,
+        "must lie from 0 to 180 degrees",
+    ),
+    (("mantissa_bits",), lambda value: 1 <= value <= 23, "choose 1 to 23"),
+)  # fmt: skip
+"""Flags, what their values must fulfil, and how a refusal says so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +140,10 @@ class TrainConfig(CatalogConfig):
     early_stopping_patience: int = 10
     """Epochs without a better validation loss before training ends."""
 
+    weight_averaging: float = 0.0
+    """Share of a running mean of all weights that outlives a step, such as 0.998: the
+    mean is what is validated and kept (Polyak & Juditsky 1992)."""
+
     validation_fraction: float = 0.1
     """Share of galaxies held back; which ones hangs on a hash of their ids."""
 
@@ -166,37 +207,10 @@ class TrainConfig(CatalogConfig):
         Raises:
             ConfigError: naming the flag, its value and what is allowed.
         """
-        for flag in (
-            "epochs",
-            "batch_size",
-            "plateau_patience",
-            "early_stopping_patience",
-        ):
-            value = getattr(self, flag)
-            require(value >= 1, flag, value, "must be at least 1")
-        require(
-            self.max_restarts >= 0,
-            "max_restarts",
-            self.max_restarts,
-            "must be 0 or more",
-        )
-        require(
-            self.head_epochs >= 0, "head_epochs", self.head_epochs, "must be 0 or more"
-        )
-        for flag in ("learning_rate", "head_learning_rate", "alpha"):
-            value = getattr(self, flag)
-            require(0 < value < inf, flag, value, "must be above 0 and finite")
-        for flag in ("validation_fraction", "plateau_factor"):
-            value = getattr(self, flag)
-            require(0 < value < 1, flag, value, "must lie between 0 and 1")
-        for flag in (
-            "shift_fraction",
-            "zoom_fraction",
-            "test_fraction",
-            "label_smoothing",
-        ):
-            value = getattr(self, flag)
-            require(0 <= value < 1, flag, value, "must be 0 or more and below 1")
+        for flags, is_allowed, remedy in RANGES:
+            for flag in flags:
+                value = getattr(self, flag)
+                require(is_allowed(value), flag, value, remedy)
         require(
             self.test_fraction + self.validation_fraction < 1,
             "test_fraction",
@@ -234,24 +248,12 @@ class TrainConfig(CatalogConfig):
             self.alpha,
             f"{self.network} has no width multiplier; {NETWORKS_WITH_ALPHA[0]} has",
         )
-        require(
-            1 <= self.mantissa_bits <= 23,
-            "mantissa_bits",
-            self.mantissa_bits,
-            "choose 1 to 23",
-        )
         check_choice("precision", self.precision, ("auto", *get_args(PrecisionName)))
 
     def _check_images(self) -> None:
         check_crop_fraction(self.crop_fraction)
         check_fits(self.fits_bands, self.fits_stretch, self.fits_q)
         check_image_prefixes(self.allow_image_prefix)
-        require(
-            0 <= self.rotation_deg <= 180,
-            "rotation_deg",
-            self.rotation_deg,
-            "must lie from 0 to 180 degrees",
-        )
 
     @property
     def decode_rule(self) -> DecodeRule:

@@ -1,7 +1,8 @@
 """Everything that a training needs to go on after an epoch, as a folder of two files.
 
     state.json     epochs so far, how the schedule stands
-    arrays.npz     weights, the optimizer's variables, the weights of the best epoch
+    arrays.npz     weights, the optimizer's variables, the weights of the best epoch,
+                   running means
 
 The order and the views of every epoch follow from the seed, so nothing else decides
 what comes next. NumPy's format holds no code. This module knows no network.
@@ -20,7 +21,7 @@ from galaxy_models.training.schedule import Standing
 
 STATE_NAME = "state.json"
 ARRAYS_NAME = "arrays.npz"
-ARRAY_GROUPS = ("weights", "optimizer", "best_weights")
+ARRAY_GROUPS = ("weights", "optimizer", "best_weights", "means")
 
 Arrays = list[NDArray[Any]]
 
@@ -37,6 +38,9 @@ class TrainingState:
     optimizer: Arrays
     best_weights: Arrays
     """Of the epoch with the lowest validation loss."""
+
+    means: Arrays
+    """Running means of the weights, where they are kept."""
 
     @property
     def num_epochs(self) -> int:

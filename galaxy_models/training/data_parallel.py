@@ -46,9 +46,12 @@ class DataParallelNetwork:
             some labels are groups of classes; left out, labels are classes.
         label_smoothing: share of each label that is spread over all classes, in
             learning only.
+        averaging: share of the running mean of the weights, moving statistics too,
+            that outlives a step; 0 keeps none.
 
     Source:
-        Szegedy et al. 2016, arXiv:1512.00567, section 7 (label smoothing).
+        Szegedy et al. 2016, arXiv:1512.00567, section 7 (label smoothing); Polyak &
+        Juditsky 1992, SIAM J. Control Optim. 30, 838 (averaging).
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class DataParallelNetwork:
         sync_batch_norm: bool = False,
         members: NDArray[np.bool_] | None = None,
         label_smoothing: float = 0.0,
+        averaging: float = 0.0,
     ) -> None:
         self.network = network
         self.optimizer = optimizer
@@ -76,6 +80,12 @@ class DataParallelNetwork:
         table = members if self._has_groups else np.eye(num_classes)
         self._members = tf.constant(table, tf.float32)
         self._label_smoothing = label_smoothing
+        self._averaging = averaging
+        self.means = [
+            tf.Variable(weight, trainable=False)
+            for weight in (network.weights if averaging else ())
+        ]
+        """Running means of the network's weights, in its order; empty without."""
         # Variables made inside the first step would have it traced twice (20 s more).
         optimizer.build(network.trainable_variables)
         signature = [
@@ -126,7 +136,15 @@ class DataParallelNetwork:
         )
         for variable, value in zip(statistics, reduced[len(gradients) :], strict=True):
             variable.assign(value / self.collective.world_size)
+        self._update_means()
         return totals
+
+    def _update_means(self) -> None:
+        """Let the running means follow; quickly at first, when weights change most."""
+        num_steps = tf.cast(self.optimizer.iterations, tf.float32)
+        kept = tf.minimum(self._averaging, (1 + num_steps) / (10 + num_steps))
+        for mean, weight in zip(self.means, self.network.weights, strict=False):
+            mean.assign(kept * mean + (1 - kept) * tf.cast(weight, mean.dtype))
 
     def _gradients(self, images: Any, labels: Any, weights: Any) -> tuple[Any, Any]:
         # The mean, so that float16 holds its gradients; a sum again before rounding

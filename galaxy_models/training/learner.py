@@ -82,6 +82,7 @@ class Learner:
             sync_batch_norm=self._config.sync_batch_norm,
             members=self._members,
             label_smoothing=self._config.label_smoothing,
+            averaging=self._config.weight_averaging,
         )
 
     def begin_epoch(self, *, only_head: bool) -> None:
@@ -120,7 +121,7 @@ class Learner:
         return total + _finite(waiting)
 
     def judge(self, batches: Iterator[Batch]) -> Sums:
-        """Predict every batch, without learning.
+        """Predict every batch with the weights to keep, without learning.
 
         Returns:
             Sums over all workers' galaxies.
@@ -129,9 +130,12 @@ class Learner:
             DivergedError: the loss is not a finite number.
         """
         mine = np.zeros(3)
+        learning = self.weights()
+        self._network.set_weights(self.weights_to_keep())
         for batch in batches:
             sums = self._parallel.evaluate(batch.images, batch.labels, batch.weights)
             mine += np.asarray(sums, np.float64)
+        self._network.set_weights(learning)
         (total,) = self._collective.sum([mine])
         return _finite(total)
 
@@ -139,17 +143,29 @@ class Learner:
         """Copy the network's weights, with the moving statistics."""
         return [np.array(weight) for weight in self._network.get_weights()]
 
+    def means(self) -> Arrays:
+        """Copy the running means of the weights; none without ``weight_averaging``."""
+        return [mean.numpy() for mean in self._parallel.means]
+
+    def weights_to_keep(self) -> Arrays:
+        """Copy what is worth keeping: the running means, or else the weights."""
+        return self.means() or self.weights()
+
     def optimizer_variables(self) -> Arrays:
         """Copy what the optimizer remembers: moments, iterations, rate, loss scale."""
         return [
             keras.ops.convert_to_numpy(v) for v in self._parallel.optimizer.variables
         ]
 
-    def restore(self, weights: Arrays, optimizer_variables: Arrays) -> None:
-        """Go on from where ``weights`` and ``optimizer_variables`` were copied."""
+    def restore(
+        self, weights: Arrays, optimizer_variables: Arrays, means: Arrays
+    ) -> None:
+        """Go on from where all three were copied."""
         self._network.set_weights(weights)
-        variables = self._parallel.optimizer.variables
-        for variable, value in zip(variables, optimizer_variables, strict=True):
+        variables = [*self._parallel.optimizer.variables, *self._parallel.means]
+        for variable, value in zip(
+            variables, [*optimizer_variables, *means], strict=True
+        ):
             variable.assign(value)
 
     def finished_network(self, weights: Arrays) -> keras.Model:

@@ -157,11 +157,11 @@ class Training:
         checkpoint = ray.train.get_checkpoint()
         if checkpoint is None:
             standing = Standing(self.plan.config.learning_rate)
-            return self._state(standing, (), self.learner.weights())
+            return self._state(standing, (), self.learner.weights_to_keep())
         with checkpoint.as_directory() as folder:
             state = read_state(Path(folder))
         self.learner.begin_epoch(only_head=self._only_head(state.num_epochs))
-        self.learner.restore(state.weights, state.optimizer)
+        self.learner.restore(state.weights, state.optimizer, state.means)
         if self.rank == 0:
             self.log.say(f"training goes on after epoch {state.num_epochs}")
             write_history(self.plan.output, state.history, self.plan.title)
@@ -179,6 +179,7 @@ class Training:
             weights=self.learner.weights(),
             optimizer=self.learner.optimizer_variables(),
             best_weights=best_weights,
+            means=self.learner.means(),
         )
 
     def run(self) -> None:
@@ -222,11 +223,10 @@ class Training:
         row["epoch_s"] = round(time.perf_counter() - started_s, 2)
         row["unix_s"] = round(time.time(), 1)
         standing = after_epoch(standing, epoch, row["val_loss"], config)
-        self.state = self._state(
-            standing,
-            (*self.state.history, row),
-            self.learner.weights() if standing.is_best() else self.state.best_weights,
-        )
+        best = self.state.best_weights
+        if standing.is_best():
+            best = self.learner.weights_to_keep()
+        self.state = self._state(standing, (*self.state.history, row), best)
 
     def _keep(self) -> None:
         """Hand the epoch's checkpoint to Ray Train, then show how training stands."""

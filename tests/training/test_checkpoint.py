@@ -20,12 +20,13 @@ def test_a_state_comes_back_bit_for_bit(tmp_path: Path) -> None:
         # More than ten, so that an order by name would have to be one by number.
         optimizer=[np.asarray(i, np.int64) for i in range(12)],
         best_weights=[],
+        means=[np.asarray([0.5], np.float32)],
     )
     write_state(tmp_path, state)
     found = read_state(tmp_path)
     assert (found.standing, found.history) == (state.standing, state.history)
     assert found.num_epochs == 2
-    for name in ("weights", "optimizer", "best_weights"):
+    for name in ("weights", "optimizer", "best_weights", "means"):
         expected = getattr(state, name)
         assert len(getattr(found, name)) == len(expected)
         for mine, theirs in zip(getattr(found, name), expected, strict=True):

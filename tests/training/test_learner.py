@@ -77,16 +77,45 @@ def test_mixed_precision_learns_and_is_kept_in_float32(precision: str) -> None:
     assert judged[0] == pytest.approx(loss, rel=0.02)  # bfloat16 has 8 bits
 
 
+@pytest.mark.parametrize("averaging", [0.0, 0.9])
 @pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
-def test_a_restored_learner_goes_on_bit_for_bit(precision: str) -> None:
-    whole = learner(precision)
+def test_a_restored_learner_goes_on_bit_for_bit(
+    precision: str, averaging: float
+) -> None:
+    whole = learner(precision, weight_averaging=averaging)
     whole.learn(batches(), 1e-3)
-    kept = whole.weights(), whole.optimizer_variables()
+    kept = whole.weights(), whole.optimizer_variables(), whole.means()
     whole.learn(batches(), 5e-4)
-    resumed = learner(precision)
+    resumed = learner(precision, weight_averaging=averaging)
     resumed.restore(*kept)
     resumed.learn(batches(), 5e-4)
-    for mine, theirs in zip(resumed.weights(), whole.weights(), strict=True):
+    for mine, theirs in zip(
+        resumed.weights() + resumed.means(),
+        whole.weights() + whole.means(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_the_running_mean_of_the_weights_is_validated_and_kept() -> None:
+    averaged, plain = learner(weight_averaging=0.15), learner()
+    mean = plain.weights()
+    for step, batch in enumerate(batches(), start=1):
+        for network in (averaged, plain):
+            network.learn(iter([batch]), 1e-3)
+        kept = min(0.15, (1 + step) / (10 + step))
+        mean = [
+            kept * old + (1 - kept) * new
+            for old, new in zip(mean, plain.weights(), strict=True)
+        ]
+    for mine, theirs in zip(averaged.weights(), plain.weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)  # learning itself is unmoved
+    for mine, expected in zip(averaged.weights_to_keep(), mean, strict=True):
+        np.testing.assert_allclose(mine, expected, rtol=1e-4, atol=1e-6)
+    judged = averaged.judge(batches())
+    plain.restore(averaged.weights_to_keep(), plain.optimizer_variables(), [])
+    np.testing.assert_allclose(judged, plain.judge(batches()), rtol=1e-6)
+    for mine, theirs in zip(averaged.means(), averaged.weights_to_keep(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
 
 
