@@ -14,12 +14,18 @@ import ray.data
 from galaxy_models import cluster, model_folder, object_store, output_folder, storage
 from galaxy_models.catalog import Catalog, open_catalog
 from galaxy_models.config import ScoreConfig
-from galaxy_models.errors import ScoringError
+from galaxy_models.errors import OutputError, ScoringError
 from galaxy_models.job_log import JobLog, job_log
+from galaxy_models.model_folder import ModelCard
 from galaxy_models.scoring.checks import check_columns, check_model
 from galaxy_models.scoring.engines import LITERT_FILES, load_engine
 from galaxy_models.scoring.ledger import CHUNKS_NAME, Ledger, Remaining
-from galaxy_models.scoring.plan import WRITE_CPUS, StagePlan, plan_stages
+from galaxy_models.scoring.plan import (
+    WRITE_CPUS,
+    StagePlan,
+    max_rows_that_travel,
+    plan_stages,
+)
 from galaxy_models.scoring.predictor import (
     CHUNK_COLUMN,
     FusedPredictor,
@@ -51,7 +57,7 @@ def score(config: ScoreConfig) -> RunRecord:
         StorageError: an object store stopped answering.
     """
     object_store.use_endpoint(config.s3_endpoint_url)
-    resume = config.resume == "auto" and not config.overwrite
+    resume = _goes_on(config)
     output = output_folder.check_output(
         config.output, RUN_RECORD_NAME, config.overwrite, resume
     )
@@ -69,7 +75,7 @@ def score(config: ScoreConfig) -> RunRecord:
             card=card,
             catalog=catalog,
             rows=rows,
-            ledger=_ledger(config, catalog, stages, output, resume),
+            ledger=_ledger(config, catalog, card, stages, output),
             keep=keep,
             engine=stages.engine,
             threads=stages.threads,
@@ -88,19 +94,38 @@ def score(config: ScoreConfig) -> RunRecord:
 
 
 def _ledger(
-    config: ScoreConfig, catalog: Catalog, stages: StagePlan, output: str, resume: bool
+    config: ScoreConfig,
+    catalog: Catalog,
+    card: ModelCard,
+    stages: StagePlan,
+    output: str,
 ) -> Ledger:
-    """Cut the catalog; as it was cut, if a scoring goes on that chose by itself."""
+    """Cut the catalog; as it was cut, if a scoring goes on that chose by itself.
+
+    Raises:
+        OutputError: it was cut into chunks too large to travel between two stages.
+    """
     rows_per_chunk = stages.rows_per_chunk
-    if resume and config.rows_per_chunk == "auto":
+    if _goes_on(config) and config.rows_per_chunk == "auto":
         begun = output_folder.unfinished_record(output)
         rows_per_chunk = int(begun.get(ROWS_PER_CHUNK, rows_per_chunk))
+    if stages.two_stage and rows_per_chunk > max_rows_that_travel(card):
+        raise OutputError(
+            f"{output} was begun with {rows_per_chunk} rows a chunk, too many to go "
+            f"from stage to stage (at most {max_rows_that_travel(card)}); go on with "
+            "--plan fused, or begin anew with --overwrite."
+        )
     return Ledger(
         output=output,
         num_rows=catalog.num_rows,
         rows_per_chunk=rows_per_chunk,
         chunks_per_file=-(-config.rows_per_file // rows_per_chunk),
     )
+
+
+def _goes_on(config: ScoreConfig) -> bool:
+    """Whether an unfinished scoring at the output is to be gone on with."""
+    return config.resume == "auto" and not config.overwrite
 
 
 def _job_record(config: ScoreConfig, plan: PredictorPlan) -> dict[str, Any]:

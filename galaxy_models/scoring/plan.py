@@ -117,8 +117,13 @@ def _rows_per_chunk(
     if config.rows_per_chunk != "auto":
         rows = config.rows_per_chunk
     if pixels:  # travel from stage to stage
-        rows = min(rows, MAX_CHUNK_BYTES // (3 * card.decode_rule.image_size**2))
+        rows = min(rows, max_rows_that_travel(card))
     return max(1, min(rows, config.rows_per_file))
+
+
+def max_rows_that_travel(card: ModelCard) -> int:
+    """How many galaxies' pixels may go from stage to stage in one chunk."""
+    return MAX_CHUNK_BYTES // (3 * card.decode_rule.image_size**2)
 
 
 def _on_gpus(config: ScoreConfig, resources: Resources) -> bool:

@@ -24,6 +24,7 @@ from galaxy_models.errors import (
 )
 from galaxy_models.images import DecodeRule, read_images
 from galaxy_models.model_folder import load_model, read_card
+from galaxy_models.output_folder import begin_output
 from galaxy_models.scoring import pipeline, score
 from galaxy_models.scoring.run_record import count_predictions
 from galaxy_models.simulation import CLASSES, Survey, write_survey
@@ -273,6 +274,18 @@ def test_earlier_predictions_are_replaced_only_when_told(
         score(config_for(survey, model_folder, output))
     score(config_for(survey, model_folder, output, overwrite=True))
     assert len(pd.read_parquet(output)) == NUM_CATALOG
+
+
+def test_chunks_too_large_for_two_stages_are_refused_when_a_job_goes_on(
+    ray_here: None, survey: Survey, model_folder: str, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    begin_output(str(output), {pipeline.ROWS_PER_CHUNK: 10**6})
+    with pytest.raises(
+        OutputError,
+        match=r"begun with 1000000 rows a chunk, .*\(at most \d+\); .*--plan fused",
+    ):
+        score(config_for(survey, model_folder, output, plan="two-stage"))
 
 
 def test_kept_columns_that_the_predictions_have_are_refused(
