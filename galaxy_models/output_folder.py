@@ -91,15 +91,20 @@ def unfinished_record(uri: str) -> Mapping[str, Any]:
     )
 
 
+def changes(before: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
+    """Say how a job's record differs from one that was read from a file."""
+    now = json.loads(json.dumps(record))  # tuples become lists, as they did in the file
+    return [
+        f"{name} was {before.get(name)}, now {now.get(name)}"
+        for name in {**before, **now}
+        if before.get(name) != now.get(name)
+    ]
+
+
 def _check_same_record(
     begun: Mapping[str, Any], record: Mapping[str, Any], uri: str
 ) -> None:
-    now = json.loads(json.dumps(record))  # tuples become lists, as they did in the file
-    changed = [
-        f"{name} was {begun.get(name)}, now {now.get(name)}"
-        for name in {**begun, **now}
-        if begun.get(name) != now.get(name)
-    ]
+    changed = changes(begun, record)
     if changed:
         raise OutputError(
             f"--output {uri} holds unfinished results of another job: "

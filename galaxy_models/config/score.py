@@ -27,7 +27,7 @@ class ScoreConfig(CatalogConfig):
 
     output: str
     """Folder for the Parquet files; must not exist, be empty, or hold a scoring like
-    this one that did not finish."""
+    this one, finished or not."""
 
     keep: tuple[str, ...] = ()
     """Catalog columns that ride along into the predictions."""

@@ -11,13 +11,10 @@ from typing import Any
 import ray
 import ray.data
 
-from galaxy_models import cluster, model_folder, object_store, output_folder, storage
-from galaxy_models.catalog import Catalog, open_catalog
+from galaxy_models import cluster, object_store, output_folder, storage
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import OutputError, ScoringError
 from galaxy_models.job_log import JobLog, job_log
-from galaxy_models.model_folder import ModelCard
-from galaxy_models.scoring.checks import check_columns, check_model
 from galaxy_models.scoring.engines import LITERT_FILES, load_engine
 from galaxy_models.scoring.ledger import CHUNKS_NAME, Ledger, Remaining
 from galaxy_models.scoring.plan import (
@@ -35,7 +32,7 @@ from galaxy_models.scoring.predictor import (
 )
 from galaxy_models.scoring.progress import Progress
 from galaxy_models.scoring.run_record import RUN_RECORD_NAME, RunRecord, record_run
-from galaxy_models.tables.numbered_rows import number_rows
+from galaxy_models.scoring.task import Task, finished_record, goes_on, open_task
 
 logger = logging.getLogger(__name__)
 
@@ -57,26 +54,35 @@ def score(config: ScoreConfig) -> RunRecord:
         StorageError: an object store stopped answering.
     """
     object_store.use_endpoint(config.s3_endpoint_url)
-    resume = _goes_on(config)
+    record = finished_record(config)
+    if record is None:
+        record = _score(config)
+    else:
+        logger.info("%s is finished already: nothing to do", config.output)
+    if record.num_failed > config.max_failed_fraction * record.num_rows:
+        raise ScoringError(
+            f"{record.num_failed} of {record.num_rows} images failed, more than "
+            f"--max-failed-fraction {config.max_failed_fraction}; the column `error` "
+            f"of {config.output} says why."
+        )
+    return record
+
+
+def _score(config: ScoreConfig) -> RunRecord:
+    """Predict what is not predicted yet; write the record last."""
     output = output_folder.check_output(
-        config.output, RUN_RECORD_NAME, config.overwrite, resume
+        config.output, RUN_RECORD_NAME, config.overwrite, goes_on(config)
     )
-    card = model_folder.read_card(config.model)
-    check_model(config, card)
-    staging_uri = storage.join(output, output_folder.STAGING_NAME)
-    catalog = open_catalog(config, staging_uri, config.keep, for_ray=False)
-    keep = tuple(map(catalog.column, config.keep))
-    check_columns(config, keep, catalog, card)
-    rows = number_rows(catalog.table)
+    task = open_task(config, storage.join(output, output_folder.STAGING_NAME))
     with cluster.ray_session() as resources:
-        stages = plan_stages(config, card, resources, catalog.num_rows)
+        stages = plan_stages(config, task.card, resources, task.catalog.num_rows)
         plan = PredictorPlan(
             model_uri=storage.absolute_uri(config.model),
-            card=card,
-            catalog=catalog,
-            rows=rows,
-            ledger=_ledger(config, catalog, card, stages, output),
-            keep=keep,
+            card=task.card,
+            catalog=task.catalog,
+            rows=task.rows,
+            ledger=_ledger(task, stages, output),
+            keep=task.keep,
             engine=stages.engine,
             threads=stages.threads,
             batch_size=stages.batch_size,
@@ -84,68 +90,45 @@ def score(config: ScoreConfig) -> RunRecord:
             on_gpus=stages.on_gpus,
         )
         _check_engine(plan)
-        record = _job_record(config, plan)
-        if output_folder.begin_output(output, record, resume):
+        begun = {
+            **task.decisive(),
+            "the engine": plan.engine,
+            ROWS_PER_CHUNK: plan.ledger.rows_per_chunk,
+        }
+        if output_folder.begin_output(output, begun, goes_on(config)):
             logger.info("%s holds an unfinished scoring: it goes on", output)
         started_s = time.monotonic()
         num_rows = _predict_what_remains(config, plan, stages)
         seconds = time.monotonic() - started_s
-    return _conclude(config, plan, num_rows, seconds)
+    record = record_run(plan, task.decisive(), num_rows, seconds)
+    storage.delete_folder(storage.join(output, CHUNKS_NAME))
+    output_folder.finish_output(output)
+    return record
 
 
-def _ledger(
-    config: ScoreConfig,
-    catalog: Catalog,
-    card: ModelCard,
-    stages: StagePlan,
-    output: str,
-) -> Ledger:
+def _ledger(task: Task, stages: StagePlan, output: str) -> Ledger:
     """Cut the catalog; as it was cut, if a scoring goes on that chose by itself.
 
     Raises:
         OutputError: it was cut into chunks too large to travel between two stages.
     """
+    config, max_rows = task.config, max_rows_that_travel(task.card)
     rows_per_chunk = stages.rows_per_chunk
-    if _goes_on(config) and config.rows_per_chunk == "auto":
+    if goes_on(config) and config.rows_per_chunk == "auto":
         begun = output_folder.unfinished_record(output)
         rows_per_chunk = int(begun.get(ROWS_PER_CHUNK, rows_per_chunk))
-    if stages.two_stage and rows_per_chunk > max_rows_that_travel(card):
+    if stages.two_stage and rows_per_chunk > max_rows:
         raise OutputError(
             f"{output} was begun with {rows_per_chunk} rows a chunk, too many to go "
-            f"from stage to stage (at most {max_rows_that_travel(card)}); go on with "
+            f"from stage to stage (at most {max_rows}); go on with "
             "--plan fused, or begin anew with --overwrite."
         )
     return Ledger(
         output=output,
-        num_rows=catalog.num_rows,
+        num_rows=task.catalog.num_rows,
         rows_per_chunk=rows_per_chunk,
         chunks_per_file=-(-config.rows_per_file // rows_per_chunk),
     )
-
-
-def _goes_on(config: ScoreConfig) -> bool:
-    """Whether an unfinished scoring at the output is to be gone on with."""
-    return config.resume == "auto" and not config.overwrite
-
-
-def _job_record(config: ScoreConfig, plan: PredictorPlan) -> dict[str, Any]:
-    """Name everything that decides the predictions and how they are cut."""
-    return {
-        "the catalog's content": plan.rows.content_hash,
-        "the set of ids": plan.catalog.fingerprint,
-        "its number of rows": plan.catalog.num_rows,
-        "--id-column": plan.catalog.id_column,
-        "--image-column": plan.catalog.image_column,
-        "--image-root": plan.catalog.image_root,
-        "--allow-image-prefix": list(plan.catalog.allowed_prefixes),
-        "--keep": list(plan.keep),
-        "the model's hash": plan.card.model_hash,
-        "the model's temperature": plan.card.temperature,
-        "the engine": plan.engine,
-        "--tta": plan.tta,
-        "--rows-per-file": config.rows_per_file,
-        ROWS_PER_CHUNK: plan.ledger.rows_per_chunk,
-    }
 
 
 def _check_engine(plan: PredictorPlan) -> None:
@@ -268,20 +251,3 @@ def _actors(plan: PredictorPlan, stages: StagePlan, log: JobLog) -> dict[str, An
         "num_cpus": stages.actor_cpus,
         "num_gpus": stages.actor_gpus or None,
     }
-
-
-def _conclude(
-    config: ScoreConfig, plan: PredictorPlan, num_rows: int, seconds: float
-) -> RunRecord:
-    """Write the record, take the scaffolding away, and judge the failures."""
-    output = plan.ledger.output
-    record = record_run(plan, num_rows, seconds)
-    storage.delete_folder(storage.join(output, CHUNKS_NAME))
-    output_folder.finish_output(output)
-    if record.num_failed > config.max_failed_fraction * record.num_rows:
-        raise ScoringError(
-            f"{record.num_failed} of {record.num_rows} images failed, more than "
-            f"--max-failed-fraction {config.max_failed_fraction}; the column `error` "
-            f"of {output} says why."
-        )
-    return record

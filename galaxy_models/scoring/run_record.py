@@ -7,6 +7,7 @@ import dataclasses
 import json
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 
@@ -64,6 +65,9 @@ class RunRecord:
 
     versions: dict[str, str]
 
+    decisive: dict[str, Any] = field(default_factory=dict)
+    """What decided the predictions: the same command finds it unchanged."""
+
 
 @dataclass
 class Counts:
@@ -107,11 +111,25 @@ def count_predictions(output: str, catalog: Catalog) -> Counts:
     return counts
 
 
-def record_run(plan: PredictorPlan, num_rows: int, seconds: float) -> RunRecord:
+def read_run_record(output: str) -> RunRecord | None:
+    """Read ``_run.json``; None if there is none, or another version wrote it."""
+    uri = storage.join(output, RUN_RECORD_NAME)
+    if not storage.is_file(uri):
+        return None
+    try:
+        return RunRecord(**json.loads(storage.read_bytes(uri)))
+    except (ValueError, TypeError):
+        return None
+
+
+def record_run(
+    plan: PredictorPlan, decisive: dict[str, Any], num_rows: int, seconds: float
+) -> RunRecord:
     """Write ``_run.json``; from then on the predictions are complete.
 
     Args:
         plan: what was done.
+        decisive: what decided the predictions.
         num_rows: rows that this run scored.
         seconds: how long it took (s).
 
@@ -137,6 +155,7 @@ def record_run(plan: PredictorPlan, num_rows: int, seconds: float) -> RunRecord:
         seconds_this_run=round(seconds, 1),
         rows_per_s_this_run=round(num_rows / seconds, 1),
         versions=library_versions(),
+        decisive=decisive,
     )
     text = json.dumps(dataclasses.asdict(record), indent=2, ensure_ascii=False)
     storage.write_bytes(storage.join(output, RUN_RECORD_NAME), text.encode() + b"\n")

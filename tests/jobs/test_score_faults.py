@@ -122,8 +122,8 @@ def test_overwrite_begins_anew(
     assert f"scoring {NUM_ROWS} of {NUM_ROWS} galaxies" in job.log
     assert_whole(output)
     again = ScoreJob(many_galaxies, model_folder, output)
-    assert again.exit_code() == 2
-    assert "holds earlier results" in again.log
+    assert again.exit_code() == 0
+    assert "is finished already: nothing to do" in again.log
     assert_whole(output)
 
 

@@ -270,10 +270,41 @@ def test_earlier_predictions_are_replaced_only_when_told(
 ) -> None:
     output = tmp_path / "out"
     score(config_for(survey, model_folder, output))
-    with pytest.raises(OutputError, match="earlier results.*--overwrite"):
-        score(config_for(survey, model_folder, output))
-    score(config_for(survey, model_folder, output, overwrite=True))
-    assert len(pd.read_parquet(output)) == NUM_CATALOG
+    for changes, difference in (
+        ({"keep": ("ra",)}, r"--keep was \[\], now \['ra'\]"),
+        ({"engine": "keras"}, "--engine was litert-float, now keras"),
+    ):
+        config = config_for(survey, model_folder, output, **changes)
+        with pytest.raises(OutputError, match=f"earlier .*{difference}; .*--overwrite"):
+            score(config)
+    with pytest.raises(OutputError, match="holds earlier results; .*--overwrite"):
+        score(config_for(survey, model_folder, output, resume="never"))
+    score(config_for(survey, model_folder, output, keep=("ra",), overwrite=True))
+    assert pd.read_parquet(output)["ra"].count() == NUM_CATALOG
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_a_finished_scoring_that_is_asked_for_again_writes_nothing(
+    suffix: str, survey: Survey, model_folder: str, tmp_path: Path
+) -> None:
+    catalog = survey.catalog.with_name(f"again{suffix}")
+    table = pd.read_parquet(survey.catalog)
+    if suffix == ".csv":
+        table.to_csv(catalog, index=False)
+    else:
+        table.to_parquet(catalog, index=False)
+    output = tmp_path / "out"
+    config = config_for(survey, model_folder, output, catalog=str(catalog))
+    first = score(config)
+    written = {path: path.stat().st_mtime_ns for path in output.rglob("*")}
+    assert score(config) == first
+    assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == written
+    if suffix == ".csv":
+        table.iloc[:-1].to_csv(catalog, index=False)
+    else:
+        table.iloc[:-1].to_parquet(catalog, index=False)
+    with pytest.raises(OutputError, match="its number of rows was 90, now 89"):
+        score(config)
 
 
 def test_chunks_too_large_for_two_stages_are_refused_when_a_job_goes_on(
