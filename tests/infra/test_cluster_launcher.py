@@ -35,9 +35,11 @@ def test_the_dashboard_listens_on_loopback_only() -> None:
     assert "--dashboard-host=127.0.0.1" in head
 
 
-def test_no_group_of_rays_own_opens_ssh_to_everybody() -> None:
+def test_nodes_stand_in_the_users_own_network_behind_its_own_doors() -> None:
     for node_type in CONFIG["available_node_types"].values():
+        # Ray's own names: an instance's `SubnetId` it would pass by.
         assert node_type["node_config"]["SecurityGroupIds"]
+        assert node_type["node_config"]["SubnetIds"]
     assert "security_group" not in CONFIG["provider"]
 
 
