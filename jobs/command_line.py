@@ -43,10 +43,7 @@ def run_job(
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
     )
     try:
-        config = tyro.cli(
-            config_class, prog=_program(), args=arguments, description=description
-        )
-        job(config)
+        job(parse(config_class, arguments, description))
     except GalaxyBatchError as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_BAD_INPUT if isinstance(error, InputError) else EXIT_FAILED
@@ -59,6 +56,27 @@ def run_job(
         sys.stderr.write("interrupted\n")
         return EXIT_INTERRUPTED
     return EXIT_OK
+
+
+def parse(
+    config_class: type[Config],
+    arguments: list[str] | None = None,
+    description: str | None = None,
+) -> Config:
+    """Make a configuration of flags, as the job itself does.
+
+    Args:
+        config_class: dataclass that a flag is made of for each field.
+        arguments: the command line without the program; ``sys.argv`` if left out.
+        description: text of ``--help``.
+
+    Raises:
+        SystemExit: 2 for flags that cannot be parsed, 0 after ``--help``.
+        ConfigError: for a value that makes no sense.
+    """
+    return tyro.cli(
+        config_class, prog=_program(), args=arguments, description=description
+    )
 
 
 def _program() -> str | None:

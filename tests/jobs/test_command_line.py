@@ -22,7 +22,7 @@ from galaxy_models.errors import (
     TrainingError,
     UnreachableStoreError,
 )
-from jobs.command_line import run_job
+from jobs.command_line import parse, run_job
 
 NEEDED = ["--catalog", "a.csv", "--model", "model", "--output", "predictions"]
 
@@ -105,6 +105,12 @@ def test_flags_arrive_in_the_config() -> None:
             overwrite=True,
         )
     ]
+
+
+def test_flags_can_be_parsed_without_running_the_job() -> None:
+    assert parse(ScoreConfig, NEEDED) == ScoreConfig(
+        catalog="a.csv", model="model", output="predictions"
+    )
 
 
 def test_the_command_line_is_read_where_no_arguments_are_given(

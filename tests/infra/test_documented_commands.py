@@ -1,0 +1,110 @@
+"""Commands that people copy are parsed by the jobs' own parser."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from infra_files import LAUNCHER, MANIFESTS, ROOT, STARTERS, name
+
+from galaxy_models.config import (
+    EvaluateConfig,
+    QuickstartConfig,
+    ScoreConfig,
+    TrainConfig,
+)
+from jobs.command_line import parse
+
+CONFIGS: dict[str, Any] = {
+    "evaluate": EvaluateConfig,
+    "quickstart": QuickstartConfig,
+    "score": ScoreConfig,
+    "train": TrainConfig,
+}
+# Up to the end of the line, of the shell's command, or of the quotation it stands in.
+COMMAND = re.compile(r"python3? -m jobs\.([a-z]+)([^\n;&|'\"`<>()#]*)")
+# A line that goes on in the next one, also in a comment.
+CONTINUED = re.compile(r"\\\n[ ]*#?")
+
+
+def commands_in(text: str) -> list[tuple[str, str]]:
+    """The jobs' commands of a script or of comments: job and flags."""
+    return [
+        (job, flags.strip()) for job, flags in COMMAND.findall(CONTINUED.sub("", text))
+    ]
+
+
+def commands_of_readme() -> list[tuple[str, str]]:
+    blocks = re.findall(r"^```sh\n(.*?)^```", README.read_text(), re.DOTALL | re.M)
+    return commands_in("".join(blocks))
+
+
+def texts_of(tree: Any) -> list[str]:
+    """All strings of a YAML file, unfolded."""
+    if isinstance(tree, dict):
+        return [text for value in tree.values() for text in texts_of(value)]
+    if isinstance(tree, list):
+        return [text for value in tree for text in texts_of(value)]
+    return [tree] if isinstance(tree, str) else []
+
+
+def commands_of(path: Path) -> list[tuple[str, str]]:
+    text = path.read_text()
+    if path.suffix != ".yaml":
+        return commands_in(text)
+    comments = "\n".join(re.findall(r"#.*", text))
+    return commands_in("\n".join([comments, *texts_of(yaml.safe_load(text))]))
+
+
+README = ROOT / "README.md"
+COMMANDS = [("README.md", *command) for command in commands_of_readme()] + [
+    (name(path), *command) for path in STARTERS for command in commands_of(path)
+]
+
+
+def test_every_job_has_its_configuration_here() -> None:
+    jobs = {
+        path.stem
+        for path in (ROOT / "jobs").glob("*.py")
+        if "sys.exit(run_job(" in path.read_text()
+    }
+    assert jobs == set(CONFIGS)
+
+
+@pytest.mark.parametrize(
+    ("where", "job", "flags"), COMMANDS, ids=[" ".join(c) for c in COMMANDS]
+)
+def test_a_documented_command_is_one_that_its_job_takes(
+    where: str, job: str, flags: str
+) -> None:
+    try:
+        parse(CONFIGS[job], shlex.split(flags))
+    except SystemExit:
+        pytest.fail(f"{where}: python -m jobs.{job} {flags}")
+
+
+def test_commands_are_found_in_each_kind_of_file() -> None:
+    places = {where for where, _, _ in COMMANDS}
+    assert {"README.md", "infra/local/two_nodes.sh", name(LAUNCHER)} <= places
+    assert {name(path) for path in MANIFESTS} <= places
+    entrypoints = [
+        job for where, job, _ in COMMANDS if where == "infra/kuberay/train.yaml"
+    ]
+    assert entrypoints == ["train"]
+
+
+@pytest.mark.parametrize(
+    ("text", "commands"),
+    [
+        ("x && python -m jobs.score --a b && y", [("score", "--a b")]),
+        ("# python -m jobs.score --a \\\n#   b\nz", [("score", "--a    b")]),
+        ("submit 'python -m jobs.train --a'", [("train", "--a")]),
+        ("python -m pytest", []),
+    ],
+)
+def test_a_command_ends_where_the_shell_ends_it(
+    text: str, commands: list[tuple[str, str]]
+) -> None:
+    assert commands_in(text) == commands
