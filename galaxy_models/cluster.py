@@ -32,7 +32,13 @@ class Resources:
     """What the cluster holds."""
 
     cpus_by_host: tuple[int, ...]
-    num_gpus: int
+    gpus_by_host: tuple[int, ...] = ()
+    """Of the same hosts; empty where none has any."""
+
+    @property
+    def num_gpus(self) -> int:
+        """GPUs of all hosts."""
+        return sum(self.gpus_by_host)
 
     @property
     def num_cpus(self) -> int:
@@ -150,7 +156,7 @@ def _resources() -> Resources:
     hosts = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     return Resources(
         cpus_by_host=tuple(int(host.get("CPU", 0)) for host in hosts),
-        num_gpus=int(sum(host.get("GPU", 0) for host in hosts)),
+        gpus_by_host=tuple(int(host.get("GPU", 0)) for host in hosts),
     )
 
 
@@ -183,11 +189,23 @@ def training_workers(
 
 
 def _cpus_for_each(num_workers: int, resources: Resources) -> int:
-    """Most CPUs that every worker can have on one host; hosts may differ."""
+    """Most CPUs that every worker can have on one host; hosts may differ.
+
+    With GPUs every worker has one, so that only the CPUs beside them count.
+    """
+
+    def num_places(cpus: int) -> int:
+        if not resources.num_gpus:
+            return sum(host // cpus for host in resources.cpus_by_host)
+        return sum(
+            min(host // cpus, gpus)
+            for host, gpus in zip(
+                resources.cpus_by_host, resources.gpus_by_host, strict=True
+            )
+        )
+
     cpus = max(1, resources.num_cpus // num_workers)
-    while (
-        cpus > 1 and sum(host // cpus for host in resources.cpus_by_host) < num_workers
-    ):
+    while cpus > 1 and num_places(cpus) < num_workers:
         cpus -= 1
     return cpus
 

@@ -10,9 +10,9 @@ from galaxy_models.cluster import (
 )
 from galaxy_models.errors import ResourceError
 
-LAPTOP = Resources(cpus_by_host=(2,), num_gpus=0)
+LAPTOP = Resources(cpus_by_host=(2,))
 BATCH_SIZE = 32
-GPU_HOST = Resources(cpus_by_host=(16,), num_gpus=4)
+GPU_HOST = Resources(cpus_by_host=(16,), gpus_by_host=(4,))
 
 
 def test_one_training_worker_takes_all_cpus_of_a_laptop() -> None:
@@ -28,14 +28,19 @@ def test_there_is_a_training_worker_and_an_actor_for_each_gpu() -> None:
     assert scoring_workers("auto", GPU_HOST) == 4
 
 
+def test_only_cpus_beside_gpus_count_for_workers_that_have_one_each() -> None:
+    mixed = Resources(cpus_by_host=(16, 16, 8, 8), gpus_by_host=(0, 0, 1, 1))
+    assert training_workers("auto", mixed, BATCH_SIZE) == (2, 8)
+
+
 def test_workers_on_unequal_hosts_ask_for_no_more_than_fits() -> None:
-    unequal = Resources(cpus_by_host=(2, 6), num_gpus=0)
+    unequal = Resources(cpus_by_host=(2, 6))
     assert training_workers("auto", unequal, BATCH_SIZE) == (2, 3)
     assert training_workers(4, unequal, BATCH_SIZE) == (4, 2)
 
 
 def test_a_head_without_cpus_gets_no_training_worker() -> None:
-    headed = Resources(cpus_by_host=(0, 4, 4), num_gpus=0)
+    headed = Resources(cpus_by_host=(0, 4, 4))
     assert training_workers("auto", headed, BATCH_SIZE) == (2, 4)
 
 

@@ -83,7 +83,7 @@ def plan_stages(
     """
     on_gpus = _on_gpus(config, resources)
     if not on_gpus:
-        resources = replace(resources, num_gpus=0)
+        resources = replace(resources, gpus_by_host=())
     num_actors = cluster.scoring_workers(config.num_workers, resources)
     batch_size = config.batch_size
     if batch_size == "auto":

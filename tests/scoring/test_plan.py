@@ -13,9 +13,9 @@ from galaxy_models.model_folder import LiteRTRecord, ModelCard
 from galaxy_models.scoring.engines import choose_engine
 from galaxy_models.scoring.plan import WRITE_CPUS, StagePlan, plan_stages
 
-LAPTOP = Resources(cpus_by_host=(4,), num_gpus=0)
-ONE_CPU = Resources(cpus_by_host=(1,), num_gpus=0)
-GPU_CLUSTER = Resources(cpus_by_host=(16, 16), num_gpus=4)
+LAPTOP = Resources(cpus_by_host=(4,))
+ONE_CPU = Resources(cpus_by_host=(1,))
+GPU_CLUSTER = Resources(cpus_by_host=(16, 16), gpus_by_host=(2, 2))
 
 
 def record(agreement: float) -> LiteRTRecord:
@@ -77,13 +77,13 @@ def test_a_machine_with_one_cpu_has_room_for_every_stage(plan_name: str) -> None
 @pytest.mark.parametrize("cpus", [1, 2, 16])
 @pytest.mark.parametrize("plan_name", ["fused", "two-stage"])
 def test_one_of_two_hosts_has_room_for_every_stage(plan_name: str, cpus: int) -> None:
-    plan = planned(Resources(cpus_by_host=(cpus, cpus), num_gpus=0), plan=plan_name)
+    plan = planned(Resources(cpus_by_host=(cpus, cpus)), plan=plan_name)
     decode_cpus = plan.decode_cpus if plan.two_stage else 0
     assert plan.num_actors * plan.actor_cpus + decode_cpus <= cpus
 
 
 def test_a_head_without_cpus_does_not_count_as_the_smallest_host() -> None:
-    resources = Resources(cpus_by_host=(0, 8), num_gpus=0)
+    resources = Resources(cpus_by_host=(0, 8))
     assert planned(resources, plan="two-stage").decode_cpus == 1
 
 
