@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from job_process import JobProcess
 
-NUM_ROWS = 30_000
+NUM_ROWS = 21_600
 ROWS_PER_FILE = 3_000
 ROWS_PER_CHUNK = 100
 NUM_ACTORS = 2
