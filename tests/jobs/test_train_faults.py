@@ -165,7 +165,7 @@ def test_other_labels_may_not_go_on_from_it(
     table.to_csv(tmp_path / "relabelled.csv", index=False)
     job = TrainJob(tmp_path / "relabelled.csv", killed)
     assert job.exit_code() == 2
-    assert "training galaxies by class was" in job.log
+    assert "training galaxies by label was" in job.log
 
 
 def test_a_diverging_loss_ends_the_job_with_epoch_rate_and_remedy(
