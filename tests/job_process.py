@@ -1,6 +1,8 @@
 """A job in a process of its own, to be watched, and to lose parts of itself."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -9,6 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 TIMEOUT_S = 240
+RAY_OUTLIVES_S = 2.0  # its driver, and may still write
 
 
 class JobProcess:
@@ -56,10 +59,17 @@ class JobProcess:
         return self.process.wait(TIMEOUT_S)
 
     def kill(self) -> None:
-        """Kill it, and wait until its Ray has ended with it."""
+        """Kill it; and soon after what is left of its Ray, which would take a minute.
+
+        So do Slurm and Kubernetes, which end a job's whole group.
+        """
         below = pids_below(self.process.pid)
         self.process.kill()
         self.exit_code()
+        time.sleep(RAY_OUTLIVES_S)
+        for pid in below:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         deadline = time.monotonic() + TIMEOUT_S
         while any(_is_running(pid) for pid in below):
             assert time.monotonic() < deadline
