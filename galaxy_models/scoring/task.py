@@ -15,6 +15,7 @@ from galaxy_models.errors import OutputError
 from galaxy_models.model_folder import ModelCard
 from galaxy_models.scoring.checks import check_columns, check_model
 from galaxy_models.scoring.run_record import RunRecord, read_run_record
+from galaxy_models.tables import open_parquet_folder
 from galaxy_models.tables.numbered_rows import NumberedRows, number_rows
 
 
@@ -83,7 +84,9 @@ def finished_record(config: ScoreConfig) -> RunRecord | None:
         InputError: model or catalog cannot serve.
     """
     output = storage.absolute_uri(config.output)
-    record = read_run_record(output) if goes_on(config) else None
+    if not goes_on(config) or output_folder.unfinished_record(output):
+        return None  # lost after its record, perhaps, but before its scaffolding
+    record = read_run_record(output)
     if record is None:
         return None
     with tempfile.TemporaryDirectory() as staging:
@@ -98,5 +101,11 @@ def finished_record(config: ScoreConfig) -> RunRecord | None:
             f"--output {output} holds earlier results of another scoring: "
             f"{'; '.join(changed)}; name a new folder, or replace them with "
             "--overwrite."
+        )
+    num_rows = number_rows(open_parquet_folder(output)).num_rows
+    if num_rows != record.num_rows:
+        raise OutputError(
+            f"--output {output} holds {num_rows} of the {record.num_rows} rows that "
+            "were written there; name a new folder, or score again with --overwrite."
         )
     return record

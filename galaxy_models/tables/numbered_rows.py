@@ -35,6 +35,11 @@ class NumberedRows:
     content_hash: str
     """Of the files' names and footers: of their columns, sizes and statistics."""
 
+    @property
+    def num_rows(self) -> int:
+        """Rows of all files."""
+        return sum(self.file_sizes)
+
 
 def number_rows(table: ParquetTable) -> NumberedRows:
     """Read the footer of every file.

@@ -299,6 +299,17 @@ def test_a_finished_scoring_that_is_asked_for_again_writes_nothing(
     written = {path: path.stat().st_mtime_ns for path in output.rglob("*")}
     assert score(config) == first
     assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == written
+    # As if the job had been lost between its record and its end.
+    (output / "_unfinished").write_text('{"--tta": "flips"}')
+    with pytest.raises(OutputError, match="unfinished results of another job"):
+        score(config)
+    (output / "_unfinished").unlink()
+    (part,) = output.glob("part-*.parquet")
+    moved = part.rename(tmp_path / part.name)
+    pq.write_table(pq.read_table(moved).slice(1), part)
+    with pytest.raises(OutputError, match="holds 89 of the 90 rows"):
+        score(config)
+    moved.rename(part)
     if suffix == ".csv":
         table.iloc[:-1].to_csv(catalog, index=False)
     else:
