@@ -7,9 +7,10 @@ only there.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from galaxy_models import model_folder, storage
+from galaxy_models import model_folder
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import ConfigError
+from galaxy_models.shipped_models import model_reference
 
 if TYPE_CHECKING:  # imports TensorFlow
     import keras
@@ -21,14 +22,16 @@ HEAD_NAME = "logits"  # the last layer with weights, of every network
 class StartingPoint:
     """A model folder, and what of it is taken over."""
 
-    model_uri: str
+    model: str
+    """A ``model_reference``."""
+
     model_hash: str
     has_new_head: bool
     """Whether the classes differ, so that the last layer begins anew."""
 
     def copy_weights(self, network: "keras.Model") -> None:
         """Give a new network of the same kind the model's weights, in place."""
-        source = model_folder.load_model(self.model_uri)
+        source = model_folder.load_model(self.model)
         for layer in network.layers:
             if layer.name != HEAD_NAME or not self.has_new_head:
                 layer.set_weights(source.get_layer(layer.name).get_weights())
@@ -52,8 +55,8 @@ def find_starting_point(
     """
     if config.start_from is None:
         return None
-    uri = storage.absolute_uri(config.start_from)
-    card = model_folder.read_card(uri)
+    model = model_reference(config.start_from)
+    card = model_folder.read_card(model)
     trained = {
         "network": card.network,
         "alpha": card.training.get("alpha", 1.0),
@@ -69,4 +72,4 @@ def find_starting_point(
                 f"{flag} {getattr(config, name)}: the model {config.start_from} that "
                 f"training is to start from has {value}; add {flag} {value}."
             )
-    return StartingPoint(uri, card.model_hash, has_new_head=card.classes != classes)
+    return StartingPoint(model, card.model_hash, has_new_head=card.classes != classes)
