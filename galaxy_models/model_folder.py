@@ -28,6 +28,7 @@ from galaxy_models import storage
 from galaxy_models.decode_rule import DecodeRule
 from galaxy_models.errors import ConfigError, ModelFolderError
 from galaxy_models.litert import LiteRTNetwork
+from galaxy_models.shipped_models import model_folder_uri, shipped_names
 
 MODEL_NAME = "model.keras"
 INT8_NAME = "model_int8.tflite"
@@ -123,18 +124,21 @@ def write_card(folder_uri: str, card: ModelCard) -> None:
     storage.write_bytes(storage.join(folder_uri, CARD_NAME), text.encode() + b"\n")
 
 
-def read_card(folder_uri: str) -> ModelCard:
+def read_card(model: str) -> ModelCard:
     """Read a model folder's card and check that the folder is whole.
+
+    Args:
+        model: a shipped model's name, or the path or URI of a model folder.
 
     Raises:
         ModelFolderError: the folder or a part of it is missing, the card cannot be
             understood, or ``model.keras`` is not the file that it names.
     """
-    folder_uri = storage.absolute_uri(folder_uri)
+    folder_uri = model_folder_uri(model)
     if not storage.is_folder(folder_uri):
         raise ModelFolderError(
-            f"no model folder at {folder_uri}; check --model, or make one with "
-            "`python -m jobs.train`."
+            f"no model folder at {folder_uri}; name one that `python -m jobs.train` "
+            f"made, or a model that comes with this: {', '.join(shipped_names())}."
         )
     present = storage.list_names(folder_uri)
     missing = [name for name in (CARD_NAME, MODEL_NAME) if name not in present]
@@ -188,8 +192,11 @@ def _parse_rule(content: dict[str, Any]) -> DecodeRule:
     return DecodeRule(**{**content, "fits_bands": bands})
 
 
-def load_model(folder_uri: str) -> Any:
+def load_model(model: str) -> Any:
     """Load the trained network.
+
+    Args:
+        model: see ``read_card``.
 
     Returns:
         A ``keras.Model``: uint8 (galaxies, size, size, 3) in, float32 probabilities
@@ -198,21 +205,21 @@ def load_model(folder_uri: str) -> Any:
     Raises:
         ModelFolderError: as for ``read_card``, or the network does not fit the card.
     """
-    card = read_card(folder_uri)
+    card, folder_uri = read_card(model), model_folder_uri(model)
     data = storage.read_bytes(storage.join(folder_uri, MODEL_NAME))
     try:
-        model = load_network(data)
+        network = load_network(data)
     except ValueError as error:
         raise ModelFolderError(
             f"Keras cannot load {MODEL_NAME} in {folder_uri}: {error}"
         ) from error
     expected = (None, len(card.classes))
-    if model.output_shape != expected:
+    if network.output_shape != expected:
         raise ModelFolderError(
-            f"{MODEL_NAME} in {folder_uri} puts out {model.output_shape}, but "
+            f"{MODEL_NAME} in {folder_uri} puts out {network.output_shape}, but "
             f"{CARD_NAME} names {len(card.classes)} classes."
         )
-    return model
+    return network
 
 
 def load_network(data: bytes) -> Any:
@@ -229,11 +236,11 @@ def load_network(data: bytes) -> Any:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
-def load_litert(folder_uri: str, file_name: str, threads: int) -> LiteRTNetwork:
+def load_litert(model: str, file_name: str, threads: int) -> LiteRTNetwork:
     """Load one of the folder's LiteRT files.
 
     Args:
-        folder_uri: a model folder.
+        model: see ``read_card``.
         file_name: ``INT8_NAME`` or ``FLOAT_NAME``.
         threads: CPU threads that it may use.
 
@@ -243,7 +250,7 @@ def load_litert(folder_uri: str, file_name: str, threads: int) -> LiteRTNetwork:
     Raises:
         ModelFolderError: as for ``read_card``, or the file does not fit the card.
     """
-    card = read_card(folder_uri)
+    card, folder_uri = read_card(model), model_folder_uri(model)
     data = storage.read_bytes(storage.join(folder_uri, file_name))
     try:
         network = LiteRTNetwork(data, threads)

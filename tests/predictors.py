@@ -48,7 +48,7 @@ def plan_for(
     uri = f"{folder}/galaxies.parquet"
     table = ParquetTable(uri, folder, ("galaxies.parquet",), rows.schema)
     return PredictorPlan(
-        model_uri="/model",
+        model="/model",
         card=ModelCard("lenet5", CLASSES, DecodeRule(16), model_hash="0"),
         catalog=Catalog(
             uri=uri,

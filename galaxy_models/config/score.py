@@ -23,7 +23,8 @@ class ScoreConfig(CatalogConfig):
     """Predict the class of every galaxy of a catalog; write Parquet."""
 
     model: str
-    """Model folder that jobs.train wrote."""
+    """Model folder that jobs.train wrote, or the name of a model that comes with the
+    package: galaxy-zoo."""
 
     output: str
     """Folder for the Parquet files; must not exist, be empty, or hold a scoring like

@@ -81,8 +81,9 @@ class TrainConfig(CatalogConfig):
     elliptical=round+in_between+cigar: the network learns that one of them is right."""
 
     start_from: str | None = None
-    """Model folder whose weights training starts from; with other classes its last
-    layer begins anew."""
+    """Model folder whose weights training starts from, or the name of a model that
+    comes with the package, galaxy-zoo; with other classes its last layer begins
+    anew."""
 
     head_epochs: int = 2
     """With --start-from and other classes: first epochs, in which only the new layer

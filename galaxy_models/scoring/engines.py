@@ -80,13 +80,13 @@ def choose_engine(
 
 
 def load_engine(
-    name: EngineName, model_uri: str, threads: int, *, on_gpu: bool = False
+    name: EngineName, model: str, threads: int, *, on_gpu: bool = False
 ) -> Engine:
     """Load a model folder's network into an engine.
 
     Args:
         name: which engine.
-        model_uri: a model folder.
+        model: a ``model_reference``.
         threads: CPU threads that it may use.
         on_gpu: Keras only: see ``KerasEngine``.
 
@@ -94,15 +94,15 @@ def load_engine(
         ModelFolderError: the engine's file does not fit the folder's card.
     """
     if name == "keras":
-        return KerasEngine(model_uri, threads, on_gpu=on_gpu)
-    return model_folder.load_litert(model_uri, LITERT_FILES[name], threads)
+        return KerasEngine(model, threads, on_gpu=on_gpu)
+    return model_folder.load_litert(model, LITERT_FILES[name], threads)
 
 
 class KerasEngine:
     """The trained Keras model, compiled into one TensorFlow function.
 
     Args:
-        model_uri: a model folder.
+        model: a ``model_reference``.
         threads: CPU threads that it may use.
         on_gpu: use the GPU, in mixed precision (it computes in float16; weights and
             probabilities stay float32).
@@ -111,20 +111,20 @@ class KerasEngine:
         Micikevicius et al. 2018, arXiv:1710.03740 (mixed precision).
     """
 
-    def __init__(self, model_uri: str, threads: int, *, on_gpu: bool = False) -> None:
+    def __init__(self, model: str, threads: int, *, on_gpu: bool = False) -> None:
         start_tensorflow(threads, use_gpus=on_gpu)
 
         import tensorflow as tf
 
-        model = model_folder.load_model(model_uri)
+        network = model_folder.load_model(model)
         if on_gpu:
-            for layer in model.layers[1:-1]:  # but for the pixels and the softmax
+            for layer in network.layers[1:-1]:  # but for the pixels and the softmax
                 layer.dtype_policy = "mixed_float16"
-        signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8)
+        signature = tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8)
 
         @tf.function(input_signature=[signature], jit_compile=False)
         def predict(images: Any) -> Any:
-            return model(images, training=False)
+            return network(images, training=False)
 
         self._predict = predict
 

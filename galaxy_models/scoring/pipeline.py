@@ -33,6 +33,7 @@ from galaxy_models.scoring.predictor import (
 from galaxy_models.scoring.progress import Progress
 from galaxy_models.scoring.run_record import RUN_RECORD_NAME, RunRecord, record_run
 from galaxy_models.scoring.task import Task, finished_record, goes_on, open_task
+from galaxy_models.shipped_models import model_reference
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ def _score(config: ScoreConfig) -> RunRecord:
     with cluster.ray_session() as resources:
         stages = plan_stages(config, task.card, resources, task.catalog.num_rows)
         plan = PredictorPlan(
-            model_uri=storage.absolute_uri(config.model),
+            model=model_reference(config.model),
             card=task.card,
             catalog=task.catalog,
             rows=task.rows,
@@ -134,7 +135,7 @@ def _ledger(task: Task, stages: StagePlan, output: str) -> Ledger:
 def _check_engine(plan: PredictorPlan) -> None:
     """Load a LiteRT file once, here, where a misfit is told before work begins."""
     if plan.engine in LITERT_FILES:
-        load_engine(plan.engine, plan.model_uri, threads=1)
+        load_engine(plan.engine, plan.model, threads=1)
 
 
 def _predict_what_remains(
@@ -185,7 +186,7 @@ def _finish_files(plan: PredictorPlan, remaining: Remaining) -> list[Any]:
     """Make files of their chunks, somewhere in the cluster, where all are kept."""
     finish = ray.remote(num_cpus=WRITE_CPUS)(Ledger.finish_file)
     metadata = {
-        MODEL_KEY: plan.model_uri.encode(),
+        MODEL_KEY: plan.model.encode(),
         MODEL_HASH_KEY: plan.card.model_hash.encode(),
     }
     files = remaining.whole_files()

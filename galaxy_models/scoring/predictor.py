@@ -34,7 +34,9 @@ ERROR_COLUMN = "_error"
 class PredictorPlan:
     """What every actor is told; the same for all."""
 
-    model_uri: str
+    model: str
+    """A ``model_reference``."""
+
     card: ModelCard
     catalog: Catalog
     rows: NumberedRows
@@ -77,7 +79,7 @@ class Predictor:
         self.plan = plan
         self.log = log
         self._engine = load_engine(
-            plan.engine, plan.model_uri, plan.threads, on_gpu=plan.on_gpus
+            plan.engine, plan.model, plan.threads, on_gpu=plan.on_gpus
         )
 
     def __call__(self, rows: pa.Table) -> pa.Table:

@@ -141,7 +141,7 @@ def record_run(
     record = RunRecord(
         catalog=catalog.uri,
         catalog_fingerprint=catalog.fingerprint,
-        model=plan.model_uri,
+        model=plan.model,
         model_hash=plan.card.model_hash,
         temperature=plan.card.temperature,
         engine=plan.engine,
