@@ -10,11 +10,15 @@ MANIFESTS = tuple(sorted(INFRA.glob("kuberay/*.yaml")))
 LAUNCHER = INFRA / "aws" / "cluster.yaml"
 DOCKERFILES = tuple(sorted(INFRA.glob("docker/*.Dockerfile")))
 SLURM = INFRA / "slurm" / "ray_job.sbatch"
+MODEL_SCRIPT = INFRA / "models" / "galaxy_zoo.sh"
 TWO_NODES = INFRA / "local" / "two_nodes.sh"
 SCRIPTS = (SLURM, TWO_NODES)
 
 STARTERS = (*MANIFESTS, LAUNCHER, *DOCKERFILES, *SCRIPTS)
 """Every file that a cluster comes of."""
+
+MODEL_FILES = tuple(sorted(INFRA.glob("models/*.*")))
+"""What the shipped models come of."""
 
 
 def name(path: Path) -> str:

@@ -4,7 +4,17 @@ import re
 from pathlib import Path
 
 import pytest
-from infra_files import INFRA, LAUNCHER, MANIFESTS, ROOT, SCRIPTS, STARTERS, name, pin
+from infra_files import (
+    INFRA,
+    LAUNCHER,
+    MANIFESTS,
+    MODEL_FILES,
+    ROOT,
+    SCRIPTS,
+    STARTERS,
+    name,
+    pin,
+)
 
 SECRETS = {
     "an AWS key": r"\b(AKIA|ASIA)[0-9A-Z]{16}\b",
@@ -26,7 +36,7 @@ def code(path: Path) -> str:
 
 def test_every_file_of_infra_is_looked_at() -> None:
     files = {path for path in INFRA.rglob("*") if path.is_file()}
-    assert files == {*STARTERS, INFRA / "constraints.txt"}
+    assert files == {*STARTERS, *MODEL_FILES, INFRA / "constraints.txt"}
 
 
 @pytest.mark.parametrize("path", [ROOT / "README.md", *STARTERS], ids=name)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from infra_files import SCRIPTS, SLURM, TWO_NODES, name
+from infra_files import MODEL_SCRIPT, SCRIPTS, SLURM, TWO_NODES, name
 
 # Says what it was told, and stands as a node does until it is stopped.
 RAY = """#!/usr/bin/env bash
@@ -43,6 +43,7 @@ printf 'node7\\nnode8\\n'
 COMMAND = 'echo "$RAY_ADDRESS" >"$RECORD/address"; exit 7'
 
 of_each_script = pytest.mark.parametrize("path", SCRIPTS, ids=name)
+of_all_bash = pytest.mark.parametrize("path", [*SCRIPTS, MODEL_SCRIPT], ids=name)
 
 
 @dataclass(frozen=True)
@@ -97,12 +98,12 @@ def stage(tmp_path: Path) -> Stage:
     return Stage(tmp_path, environment)
 
 
-@of_each_script
+@of_all_bash
 def test_bash_can_read_it(path: Path) -> None:
     subprocess.run(["bash", "-n", path], check=True)
 
 
-@of_each_script
+@of_all_bash
 def test_shellcheck_finds_nothing(path: Path) -> None:
     beside = Path(sys.executable).parent / "shellcheck"
     shellcheck = str(beside) if beside.exists() else shutil.which("shellcheck")
@@ -112,7 +113,7 @@ def test_shellcheck_finds_nothing(path: Path) -> None:
     assert outcome.stdout + outcome.stderr == ""
 
 
-@of_each_script
+@of_all_bash
 def test_it_stops_at_the_first_error(path: Path) -> None:
     assert "\nset -euo pipefail\n" in path.read_text()
     assert os.access(path, os.X_OK)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from infra_files import LAUNCHER, MANIFESTS, ROOT, STARTERS, name
+from infra_files import LAUNCHER, MANIFESTS, MODEL_SCRIPT, ROOT, STARTERS, name
 
 from galaxy_models.config import (
     EvaluateConfig,
@@ -60,7 +60,9 @@ def commands_of(path: Path) -> list[tuple[str, str]]:
 
 README = ROOT / "README.md"
 COMMANDS = [("README.md", *command) for command in commands_of_readme()] + [
-    (name(path), *command) for path in STARTERS for command in commands_of(path)
+    (name(path), *command)
+    for path in (*STARTERS, MODEL_SCRIPT)
+    for command in commands_of(path)
 ]
 
 
@@ -88,6 +90,7 @@ def test_a_documented_command_is_one_that_its_job_takes(
 def test_commands_are_found_in_each_kind_of_file() -> None:
     places = {where for where, _, _ in COMMANDS}
     assert {"README.md", "infra/local/two_nodes.sh", name(LAUNCHER)} <= places
+    assert name(MODEL_SCRIPT) in places
     assert {name(path) for path in MANIFESTS} <= places
     entrypoints = [
         job for where, job, _ in COMMANDS if where == "infra/kuberay/train.yaml"

@@ -1,0 +1,56 @@
+"""Make a trained model folder one that comes with the package.
+
+    python infra/models/ship.py MODEL_FOLDER NAME
+
+Copies what scoring on CPUs and fine-tuning need, and what shows how training went; the
+float LiteRT file is too large for git. The card is that of the folder, without paths of
+the machine that trained.
+"""
+
+import dataclasses
+import shutil
+import sys
+from pathlib import Path
+
+from galaxy_models import model_folder
+from galaxy_models.shipped_models import FOLDER
+
+MAX_BYTES = 12_000_000  # of the whole folder, in git for good
+
+SHIPPED = (
+    model_folder.MODEL_NAME,
+    model_folder.INT8_NAME,
+    model_folder.HISTORY_NAME,
+    model_folder.HISTORY_PLOT_NAME,
+    model_folder.CONFUSION_NAME,
+)
+PATHS = ("catalog", "output", "start_from", "image_root")  # of the configuration
+
+
+def ship(source: Path, name: str) -> Path:
+    """Copy a model folder to where shipped models are; what stood there is replaced.
+
+    Raises:
+        ValueError: it is too large.
+    """
+    target = FOLDER / name
+    target.mkdir(exist_ok=True)
+    card = model_folder.read_card(str(source))
+    for file in SHIPPED:
+        shutil.copyfile(source / file, target / file)
+    training = {
+        key: Path(value).name if key in PATHS and value else value
+        for key, value in card.training.items()
+    }
+    data = {**card.data, "catalog": Path(card.data["catalog"]).name}
+    litert = {model_folder.INT8_NAME: card.litert[model_folder.INT8_NAME]}
+    card = dataclasses.replace(card, training=training, data=data, litert=litert)
+    model_folder.write_card(str(target), card)
+    size = sum(path.stat().st_size for path in target.iterdir())
+    if size > MAX_BYTES:
+        raise ValueError(f"{target} holds {size} bytes, more than {MAX_BYTES}")
+    return target
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{ship(Path(sys.argv[1]), sys.argv[2])}\n")

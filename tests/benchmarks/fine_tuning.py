@@ -1,0 +1,105 @@
+"""Show what a few hundred labels are worth with the shipped model, and without.
+
+    python tests/benchmarks/fine_tuning.py --catalog galaxy_zoo_1/catalog.csv \
+        --work runs
+
+Trains on some labelled galaxies twice with the same flags: once with ``--start-from
+galaxy-zoo``, once from scratch. The classes may be others than the shipped model's.
+Both are judged by the galaxies that neither these trainings nor that of the shipped
+model saw: those on the test side of its split. Training galaxies come from the other
+sides, where the shipped model may have seen them under other labels.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import tyro
+from contest import run_command, say
+
+from galaxy_models.config import TrainConfig
+from galaxy_models.evaluation.metrics import accuracy, confusion_matrix, macro_f1
+from galaxy_models.images import read_images
+from galaxy_models.model_folder import CARD_NAME, load_model, read_card
+from galaxy_models.training.labels import sides_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """Train with and without a start."""
+
+    catalog: Path
+    """Labelled catalog, CSV with object_id, image (relative to it) and label."""
+
+    work: Path
+    """Folder of the trainings."""
+
+    num_labels: int = 500
+    """Galaxies to learn from, validation included."""
+
+    epochs: int = 30
+    """Of each training; the rate falls along a cosine."""
+
+    seed: int = 0
+    """Of the choice of galaxies."""
+
+
+def split(benchmark: Benchmark) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Choose galaxies to learn from, and those to judge by."""
+    rows = pd.read_csv(benchmark.catalog, dtype=str)
+    shipped = TrainConfig(catalog="c", output="o", test_fraction=0.2)
+    is_test = sides_of(pa.array(rows["object_id"]), shipped) == "test"
+    chosen = rows[~is_test].sample(benchmark.num_labels, random_state=benchmark.seed)
+    return chosen, rows[is_test]
+
+
+def train(benchmark: Benchmark, catalog: Path, name: str, *flags: str) -> Path:
+    """Train into a folder of --work, unless that is done."""
+    card = read_card("galaxy-zoo")
+    output = benchmark.work / name
+    if (output / CARD_NAME).exists():
+        return output
+    command = [sys.executable, "-m", "jobs.train", "--catalog", str(catalog)]
+    command += ["--image-root", str(benchmark.catalog.parent.absolute())]
+    command += ["--output", str(output), "--network", card.network, *flags]
+    command += ["--image-size", str(card.decode_rule.image_size)]
+    command += ["--crop-fraction", str(card.decode_rule.crop_fraction)]
+    command += ["--epochs", str(benchmark.epochs), "--schedule", "cosine"]
+    command += ["--early-stopping-patience", str(benchmark.epochs)]
+    command += ["--weight-averaging", "0.98", "--class-weight", "square_root"]
+    run_command(command, benchmark.work / f"{name}.log")
+    return output
+
+
+def judge(model: Path, test: pd.DataFrame, root: Path) -> str:
+    """Predict the test galaxies; give accuracy and macro-F1."""
+    card = read_card(str(model))
+    images, _ = read_images(test["image"].tolist(), str(root), card.decode_rule)
+    predicted = load_model(str(model)).predict(images, verbose=0).argmax(axis=1)
+    labels = np.asarray([card.classes.index(name) for name in test["label"]])
+    confusion = confusion_matrix(labels, predicted, len(card.classes))
+    return f"accuracy {accuracy(confusion):.3f}, macro-F1 {macro_f1(confusion):.3f}"
+
+
+def show(benchmark: Benchmark) -> None:
+    """Train twice, judge, print."""
+    benchmark.work.mkdir(parents=True, exist_ok=True)
+    chosen, test = split(benchmark)
+    catalog = benchmark.work / "labels.csv"
+    chosen.to_csv(catalog, index=False)
+    say(f"{len(chosen)} labels: {chosen['label'].value_counts().to_dict()}")
+    say(f"judged by {len(test)} others: {test['label'].value_counts().to_dict()}")
+    root = benchmark.catalog.parent.absolute()
+    starts = {
+        "from_galaxy_zoo": ("--start-from", "galaxy-zoo", "--learning-rate", "1e-4"),
+        "from_scratch": ("--learning-rate", "1e-3"),
+    }
+    for name, flags in starts.items():
+        say(f"{name}: {judge(train(benchmark, catalog, name, *flags), test, root)}")
+
+
+if __name__ == "__main__":
+    show(tyro.cli(Benchmark, description=__doc__))
