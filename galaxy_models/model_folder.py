@@ -150,6 +150,13 @@ def read_card(folder_uri: str) -> ModelCard:
     return card
 
 
+def files(folder_uri: str, card: ModelCard) -> list[str]:
+    """Name the files that scoring reads."""
+    folder_uri = storage.absolute_uri(folder_uri)
+    names = (CARD_NAME, MODEL_NAME, *card.litert)
+    return [storage.join(folder_uri, name) for name in names]
+
+
 def _check_hash(folder_uri: str, name: str, expected: str) -> None:
     try:
         data = storage.read_bytes(storage.join(folder_uri, name))

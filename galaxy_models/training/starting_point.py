@@ -7,7 +7,7 @@ only there.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from galaxy_models import model_folder, storage
+from galaxy_models import model_folder, shared_paths, storage
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import ConfigError
 
@@ -54,6 +54,7 @@ def find_starting_point(
         return None
     uri = storage.absolute_uri(config.start_from)
     card = model_folder.read_card(uri)
+    shared_paths.check_inputs("--start-from", model_folder.files(uri, card))
     trained = {
         "network": card.network,
         "alpha": card.training.get("alpha", 1.0),
