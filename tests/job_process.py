@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-TIMEOUT_S = 240
+TIMEOUT_S = 480
 RAY_OUTLIVES_S = 2.0  # its driver, and may still write
 
 

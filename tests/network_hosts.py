@@ -7,6 +7,7 @@ module knows nothing of what runs on the hosts.
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 from job_process import title_of
 
 NETWORK = "10.77.0"
+PREFIX = "galaxies-"  # of namespaces; the id of the process that made them follows
 END_TIMEOUT_S = 30
 MOUNT_AND_RUN = 'mount -t tmpfs tmpfs "$0" && exec "$@"'
 
@@ -49,18 +51,12 @@ class NetworkHost:
 
     def pids(self, title: str = "") -> list[int]:
         """Its processes whose titles begin so."""
-        pids = map(int, _ip("netns", "pids", self.namespace).split())
+        pids = _pids(self.namespace)
         return [pid for pid in pids if title_of(pid).startswith(title)]
 
     def kill(self) -> None:
         """Kill all of its processes at once, as when a machine is switched off."""
-        deadline_s = time.monotonic() + END_TIMEOUT_S
-        while pids := self.pids():
-            assert time.monotonic() < deadline_s, pids
-            for pid in pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            time.sleep(0.05)
+        _kill(self.namespace)
 
     def cut_link(self) -> None:
         """Pull the plug out of the switch; nobody is told."""
@@ -85,7 +81,8 @@ def network_hosts(
         NoHostsError: it cannot be done here.
     """
     _check_tools()
-    prefix = f"gb{os.getpid()}-"
+    _remove_what_lost_tests_left()
+    prefix = f"{PREFIX}{os.getpid()}-"
     with contextlib.ExitStack() as stack:
         switch = stack.enter_context(_namespace(f"{prefix}switch"))
         _ip("-n", switch, "link", "add", "br0", "type", "bridge")
@@ -100,7 +97,6 @@ def network_hosts(
                 private_folder=(private_folders or {}).get(name),
             )
             _plug_in(host)
-            stack.callback(host.kill)
             hosts.append(host)
         yield hosts
 
@@ -113,6 +109,15 @@ def _check_tools() -> None:
         raise NoHostsError("only root may make network namespaces")
 
 
+def _remove_what_lost_tests_left() -> None:
+    """End the hosts of processes that were killed before they could do it."""
+    for namespace in _ip("netns", "list").split():
+        made_by = re.fullmatch(rf"{PREFIX}(\d+)-\w+", namespace)
+        if made_by and not Path(f"/proc/{made_by[1]}").exists():
+            _kill(namespace)
+            _ip("netns", "delete", namespace)
+
+
 @contextlib.contextmanager
 def _namespace(name: str) -> Iterator[str]:
     try:
@@ -123,6 +128,7 @@ def _namespace(name: str) -> Iterator[str]:
         _ip("-n", name, "link", "set", "lo", "up")
         yield name
     finally:
+        _kill(name)
         _ip("netns", "delete", name)
 
 
@@ -135,6 +141,20 @@ def _plug_in(host: NetworkHost) -> None:
     _ip("-n", host.namespace, "link", "set", "eth0", "up")
     # Ray asks which way the internet would be, to learn its own address.
     _ip("-n", host.namespace, "route", "add", "default", "via", host.address)
+
+
+def _pids(namespace: str) -> list[int]:
+    return [int(pid) for pid in _ip("netns", "pids", namespace).split()]
+
+
+def _kill(namespace: str) -> None:
+    deadline_s = time.monotonic() + END_TIMEOUT_S
+    while pids := _pids(namespace):
+        assert time.monotonic() < deadline_s, pids
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
 
 
 def _ip(*words: str) -> str:

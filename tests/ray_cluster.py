@@ -146,7 +146,10 @@ def running_head(
             ray_logs = Path(sockets) / "session_latest" / "logs"
             yield RayHead(f"{address}:{port}", environment, folder, ray_logs)
         finally:
-            head.send_signal(signal.SIGTERM)
+            if host is not None:
+                host.kill()
+            else:
+                head.send_signal(signal.SIGTERM)
             head.wait(timeout=90)
 
 

@@ -28,7 +28,7 @@ from galaxy_models.config import TrainConfig
 from galaxy_models.errors import TrainingError
 from galaxy_models.job_log import JobLog, job_log
 from galaxy_models.model_folder import LiteRTRecord, ModelCard
-from galaxy_models.resources import training_workers
+from galaxy_models.resources import check_num_workers, training_workers
 from galaxy_models.training.backend import CollectiveConfig
 from galaxy_models.training.checkpoint import read_state
 from galaxy_models.training.examples import decode_examples
@@ -87,7 +87,7 @@ def fit(config: TrainConfig) -> ModelCard:
     )
     with cluster.joined_cluster() as joined:
         if joined is not None:
-            training_workers(config.num_workers, joined, config.batch_size)
+            check_num_workers(config.num_workers, joined)
             shared_paths.check_output(output)
         card = _train(_open_task(config, output, resume))
     storage.delete_folder(storage.join(output, RAY_TRAIN_NAME))

@@ -33,9 +33,20 @@ NUM_LABELLED = 960
 NUM_EPOCHS = 6
 FIGURES = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"]
 TRAIN_WORKER = "ray::RayTrainWorker"
-COPY = (
-    "import sys; from galaxy_models import storage; storage.copy_folder(*sys.argv[1:])"
-)
+COPY = """
+import sys
+from galaxy_models import storage
+storage.copy_folder(*sys.argv[1:])
+"""
+SCORE_EACH = """
+import json, logging, sys
+from galaxy_models.config import ScoreConfig
+from galaxy_models.scoring import score
+from jobs.command_line import run_job
+logging.disable()
+for flags in json.loads(sys.argv[1]):
+    assert run_job(ScoreConfig, score, None, flags) == 2
+"""
 
 
 @dataclass
@@ -69,24 +80,31 @@ class HostCluster:
         submit = self.head_host.command(
             *(RAY, "job", "submit", "--working-dir", str(ROOT), "--", "python")
         )
-        return self._job(module, flags, submit)
-
-    def join(self, module: str, *flags: str) -> JobProcess:
-        """Run a job on the head with ``RAY_ADDRESS``."""
-        return self._job(module, flags, self.head_host.command(sys.executable))
-
-    def _job(
-        self, module: str, flags: tuple[str, ...], python: list[str]
-    ) -> JobProcess:
         log = self.head.folder / f"{module}-{time.monotonic_ns()}.log"
-        environment = {**self.head.environment, "RAY_ADDRESS": self.head.address}
-        return JobProcess(module, list(flags), log, environment | self.store, python)
+        return JobProcess(module, list(flags), log, self.head.environment, submit)
+
+    def score_each(self, jobs: list[dict[str, str]]) -> list[str]:
+        """Run ``jobs.score`` on the head for each set of flags; gives their errors."""
+        words = [[word for pair in flags.items() for word in pair] for flags in jobs]
+        return self._python(SCORE_EACH, json.dumps(words)).stderr.splitlines()
 
     def copy(self, source: str, target: str) -> None:
         """Copy a folder between the store and this machine."""
-        command = self.head_host.command(sys.executable, "-c", COPY, source, target)
-        environment = {**self.head.environment, **self.store}
-        subprocess.run(command, env=environment, cwd=ROOT, check=True)
+        self._python(COPY, source, target)
+
+    def _python(self, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.head_host.command(sys.executable, "-c", code, *arguments),
+            env={
+                **self.head.environment,
+                **self.store,
+                "RAY_ADDRESS": self.head.address,
+            },
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
 
     def train(self, output: str) -> JobProcess:
         """Submit a training of LeNet-5 with two workers."""
@@ -226,41 +244,33 @@ def test_training_goes_on_after_a_workers_host_is_lost_and_replaced(
         assert (weight == other).all()
 
 
-@pytest.mark.parametrize(
-    ("flag", "told"),
-    [
-        ("--output", "--output {disk}/output would be another folder"),
-        ("--model", "--model {disk}/model/model.json is not there"),
-        ("--catalog", "--catalog {disk}/many.parquet is not there"),
-        ("images", "the image {disk}/images/"),
-    ],
-)
 def test_what_only_some_hosts_see_is_refused_before_any_work(
-    cluster: HostCluster, model: Path, labelled: Survey, flag: str, told: str
+    cluster: HostCluster, model: Path, labelled: Survey
 ) -> None:
     cluster.start_workers()
     disk, store = cluster.own_disk, f"{cluster.bucket}/sky"
     shutil.copytree(model, disk / "model", dirs_exist_ok=True)
     shutil.copytree(labelled.catalog.parent, disk, dirs_exist_ok=True)
     repeated(labelled, NUM_LABELLED).to_parquet(disk / "many.parquet", index=False)
-    flags = {
+    shared = {
         "--catalog": f"{store}/many.parquet",
         "--model": f"{cluster.bucket}/undisturbed",
-        "--output": f"{cluster.bucket}/refused-{flag.strip('-')}",
+        "--output": f"{cluster.bucket}/refused",
     }
-    flags |= {
-        "--output": {"--output": f"{disk}/output"},
-        "--model": {"--model": f"{disk}/model"},
-        "--catalog": {"--catalog": f"{disk}/many.parquet"},
-        # A CSV table is copied to the output, so that its hosts see it; not so these.
-        "images": {"--catalog": f"{disk}/catalog.csv"},
-    }[flag]
+    own = [
+        ("--output", "output", "--output {}/output would be another folder"),
+        ("--model", "model", "--model {}/model/model.json is not there"),
+        ("--catalog", "many.parquet", "--catalog {}/many.parquet is not there"),
+        # A CSV table is copied to the output, where all see it; not so its images.
+        ("--catalog", "catalog.csv", "the image {}/images/"),
+    ]
 
-    job = cluster.join("jobs.score", *(word for pair in flags.items() for word in pair))
+    told = cluster.score_each([shared | {f: f"{disk}/{name}"} for f, name, _ in own])
 
-    assert job.exit_code() == 2, job.log
-    line = job.log.splitlines()[-1]
-    assert line.startswith(f"error: {told.format(disk=disk)}")
-    assert f" on host {cluster.worker_hosts[1].address} of this cluster; put it" in line
+    assert len(told) == len(own), told
+    where = f" on host {cluster.worker_hosts[1].address} of this cluster; put it on s3"
+    for line, (_, _, begin) in zip(told, own, strict=True):
+        assert line.startswith(f"error: {begin.format(disk)}")
+        assert where in line
     assert not (disk / "output").exists()
     assert [path.name for path in disk.iterdir() if path.name.startswith("_")] == []
