@@ -31,7 +31,7 @@ from galaxy_models.model_folder import LiteRTRecord, ModelCard
 from galaxy_models.resources import check_num_workers, training_workers
 from galaxy_models.training.backend import CollectiveConfig
 from galaxy_models.training.checkpoint import read_state
-from galaxy_models.training.examples import decode_examples
+from galaxy_models.training.examples import DECODE_CPUS, decode_examples
 from galaxy_models.training.export import export_litert
 from galaxy_models.training.history import (
     fitted_temperature,
@@ -185,8 +185,10 @@ def _run_workers(plan: WorkerPlan, log: JobLog) -> ray.train.Result:
         scaling_config=ray.train.ScalingConfig(
             num_workers=plan.num_workers,
             use_gpu=plan.use_gpu,
+            # Without GPUs each gets most of a host, so that none should share one.
+            placement_strategy="PACK" if plan.use_gpu else "SPREAD",
             resources_per_worker={
-                "CPU": plan.threads,
+                "CPU": plan.threads - DECODE_CPUS,
                 **({"GPU": 1} if plan.use_gpu else {}),
             },
         ),
