@@ -47,7 +47,7 @@ def check_inputs(what: str, uris: Sequence[str]) -> None:
     for index, expected in enumerate(_fingerprints(paths) if answers else []):
         found = [(host, seen[index]) for host, seen in answers]
         if blind := [host for host, one in found if one is None]:
-            raise _refusal(what, paths[index], "is not there", blind)
+            raise _refusal(what, paths[index], "cannot be read", blind)
         if misled := [host for host, one in found if one != expected]:
             raise _refusal(what, paths[index], "is another file", misled)
 

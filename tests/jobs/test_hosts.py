@@ -28,7 +28,7 @@ from galaxy_models.simulation import Survey
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster, pytest.mark.timeout(900)]
 
-NUM_ROWS = 6_000
+NUM_ROWS = 4_800
 NUM_LABELLED = 960
 NUM_EPOCHS = 6
 FIGURES = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"]
@@ -51,7 +51,7 @@ for flags in json.loads(sys.argv[1]):
 
 @dataclass
 class HostCluster:
-    """A head on a host, a worker on each of two others, and a store."""
+    """A head on a host, a worker with 2 CPUs on each of two others, and a store."""
 
     head: RayHead
     head_host: NetworkHost
@@ -133,7 +133,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostCluster]:
             pytest.skip(f"no hosts of network namespaces here: {error}")
         store = stack.enter_context(running_store(store_host, folder / "s3"))
         head = stack.enter_context(
-            running_head(folder, 1, head_host, store["environment"])
+            running_head(folder, 0, head_host, store["environment"])
         )
         yield HostCluster(
             head=head,
@@ -200,7 +200,7 @@ def test_two_hosts_train_one_model_with_everything_in_a_store(model: Path) -> No
     assert len(pd.read_csv(model / "history.csv")) == NUM_EPOCHS
 
 
-def test_a_host_killed_and_another_cut_off_cost_no_row(
+def test_a_host_killed_and_replaced_and_another_cut_off_cost_no_row(
     cluster: HostCluster, model: Path, tmp_path: Path
 ) -> None:
     cluster.start_workers()
@@ -215,6 +215,7 @@ def test_a_host_killed_and_another_cut_off_cost_no_row(
     killed, cut_off = cluster.worker_hosts
     cut_off.cut_link()
     killed.kill()
+    cluster.start_workers()
     cluster.head.wait_until_given_up(cut_off)
     cut_off.mend_link()
     assert job.process.poll() is None, "it ended too early to prove anything"
@@ -259,8 +260,8 @@ def test_what_only_some_hosts_see_is_refused_before_any_work(
     }
     own = [
         ("--output", "output", "--output {}/output would be another folder"),
-        ("--model", "model", "--model {}/model/model.json is not there"),
-        ("--catalog", "many.parquet", "--catalog {}/many.parquet is not there"),
+        ("--model", "model", "--model {}/model/model.json cannot be read"),
+        ("--catalog", "many.parquet", "--catalog {}/many.parquet cannot be read"),
         # A CSV table is copied to the output, where all see it; not so its images.
         ("--catalog", "catalog.csv", "the image {}/images/"),
     ]

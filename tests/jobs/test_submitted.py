@@ -127,13 +127,7 @@ def test_a_job_without_the_clusters_token_is_told_how_to_show_it(
     assert "set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH" in line
 
 
-@pytest.mark.parametrize(
-    ("ray_version", "python_version"),
-    [("2.59.0", platform.python_version()), (ray.__version__, "3.12.1")],
-)
-def test_a_cluster_of_another_version_names_both(
-    head: RayHead, ray_version: str, python_version: str
-) -> None:
+def test_a_cluster_of_another_version_names_both(head: RayHead) -> None:
     def record(ray_version: str, python_version: str) -> None:
         """Have the head tell what it was started with, as it did itself."""
         told = json.dumps(
@@ -142,11 +136,11 @@ def test_a_cluster_of_another_version_names_both(
         command = [sys.executable, "-c", RECORD_VERSIONS, head.address, told]
         subprocess.run(command, env=head.environment, check=True)
 
-    record(ray_version, python_version)
+    record("2.59.0", "3.12.1")
     try:
         line = refusal(head)
     finally:
         record(ray.__version__, platform.python_version())
     own = f"Ray {ray.__version__} on Python {platform.python_version()}"
-    assert f"runs Ray {ray_version} on Python {python_version}, this job {own}" in line
+    assert f"runs Ray 2.59.0 on Python 3.12.1, this job {own}" in line
     assert "infra/constraints.txt" in line
