@@ -62,22 +62,12 @@ class RayHead:
             host: where; beside the head if left out.
         """
         flags = [f"--address={self.address}", f"--num-cpus={num_cpus}"]
-        node = self._start_node(flags, host)
+        name = f"node-{time.monotonic_ns()}"
+        node = _start_node(flags, host, self.environment, self.folder / name)
         try:
             yield node
         finally:
             node.kill()
-
-    def _start_node(self, flags: list[str], host: NetworkHost | None) -> "RayNode":
-        """Start a node, as a supervisor would: it dies where its agents take 15 s."""
-        for attempt in range(1, MAX_STARTS + 1):
-            log = self.folder / f"node-{time.monotonic_ns()}.log"
-            node = RayNode(_start(flags, host, self.environment, log), host)
-            if _has_started(node.process, log):
-                break
-            node.kill()
-            assert attempt < MAX_STARTS, log.read_text()
-        return node
 
     def wait_until_given_up(self, host: NetworkHost) -> None:
         """Wait until the head takes the node of a host for dead."""
@@ -90,7 +80,7 @@ class RayHead:
 
 @dataclass(frozen=True)
 class RayNode:
-    """A running node, beside the head."""
+    """A running node."""
 
     process: subprocess.Popen[bytes]
     host: NetworkHost | None = None
@@ -135,7 +125,7 @@ def running_head(
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_API_SERVER_ADDRESS": f"http://127.0.0.1:{dashboard_port}",
-        "RAY_raylet_start_wait_time_s": "60",
+        "RAY_raylet_start_wait_time_s": "40",
         **EARLY_NOTICE,
     }
     flags = [
@@ -148,32 +138,44 @@ def running_head(
         prefix="ray-", dir="/tmp", ignore_cleanup_errors=True
     ) as sockets:
         flags.append(f"--temp-dir={sockets}")
-        log = folder / "head.log"
-        head = _start(flags, host, {**environment, **(variables or {})}, log)
+        of_head = {**environment, **(variables or {})}
+        node = _start_node(flags, host, of_head, folder / "head")
         try:
-            assert _has_started(head, log), log.read_text()
             address = host.address if host else "127.0.0.1"
             ray_logs = Path(sockets) / "session_latest" / "logs"
             yield RayHead(f"{address}:{port}", environment, folder, ray_logs)
         finally:
-            if host is not None:
-                host.kill()
-            else:
-                head.send_signal(signal.SIGTERM)
-            head.wait(timeout=90)
+            if host is None:  # in order; where hosts end, all on them does
+                node.process.send_signal(signal.SIGTERM)
+                node.process.wait(timeout=90)
+            node.kill()
 
 
-def _start(
+def _start_node(
     flags: list[str], host: NetworkHost | None, environment: dict[str, str], log: Path
-) -> subprocess.Popen[bytes]:
+) -> RayNode:
+    """Start a node; again, as a supervisor would, if it dies before it stands.
+
+    A busy machine kills it: Ray gives its agents 15 s to start.
+    """
     command = [
         *(RAY, "start", "--block", "--disable-usage-stats", *flags),
         f"--dashboard-agent-listen-port={free_port()}",
     ]
     if host is not None:
         command = host.command(*command, f"--node-ip-address={host.address}")
-    with log.open("w") as stream:
-        return subprocess.Popen(command, env=environment, stdout=stream, stderr=stream)
+    for attempt in range(1, MAX_STARTS + 1):
+        log_path = log.with_name(f"{log.name}-{attempt}.log")
+        with log_path.open("w") as stream:
+            process = subprocess.Popen(
+                command, env=environment, stdout=stream, stderr=stream
+            )
+        node = RayNode(process, host)
+        if _has_started(process, log_path):
+            break
+        node.kill()
+        assert attempt < MAX_STARTS, log_path.read_text()
+    return node
 
 
 def free_port() -> int:
