@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 RETRIED_STATUS = r"AWS Error UNKNOWN \(HTTP status 5"
 PROBE_TIMEOUT_S = 10.0
-JOIN_ATTEMPTS = "5"  # a second each; Ray's own 20 only matter where nothing answers
+JOIN_ATTEMPTS = "1"  # of 20: each waits for a head that starts, and says why not
 TOKEN_TROUBLE = re.compile(  # what Ray says
     r"Authentication token is missing or incorrect"
     r"|no authentication token was found"
