@@ -105,14 +105,15 @@ def _start_ray(address: str | None) -> None:
 
 def _why_not(address: str | None, error: Exception) -> str:
     """Say in a line why Ray did not start or let this job in, and what helps."""
-    versions = VERSIONS.findall(str(error))
+    told = f"{error} {error.__cause__ or ''}"
+    versions = VERSIONS.findall(told)
     if len(versions) == 2:
         of_cluster, of_job = (f"Ray {r} on Python {p}" for r, p in versions)
         return (
             f"the cluster at {address} runs {of_cluster}, this job {of_job}: give all "
             "machines the same Python, and the packages of infra/constraints.txt."
         )
-    if address and (token := TOKEN_TROUBLE.search(str(error))):
+    if address and (token := TOKEN_TROUBLE.search(told)):
         return (
             f"the cluster at {address} wants its token ({token[0]}): set "
             "RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to a file that holds the "

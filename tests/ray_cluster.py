@@ -62,12 +62,15 @@ class RayHead:
             host: where; beside the head if left out.
         """
         flags = [f"--address={self.address}", f"--num-cpus={num_cpus}"]
-        name = f"node-{time.monotonic_ns()}"
-        node = _start_node(flags, host, self.environment, self.folder / name)
-        try:
-            yield node
-        finally:
-            node.kill()
+        log = self.folder / f"node-{time.monotonic_ns()}"
+        # Of its own, as on a machine of its own: a node that ends clears it up.
+        with _folder_of_ray() as folder:
+            flags.append(f"--temp-dir={folder}")
+            node = _start_node(flags, host, self.environment, log)
+            try:
+                yield node
+            finally:
+                node.kill()
 
     def wait_until_given_up(self, host: NetworkHost) -> None:
         """Wait until the head takes the node of a host for dead."""
@@ -133,10 +136,7 @@ def running_head(
         *("--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard_port}"),
         f"--ray-client-server-port={free_port()}",
     ]
-    # Paths of sockets must be short.
-    with tempfile.TemporaryDirectory(
-        prefix="ray-", dir="/tmp", ignore_cleanup_errors=True
-    ) as sockets:
+    with _folder_of_ray() as sockets:
         flags.append(f"--temp-dir={sockets}")
         of_head = {**environment, **(variables or {})}
         node = _start_node(flags, host, of_head, folder / "head")
@@ -176,6 +176,13 @@ def _start_node(
         node.kill()
         assert attempt < MAX_STARTS, log_path.read_text()
     return node
+
+
+def _folder_of_ray() -> tempfile.TemporaryDirectory[str]:
+    """Make a folder for sockets, whose paths must be short, and logs."""
+    return tempfile.TemporaryDirectory(
+        prefix="ray-", dir="/tmp", ignore_cleanup_errors=True
+    )
 
 
 def free_port() -> int:
