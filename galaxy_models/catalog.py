@@ -16,21 +16,15 @@ import pyarrow.parquet as pq
 import ray.data
 from ray.data.datasource.partitioning import Partitioning
 
-from galaxy_models import storage
-from galaxy_models.columns import find_column, image_sources
+from galaxy_models import shared_paths, storage
+from galaxy_models.columns import find_column
 from galaxy_models.config import CatalogConfig
-from galaxy_models.errors import (
-    CatalogError,
-    ImageDecodeError,
-    InputError,
-    StoreAccessError,
-    UnreachableStoreError,
-)
-from galaxy_models.image_paths import allowed_folders, image_uri
+from galaxy_models.errors import CatalogError
+from galaxy_models.image_paths import allowed_folders
+from galaxy_models.image_probe import probe_images
 from galaxy_models.object_ids import fingerprint_ids, plain_integers
 from galaxy_models.tables import ParquetTable, Table, open_parquet, open_table
 
-NUM_PROBED_IMAGES = 20
 ROWS_PER_STAGED_GROUP = 100_000  # about 6 MB of ids and paths
 
 
@@ -100,6 +94,7 @@ def open_catalog(
     Raises:
         CatalogError: the catalog is missing, unreadable or empty; lacks a column;
             has null or repeated ids; or none of its first images exists.
+        ResourceError: some host of the cluster does not see its files or images.
     """
     source = open_table(storage.absolute_uri(config.catalog))
     names = source.schema.names
@@ -108,7 +103,7 @@ def open_catalog(
     own_names = _find_columns(columns, source)
     image_root = storage.absolute_uri(config.image_root or source.image_root)
     allowed_prefixes = allowed_folders(config.image_root, config.allow_image_prefix)
-    _probe_images(source, image_column, image_root, allowed_prefixes)
+    probe_images(source, image_column, image_root, allowed_prefixes)
     needed = list(dict.fromkeys([id_column, image_column, *own_names.values()]))
     table = _as_parquet(source, needed, id_column, staging_uri, for_ray)
     try:
@@ -177,82 +172,6 @@ def _is_integer(table: Table, column: str) -> bool:
     return bool(pa.types.is_integer(table.schema.field(column).type))
 
 
-def _is_text(type_: pa.DataType) -> bool:
-    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
-
-
-def _can_be_images(type_: pa.DataType) -> bool:
-    if pa.types.is_struct(type_):
-        return {field.name for field in type_} == {"bytes", "path"}
-    is_bytes = pa.types.is_binary(type_) or pa.types.is_large_binary(type_)
-    return bool(is_bytes or _is_text(type_) or pa.types.is_null(type_))
-
-
-def _probe_images(
-    source: Table,
-    image_column: str,
-    image_root: str,
-    allowed_prefixes: tuple[str, ...],
-) -> None:
-    """Refuse a catalog none of whose first images is to be had: the root is wrong."""
-    type_ = source.schema.field(image_column).type
-    if not _can_be_images(type_):
-        raise CatalogError(
-            f"column {image_column!r} of {source.uri} holds {type_}, not image paths; "
-            "name another with --image-column."
-        )
-    head = _first_images(source, image_column)
-    named = [image for image in head if image]
-    if any(isinstance(image, bytes) for image in named):
-        return
-    uris, refused = [], []
-    for path in named:
-        try:
-            uris.append(image_uri(str(path), image_root, allowed_prefixes))
-        except ImageDecodeError as error:
-            refused.append(error.detail)
-    refusals: list[StoreAccessError] = []
-    if not any(_is_there(uri, refusals) for uri in uris):
-        if refusals:
-            raise refusals[0]
-        if refused:
-            raise CatalogError(
-                f"the first images of {source.uri} must not be read ({refused[0]}); "
-                "allow their folder with --allow-image-prefix PREFIX, or name the "
-                "right --image-root."
-            )
-        example = f" (for example {uris[0]})" if uris else ""
-        raise CatalogError(
-            f"none of the first {len(head)} images of {source.uri} exists{example}; "
-            "give the folder that their paths start from with --image-root."
-        )
-
-
-def _first_images(source: Table, image_column: str) -> list[str | bytes | None]:
-    head: list[str | bytes | None] = []
-    for batch in source.read_batches([image_column]):
-        missing = NUM_PROBED_IMAGES - len(head)
-        head += image_sources(pa.chunked_array([batch.column(0)[:missing]]))
-        if len(head) == NUM_PROBED_IMAGES:
-            break
-    if not head:
-        raise CatalogError(f"the catalog {source.uri} has no rows.")
-    return head
-
-
-def _is_there(image_uri: str, refusals: list[StoreAccessError]) -> bool:
-    """Whether an image stands there; a store's refusal is added to the others."""
-    try:
-        return storage.is_file(image_uri)
-    except UnreachableStoreError:  # it would not answer for the others either
-        raise
-    except StoreAccessError as error:
-        refusals.append(error)
-        return False
-    except (InputError, OSError, ValueError):  # no path at all: a row that fails later
-        return False
-
-
 def _as_parquet(
     source: Table,
     columns: list[str],
@@ -264,6 +183,7 @@ def _as_parquet(
     if isinstance(source, ParquetTable) and (
         not for_ray or source.has_for_ray(columns)
     ):
+        shared_paths.check_inputs("--catalog", source.uris)
         return source
     parquet_uri = storage.join(staging_uri, "catalog.parquet")
     storage.make_folder(staging_uri)

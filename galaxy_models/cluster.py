@@ -1,54 +1,55 @@
 """Ray on this machine or the cluster that the job was submitted to.
 
-The only module that starts Ray. It knows CPUs, GPUs and hosts; it knows nothing of
-galaxies.
+The only module that starts Ray. It knows nothing of galaxies.
 """
 
 import logging
 import os
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import ray
 import ray.data
 
 from galaxy_models import object_store
 from galaxy_models.errors import ResourceError
+from galaxy_models.resources import Resources
 
 logger = logging.getLogger(__name__)
 
-CPUS_PER_TRAINING_WORKER = 8  # a guess: not measured on hosts with as many
-
 RETRIED_STATUS = r"AWS Error UNKNOWN \(HTTP status 5"
 PROBE_TIMEOUT_S = 10.0
+JOIN_ATTEMPTS = "1"  # of 20: each waits for a head that starts, and says why not
+TOKEN_TROUBLE = re.compile(  # what Ray says
+    r"Authentication token is missing or incorrect"
+    r"|no authentication token was found"
+    r"|RAY_AUTH_TOKEN_PATH is set but file cannot be opened or is empty: .*?(?=\. )"
+)
+VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")  # the cluster's, then this job's
 RAY_TOKEN_LOGGER = "ray._private.authentication.authentication_token_setup"
 
 
-@dataclass(frozen=True)
-class Resources:
-    """What the cluster holds."""
+@contextmanager
+def joined_cluster() -> Iterator[Resources | None]:
+    """Join the cluster that ``RAY_ADDRESS`` names before anything that takes long.
 
-    cpus_by_host: tuple[int, ...]
-    gpus_by_host: tuple[int, ...] = ()
-    """Of the same hosts; empty where none has any."""
+    So a cluster that cannot serve is refused at once. Where there is none, Ray starts
+    embedded when all else is checked, with ``ray_session``: it takes seconds.
 
-    @property
-    def num_gpus(self) -> int:
-        """GPUs of all hosts."""
-        return sum(self.gpus_by_host)
+    Yields:
+        The resources of the cluster; None where the job is not on one.
 
-    @property
-    def num_cpus(self) -> int:
-        """CPUs of all hosts."""
-        return sum(self.cpus_by_host)
-
-    @property
-    def num_hosts(self) -> int:
-        """Hosts that are alive."""
-        return len(self.cpus_by_host)
+    Raises:
+        ResourceError: the cluster does not answer, or does not take this job.
+    """
+    if ray.is_initialized() or os.environ.get("RAY_ADDRESS"):
+        with ray_session() as resources:
+            yield resources
+    else:
+        yield None
 
 
 @contextmanager
@@ -62,7 +63,8 @@ def ray_session() -> Iterator[Resources]:
         The resources of the cluster.
 
     Raises:
-        ResourceError: the cluster at ``RAY_ADDRESS`` does not answer.
+        ResourceError: the cluster at ``RAY_ADDRESS`` does not answer, or does not take
+            this job: another version, a token.
     """
     if ray.is_initialized():  # a caller's session: use it, leave it running
         yield _resources()
@@ -70,6 +72,7 @@ def ray_session() -> Iterator[Resources]:
     address = os.environ.get("RAY_ADDRESS")
     if address:
         _check_answers(address)
+        os.environ.setdefault("RAY_gcs_server_port_wait_time_s", JOIN_ATTEMPTS)
     else:  # says that it made itself a token: nothing to act on
         logging.getLogger(RAY_TOKEN_LOGGER).setLevel(logging.ERROR)
     _start_ray(address)
@@ -97,10 +100,30 @@ def _start_ray(address: str | None) -> None:
             **(_cluster_options() if address else {"include_dashboard": False}),
         )
     except Exception as error:  # Ray raises bare ones ("node timed out …")
-        raise ResourceError(
-            f"Ray did not start at {address or 'this machine'}: {error}. Try again "
-            "when the machine is less busy, or name a cluster with RAY_ADDRESS."
-        ) from error
+        raise ResourceError(_why_not(address, error)) from error
+
+
+def _why_not(address: str | None, error: Exception) -> str:
+    """Say in a line why Ray did not start or let this job in, and what helps."""
+    told = f"{error} {error.__cause__ or ''}"
+    versions = VERSIONS.findall(told)
+    if len(versions) == 2:
+        of_cluster, of_job = (f"Ray {r} on Python {p}" for r, p in versions)
+        return (
+            f"the cluster at {address} runs {of_cluster}, this job {of_job}: give all "
+            "machines the same Python, and the packages of infra/constraints.txt."
+        )
+    if address and (token := TOKEN_TROUBLE.search(told)):
+        return (
+            f"the cluster at {address} wants its token ({token[0]}): set "
+            "RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to a file that holds the "
+            "cluster's token (~/.ray/auth_token if left out)."
+        )
+    reason = " ".join(str(error).split())
+    return (
+        f"Ray did not start at {address or 'this machine'}: {reason}. Try again when "
+        "the machine is less busy, or name a cluster with RAY_ADDRESS."
+    )
 
 
 def _cluster_options() -> dict[str, Any]:
@@ -158,83 +181,3 @@ def _resources() -> Resources:
         cpus_by_host=tuple(int(host.get("CPU", 0)) for host in hosts),
         gpus_by_host=tuple(int(host.get("GPU", 0)) for host in hosts),
     )
-
-
-def training_workers(
-    asked: int | Literal["auto"], resources: Resources, batch_size: int
-) -> tuple[int, int]:
-    """Spread training over what is there.
-
-    Args:
-        asked: a number of workers, or ``auto``: one per GPU; without GPUs one per
-            8 CPUs, at least one a host.
-        resources: what the cluster holds.
-        batch_size: galaxies a step; there are no more workers than that.
-
-    Returns:
-        Number of workers, and CPUs (threads) for each.
-
-    Raises:
-        ResourceError: more workers than GPUs, or without GPUs than CPUs.
-    """
-    if asked == "auto":
-        by_cpus = resources.num_cpus // CPUS_PER_TRAINING_WORKER
-        num_with_cpus = sum(cpus > 0 for cpus in resources.cpus_by_host)
-        num_places = resources.num_gpus or max(num_with_cpus, by_cpus, 1)
-        num_workers = min(num_places, batch_size)
-    else:
-        num_workers = asked
-        check_num_workers(asked, resources)
-    return num_workers, _cpus_for_each(num_workers, resources)
-
-
-def _cpus_for_each(num_workers: int, resources: Resources) -> int:
-    """Most CPUs that every worker can have on one host; hosts may differ.
-
-    With GPUs every worker has one, so that only the CPUs beside them count.
-    """
-
-    def num_places(cpus: int) -> int:
-        if not resources.num_gpus:
-            return sum(host // cpus for host in resources.cpus_by_host)
-        return sum(
-            min(host // cpus, gpus)
-            for host, gpus in zip(
-                resources.cpus_by_host, resources.gpus_by_host, strict=True
-            )
-        )
-
-    cpus = max(1, resources.num_cpus // num_workers)
-    while cpus > 1 and num_places(cpus) < num_workers:
-        cpus -= 1
-    return cpus
-
-
-def scoring_workers(asked: int | Literal["auto"], resources: Resources) -> int:
-    """Number of predicting actors: one per GPU, else one per CPU.
-
-    Raises:
-        ResourceError: more were asked for than there are GPUs or CPUs.
-    """
-    if asked == "auto":
-        return max(1, resources.num_gpus or resources.num_cpus)
-    check_num_workers(asked, resources)
-    return asked
-
-
-def check_num_workers(asked: int, resources: Resources) -> None:
-    """Refuse more workers than there are places for.
-
-    Raises:
-        ResourceError: saying what was asked for and what is there.
-    """
-    unit, available = (
-        ("GPU", resources.num_gpus)
-        if resources.num_gpus
-        else ("CPU", resources.num_cpus)
-    )
-    if asked > available:
-        raise ResourceError(
-            f"--num-workers {asked}: the cluster has {available} {unit}(s) on "
-            f"{resources.num_hosts} host(s); ask for at most {available}, or auto."
-        )

@@ -154,6 +154,15 @@ def read_card(model: str) -> ModelCard:
     return card
 
 
+def files(model: str, card: ModelCard) -> list[str]:
+    """Name the files that all hosts must see; none of a model that each one brings."""
+    if model in shipped_names():
+        return []
+    folder_uri = storage.absolute_uri(model)
+    names = (CARD_NAME, MODEL_NAME, *card.litert)
+    return [storage.join(folder_uri, name) for name in names]
+
+
 def _check_hash(folder_uri: str, name: str, expected: str) -> None:
     try:
         data = storage.read_bytes(storage.join(folder_uri, name))

@@ -6,11 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-TIMEOUT_S = 240
+TIMEOUT_S = 480
 RAY_OUTLIVES_S = 2.0  # its driver, and may still write
 
 
@@ -22,6 +22,7 @@ class JobProcess:
         flags: its flags.
         log: file for what it says.
         environment: variables beside this process's.
+        python: what runs it; this Python if left out.
     """
 
     def __init__(
@@ -30,11 +31,12 @@ class JobProcess:
         flags: list[str],
         log: Path,
         environment: Mapping[str, str] | None = None,
+        python: Sequence[str] = (sys.executable,),
     ) -> None:
         self._log = log
         with log.open("w") as stream:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", module, *flags],
+                [*python, "-m", module, *flags],
                 cwd=ROOT,
                 env={**os.environ, **(environment or {})},
                 stdout=stream,
@@ -103,11 +105,12 @@ def pids_below(ancestor: int, title: str = "") -> list[int]:
     return [
         pid
         for pid in parents
-        if is_below(pid) and pid != ancestor and _title(pid).startswith(title)
+        if is_below(pid) and pid != ancestor and title_of(pid).startswith(title)
     ]
 
 
-def _title(pid: int) -> str:
+def title_of(pid: int) -> str:
+    """A process's title; empty if it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:

@@ -1,27 +1,29 @@
 """A Ray cluster of this machine's own processes, whose nodes can be lost.
 
-Each node is started as on a machine of its own, by ``ray start``, on free ports. This
-module knows nothing of what runs on it.
+Each node is started as on a machine of its own, by ``ray start``, on free ports; or on
+a host of ``network_hosts``. This module knows nothing of what runs on it.
 """
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from job_process import pids_below
+from network_hosts import NetworkHost
 
 RAY = str(Path(sys.executable).parent / "ray")
+MAX_STARTS = 3
 START_TIMEOUT_S = 120
+NOTICE_TIMEOUT_S = 120
 TOKEN = "a-token-for-this-test-only-0123456789"
 
 # A head notices after 5 s, not 15, that a node is gone.
@@ -46,36 +48,45 @@ class RayHead:
     folder: Path
     """For logs."""
 
+    ray_logs: Path
+    """Where Ray's own are."""
+
     @contextlib.contextmanager
-    def running_node(self, num_cpus: int) -> Iterator["RayNode"]:
-        """Start a node more, and end it afterwards."""
-        command = [
-            *(RAY, "start", "--block", f"--address={self.address}"),
-            *(f"--num-cpus={num_cpus}", "--disable-usage-stats"),
-            f"--dashboard-agent-listen-port={free_port()}",
-        ]
-        log_path = self.folder / f"node-{time.monotonic_ns()}.log"
-        with log_path.open("w") as log:
-            process = subprocess.Popen(
-                command, env=self.environment, stdout=log, stderr=log
-            )
-        node = RayNode(process)
-        try:
-            deadline_s = time.monotonic() + START_TIMEOUT_S
-            while "Ray runtime started" not in log_path.read_text():
-                assert process.poll() is None, log_path.read_text()
-                assert time.monotonic() < deadline_s, log_path.read_text()
-                time.sleep(0.1)
-            yield node
-        finally:
-            node.kill()
+    def running_node(
+        self, num_cpus: int, host: NetworkHost | None = None
+    ) -> Iterator["RayNode"]:
+        """Start a node more, and end it afterwards.
+
+        Args:
+            num_cpus: CPUs that it offers.
+            host: where; beside the head if left out.
+        """
+        flags = [f"--address={self.address}", f"--num-cpus={num_cpus}"]
+        log = self.folder / f"node-{time.monotonic_ns()}"
+        # Of its own, as on a machine of its own: a node that ends clears it up.
+        with _folder_of_ray() as folder:
+            flags.append(f"--temp-dir={folder}")
+            node = _start_node(flags, host, self.environment, log)
+            try:
+                yield node
+            finally:
+                node.kill()
+
+    def wait_until_given_up(self, host: NetworkHost) -> None:
+        """Wait until the head takes the node of a host for dead."""
+        words = f"address: {host.address} .* has been marked dead"
+        deadline_s = time.monotonic() + NOTICE_TIMEOUT_S
+        while not re.search(words, (self.ray_logs / "gcs_server.out").read_text()):
+            assert time.monotonic() < deadline_s, f"{host} lives on"
+            time.sleep(0.1)
 
 
 @dataclass(frozen=True)
 class RayNode:
-    """A running node, beside the head."""
+    """A running node."""
 
     process: subprocess.Popen[bytes]
+    host: NetworkHost | None = None
 
     def pids(self, title: str) -> list[int]:
         """Its processes whose titles begin so."""
@@ -83,6 +94,8 @@ class RayNode:
 
     def kill(self) -> None:
         """Kill all of its processes at once, as when a machine is switched off."""
+        if self.host is not None:
+            self.host.kill()
         for pid in [self.process.pid, *self.pids("")]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -90,51 +103,86 @@ class RayNode:
 
 
 @contextlib.contextmanager
-def running_head(folder: Path, num_cpus: int) -> Iterator[RayHead]:
+def running_head(
+    folder: Path,
+    num_cpus: int,
+    host: NetworkHost | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[RayHead]:
     """Start a head with a dashboard and a token, and end it afterwards.
 
     Args:
         folder: for the token and the log.
         num_cpus: CPUs that it offers.
+        host: where; on this machine's own network if left out.
+        variables: further ones of the head, which submitted jobs inherit.
     """
     token = folder / "token"
     token.write_text(TOKEN)
     token.chmod(0o600)
     port, dashboard_port = free_port(), free_port()
-    dashboard = f"http://127.0.0.1:{dashboard_port}"
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith("RAY_")},
         # As in an activated environment: the jobs' `python` is this one.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token),
-        "RAY_API_SERVER_ADDRESS": dashboard,
-        "RAY_raylet_start_wait_time_s": "180",
+        "RAY_API_SERVER_ADDRESS": f"http://127.0.0.1:{dashboard_port}",
+        "RAY_raylet_start_wait_time_s": "40",
         **EARLY_NOTICE,
     }
-    command = [
-        *(RAY, "start", "--head", "--block", f"--port={port}"),
+    flags = [
+        *("--head", f"--port={port}", f"--num-cpus={num_cpus}"),
         *("--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard_port}"),
-        f"--dashboard-agent-listen-port={free_port()}",
         f"--ray-client-server-port={free_port()}",
-        *(f"--num-cpus={num_cpus}", "--disable-usage-stats"),
     ]
-    with contextlib.ExitStack() as stack:
-        log = stack.enter_context((folder / "head.log").open("w"))
-        # Paths of sockets must be short.
-        sockets = stack.enter_context(
-            tempfile.TemporaryDirectory(
-                prefix="ray-", dir="/tmp", ignore_cleanup_errors=True
-            )
-        )
-        command.append(f"--temp-dir={sockets}")
-        head = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    with _folder_of_ray() as sockets:
+        flags.append(f"--temp-dir={sockets}")
+        of_head = {**environment, **(variables or {})}
+        node = _start_node(flags, host, of_head, folder / "head")
         try:
-            _wait_for(dashboard, head, folder / "head.log")
-            yield RayHead(f"127.0.0.1:{port}", environment, folder)
+            address = host.address if host else "127.0.0.1"
+            ray_logs = Path(sockets) / "session_latest" / "logs"
+            yield RayHead(f"{address}:{port}", environment, folder, ray_logs)
         finally:
-            head.send_signal(signal.SIGTERM)
-            head.wait(timeout=90)
+            if host is None:  # in order; where hosts end, all on them does
+                node.process.send_signal(signal.SIGTERM)
+                node.process.wait(timeout=90)
+            node.kill()
+
+
+def _start_node(
+    flags: list[str], host: NetworkHost | None, environment: dict[str, str], log: Path
+) -> RayNode:
+    """Start a node; again, as a supervisor would, if it dies before it stands.
+
+    A busy machine kills it: Ray gives its agents 15 s to start.
+    """
+    command = [
+        *(RAY, "start", "--block", "--disable-usage-stats", *flags),
+        f"--dashboard-agent-listen-port={free_port()}",
+    ]
+    if host is not None:
+        command = host.command(*command, f"--node-ip-address={host.address}")
+    for attempt in range(1, MAX_STARTS + 1):
+        log_path = log.with_name(f"{log.name}-{attempt}.log")
+        with log_path.open("w") as stream:
+            process = subprocess.Popen(
+                command, env=environment, stdout=stream, stderr=stream
+            )
+        node = RayNode(process, host)
+        if _has_started(process, log_path):
+            break
+        node.kill()
+        assert attempt < MAX_STARTS, log_path.read_text()
+    return node
+
+
+def _folder_of_ray() -> tempfile.TemporaryDirectory[str]:
+    """Make a folder for sockets, whose paths must be short, and logs."""
+    return tempfile.TemporaryDirectory(
+        prefix="ray-", dir="/tmp", ignore_cleanup_errors=True
+    )
 
 
 def free_port() -> int:
@@ -144,13 +192,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_for(url: str, head: subprocess.Popen[bytes], log: Path) -> None:
+def _has_started(node: subprocess.Popen[bytes], log: Path) -> bool:
+    """Wait until a node stands, or ends before it does."""
     deadline_s = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline_s:
-        assert head.poll() is None, log.read_text()
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.5)
-    raise AssertionError(f"no dashboard at {url}: {log.read_text()}")
+    while "Ray runtime started" not in log.read_text():
+        if node.poll() is not None or time.monotonic() > deadline_s:
+            return False
+        time.sleep(0.1)
+    return True

@@ -3,6 +3,11 @@
 It checks signatures, so that wrong credentials are refused as on AWS. Everything that
 it writes lies in one folder, and it ends with its context. This module knows nothing
 of what tests put there.
+
+    python tests/s3_server.py FOLDER IP
+
+serves another address, in a network namespace say: prints the variables that lead
+there and a new bucket's URI as JSON, and ends with its input.
 """
 
 import contextlib
@@ -76,16 +81,16 @@ class S3Server:
 
 
 @contextlib.contextmanager
-def running_s3_server(folder: Path) -> Iterator[S3Server]:
+def running_s3_server(folder: Path, ip: str = "127.0.0.1") -> Iterator[S3Server]:
     """Start a server whose data and log lie in a folder, and end it afterwards."""
     for attempt in range(1, MAX_STARTS + 1):
         home = folder / f"start-{attempt}"
         home.mkdir(parents=True)
         ports = _free_ports(8)
-        server = S3Server(f"http://127.0.0.1:{ports[0]}")
+        server = S3Server(f"http://{ip}:{ports[0]}")
         with (home / "weed.log").open("wb") as log:
             process = subprocess.Popen(
-                _command(home, server, ports),
+                _command(home, server, ip, ports),
                 stdout=log,
                 stderr=log,
                 cwd=home,
@@ -107,7 +112,7 @@ def running_s3_server(folder: Path) -> Iterator[S3Server]:
                     path.unlink()
 
 
-def _command(home: Path, server: S3Server, ports: list[int]) -> list[str]:
+def _command(home: Path, server: S3Server, ip: str, ports: list[int]) -> list[str]:
     s3, s3_grpc, filer, filer_grpc, master, master_grpc, volume, volume_grpc = ports
     key = {"accessKey": server.access_key, "secretKey": server.secret_key}
     actions = ["Admin", "Read", "List", "Tagging", "Write"]
@@ -118,7 +123,7 @@ def _command(home: Path, server: S3Server, ports: list[int]) -> list[str]:
     weed = Path(sys.executable).parent / "weed"
     return [
         *(str(weed), "-logtostderr=true", "server", f"-dir={home / 'data'}"),
-        *("-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
+        *(f"-ip={ip}", f"-ip.bind={ip}"),
         *("-s3", f"-s3.port={s3}", f"-s3.port.grpc={s3_grpc}"),
         *("-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.config={identities}"),
         "-s3.autoCreateBucket=false",  # a missing bucket is an error, as on AWS
@@ -156,3 +161,17 @@ def _wait_until_writable(server: S3Server, process: subprocess.Popen[bytes]) -> 
         else:
             return
     raise NotReadyError(f"no object written in {START_TIMEOUT_S} s: {problem}")
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    folder, ip = sys.argv[1:]
+    with running_s3_server(Path(folder), ip) as server:
+        told = {"environment": server.environment, "bucket": server.make_bucket()}
+        sys.stdout.write(json.dumps(told) + "\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

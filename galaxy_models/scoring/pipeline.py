@@ -11,7 +11,13 @@ from typing import Any
 import ray
 import ray.data
 
-from galaxy_models import cluster, object_store, output_folder, storage
+from galaxy_models import (
+    cluster,
+    object_store,
+    output_folder,
+    shared_paths,
+    storage,
+)
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import OutputError, ScoringError
 from galaxy_models.job_log import JobLog, job_log
@@ -20,6 +26,7 @@ from galaxy_models.scoring.ledger import CHUNKS_NAME, Ledger, Remaining
 from galaxy_models.scoring.plan import (
     WRITE_CPUS,
     StagePlan,
+    check_resources,
     max_rows_that_travel,
     plan_stages,
 )
@@ -74,37 +81,51 @@ def _score(config: ScoreConfig) -> RunRecord:
     output = output_folder.check_output(
         config.output, RUN_RECORD_NAME, config.overwrite, goes_on(config)
     )
-    task = open_task(config, storage.join(output, output_folder.STAGING_NAME))
-    with cluster.ray_session() as resources:
-        stages = plan_stages(config, task.card, resources, task.catalog.num_rows)
-        plan = PredictorPlan(
-            model=model_reference(config.model),
-            card=task.card,
-            catalog=task.catalog,
-            rows=task.rows,
-            ledger=_ledger(task, stages, output),
-            keep=task.keep,
-            engine=stages.engine,
-            threads=stages.threads,
-            batch_size=stages.batch_size,
-            tta=config.tta,
-            on_gpus=stages.on_gpus,
-        )
-        _check_engine(plan)
-        begun = {
-            **task.decisive(),
-            "the engine": plan.engine,
-            ROWS_PER_CHUNK: plan.ledger.rows_per_chunk,
-        }
-        if output_folder.begin_output(output, begun, goes_on(config)):
-            logger.info("%s holds an unfinished scoring: it goes on", output)
-        started_s = time.monotonic()
-        num_rows = _predict_what_remains(config, plan, stages)
-        seconds = time.monotonic() - started_s
+    with cluster.joined_cluster() as joined:
+        if joined is not None:
+            check_resources(config, joined)
+            shared_paths.check_output(output)
+        task = open_task(config, storage.join(output, output_folder.STAGING_NAME))
+        with cluster.ray_session() as resources:
+            stages = plan_stages(config, task.card, resources, task.catalog.num_rows)
+            plan = _predictor_plan(task, stages, output)
+            _check_engine(plan)
+            _begin(plan, task, output)
+            started_s = time.monotonic()
+            num_rows = _predict_what_remains(config, plan, stages)
+            seconds = time.monotonic() - started_s
     record = record_run(plan, task.decisive(), num_rows, seconds)
     storage.delete_folder(storage.join(output, CHUNKS_NAME))
     output_folder.finish_output(output)
     return record
+
+
+def _predictor_plan(task: Task, stages: StagePlan, output: str) -> PredictorPlan:
+    """Put together what every actor is told."""
+    return PredictorPlan(
+        model=model_reference(task.config.model),
+        card=task.card,
+        catalog=task.catalog,
+        rows=task.rows,
+        ledger=_ledger(task, stages, output),
+        keep=task.keep,
+        engine=stages.engine,
+        threads=stages.threads,
+        batch_size=stages.batch_size,
+        tta=task.config.tta,
+        on_gpus=stages.on_gpus,
+    )
+
+
+def _begin(plan: PredictorPlan, task: Task, output: str) -> None:
+    """Mark the output as begun, or go on with it."""
+    begun = {
+        **task.decisive(),
+        "the engine": plan.engine,
+        ROWS_PER_CHUNK: plan.ledger.rows_per_chunk,
+    }
+    if output_folder.begin_output(output, begun, goes_on(task.config)):
+        logger.info("%s holds an unfinished scoring: it goes on", output)
 
 
 def _ledger(task: Task, stages: StagePlan, output: str) -> Ledger:

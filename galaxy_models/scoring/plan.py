@@ -5,11 +5,10 @@ Knows CPUs, GPUs and rows; it starts nothing.
 
 from dataclasses import dataclass, replace
 
-from galaxy_models import cluster
-from galaxy_models.cluster import Resources
 from galaxy_models.config import EngineName, ScoreConfig
 from galaxy_models.errors import ResourceError
 from galaxy_models.model_folder import ModelCard
+from galaxy_models.resources import Resources, scoring_workers
 from galaxy_models.scoring.engines import choose_engine
 
 # Actors must not take every CPU: tasks that decode, or make files of chunks, would wait
@@ -81,10 +80,9 @@ def plan_stages(
         ResourceError: the cluster has not the GPUs or CPUs asked for.
         ModelFolderError: the folder cannot serve the engine asked for.
     """
-    on_gpus = _on_gpus(config, resources)
-    if not on_gpus:
-        resources = replace(resources, gpus_by_host=())
-    num_actors = cluster.scoring_workers(config.num_workers, resources)
+    resources = _usable(config, resources)
+    on_gpus = resources.num_gpus > 0
+    num_actors = scoring_workers(config.num_workers, resources)
     batch_size = config.batch_size
     if batch_size == "auto":
         batch_size = GPU_BATCH_SIZE if on_gpus else CPU_BATCH_SIZE
@@ -126,12 +124,22 @@ def max_rows_that_travel(card: ModelCard) -> int:
     return MAX_CHUNK_BYTES // (3 * card.decode_rule.image_size**2)
 
 
-def _on_gpus(config: ScoreConfig, resources: Resources) -> bool:
-    """Whether actors get GPUs. LiteRT runs on CPUs, also where there are GPUs."""
+def check_resources(config: ScoreConfig, resources: Resources) -> None:
+    """Refuse a cluster in which the actors would wait for a place for ever.
+
+    Raises:
+        ResourceError: it has not the GPUs or CPUs asked for.
+    """
+    scoring_workers(config.num_workers, _usable(config, resources))
+
+
+def _usable(config: ScoreConfig, resources: Resources) -> Resources:
+    """Leave GPUs out if actors get none. LiteRT runs on CPUs, also beside GPUs."""
     if config.device == "gpu" and not resources.num_gpus:
         raise ResourceError(
             f"--device gpu: the cluster has {resources.num_cpus} CPUs and no GPU on "
             f"{resources.num_hosts} host(s); leave --device at auto, or add a GPU host."
         )
-    wants_keras = config.engine in ("auto", "keras")
-    return config.device != "cpu" and wants_keras and resources.num_gpus > 0
+    if config.device == "cpu" or config.engine not in ("auto", "keras"):
+        return replace(resources, gpus_by_host=())
+    return resources

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from galaxy_models import model_folder, output_folder, storage
+from galaxy_models import model_folder, output_folder, shared_paths, storage
 from galaxy_models.catalog import Catalog, open_catalog
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import OutputError
@@ -66,6 +66,7 @@ def open_task(config: ScoreConfig, staging_uri: str) -> Task:
         InputError: one of them cannot serve.
     """
     card = model_folder.read_card(config.model)
+    shared_paths.check_inputs("--model", model_folder.files(config.model, card))
     check_model(config, card)
     catalog = open_catalog(config, staging_uri, config.keep, for_ray=False)
     keep = tuple(map(catalog.column, config.keep))

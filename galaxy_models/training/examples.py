@@ -26,6 +26,9 @@ from galaxy_models.training.labels import Side, label_texts, sides_of
 DECODE_BATCH_SIZE = 64  # galaxies; small enough that every CPU gets some
 ROWS_PER_BLOCK = 128  # galaxies; 19 MB of decoded pixels at 224 px
 MIN_BLOCKS = 4  # so that a small catalog, too, is decoded by several CPUs
+# Blocks of a host that is lost are made again while workers wait for them. So workers
+# leave as much of their CPUs unbooked: else nothing would ever have room to run there.
+DECODE_CPUS = 0.9
 COLUMNS = ("object_id", "label", "image")
 
 Columns = dict[str, NDArray[Any]]
@@ -104,8 +107,9 @@ def decode_examples(
             catalog,
             columns=[catalog.id_column, catalog.image_column, label_column],
             num_blocks=max(MIN_BLOCKS, catalog.num_rows // ROWS_PER_BLOCK),
+            ray_remote_args={"num_cpus": DECODE_CPUS},
         )
-        .random_shuffle(seed=config.seed)
+        .random_shuffle(seed=config.seed, num_cpus=DECODE_CPUS)
         .materialize()
     )
 
@@ -114,6 +118,7 @@ def decode_examples(
             decode_side,
             batch_size=DECODE_BATCH_SIZE,
             batch_format="pyarrow",
+            num_cpus=DECODE_CPUS,
             fn_kwargs={
                 "side": side,
                 "labels": labels,

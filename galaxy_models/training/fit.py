@@ -10,21 +10,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import ray
 import ray.train
 from pandas import DataFrame
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
-from galaxy_models import cluster, model_folder, object_store, output_folder, storage
+from galaxy_models import (
+    cluster,
+    model_folder,
+    object_store,
+    output_folder,
+    shared_paths,
+    storage,
+)
 from galaxy_models.catalog import Catalog, open_catalog
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import TrainingError
 from galaxy_models.job_log import JobLog, job_log
 from galaxy_models.model_folder import LiteRTRecord, ModelCard
+from galaxy_models.resources import check_num_workers, training_workers
 from galaxy_models.training.backend import CollectiveConfig
 from galaxy_models.training.checkpoint import read_state
-from galaxy_models.training.examples import decode_examples
+from galaxy_models.training.examples import DECODE_CPUS, decode_examples
 from galaxy_models.training.export import export_litert
 from galaxy_models.training.history import (
     fitted_temperature,
@@ -34,7 +41,12 @@ from galaxy_models.training.history import (
     write_predictions,
     write_table,
 )
-from galaxy_models.training.labels import Labels, read_labels, read_test_labels
+from galaxy_models.training.labels import (
+    Labels,
+    label_weights,
+    read_labels,
+    read_test_labels,
+)
 from galaxy_models.training.starting_point import StartingPoint, find_starting_point
 from galaxy_models.training.worker import WorkerPlan, train_worker
 
@@ -73,22 +85,31 @@ def fit(config: TrainConfig) -> ModelCard:
     output = output_folder.check_output(
         config.output, model_folder.CARD_NAME, config.overwrite, resume
     )
+    with cluster.joined_cluster() as joined:
+        if joined is not None:
+            check_num_workers(config.num_workers, joined)
+            shared_paths.check_output(output)
+        card = _train(_open_task(config, output, resume))
+    storage.delete_folder(storage.join(output, RAY_TRAIN_NAME))
+    output_folder.finish_output(output)
+    return card
+
+
+def _open_task(config: TrainConfig, output: str, resume: bool) -> "Task":
+    """Check catalog, labels and the model to start from."""
     staging_uri = storage.join(output, output_folder.STAGING_NAME)
     catalog = open_catalog(config, staging_uri, columns=[config.label_column])
     labels = read_labels(catalog, config)
     logger.info("%s", "; ".join(f"{s}: {_listed(n)}" for s, n in labels.counts.items()))
     start = find_starting_point(config, labels.classes)
-    card = _train(Task(config, output, resume, catalog, labels, start))
-    storage.delete_folder(storage.join(output, RAY_TRAIN_NAME))
-    output_folder.finish_output(output)
-    return card
+    return Task(config, output, resume, catalog, labels, start)
 
 
 def _train(task: "Task") -> ModelCard:
     """Start Ray, decode, fit and write; all that costs time."""
     config, labels = task.config, task.labels
     with cluster.ray_session() as resources, job_log() as log:
-        num_workers, threads = cluster.training_workers(
+        num_workers, threads = training_workers(
             config.num_workers, resources, config.batch_size
         )
         if output_folder.begin_output(task.output, task.record(), task.resume):
@@ -154,29 +175,6 @@ def _precision(config: TrainConfig, on_gpus: bool) -> str:
     return "mixed_float16" if on_gpus else "float32"
 
 
-def label_weights(mode: str, labels: Labels) -> tuple[float, ...]:
-    """Weight of a galaxy of each label in the training loss.
-
-    Args:
-        mode: ``none`` (all 1); ``balanced``: every class weighs the same in sum (King &
-            Zeng 2001, as in scikit-learn); ``square_root``: as the square root of its
-            galaxies. A galaxy weighs 1 on average.
-        labels: how many galaxies have which.
-
-    Returns:
-        One weight a label; a class without training galaxies, and a group, weighs 1.
-    """
-    if mode == "none":
-        return (1.0,) * len(labels.names)
-    training = labels.counts["training"]
-    counts = np.asarray([training[name] for name in labels.classes], float)
-    power = 0.5 if mode == "square_root" else 1.0
-    weights = np.divide(1, counts**power, where=counts > 0, out=np.zeros(len(counts)))
-    weights *= counts.sum() / (counts * weights).sum()
-    of_classes = np.where(counts > 0, weights, 1.0).tolist()
-    return (*of_classes, *(1.0 for _ in labels.groups))
-
-
 def _run_workers(plan: WorkerPlan, log: JobLog) -> ray.train.Result:
     """Train; after a loss of workers go on from the last checkpoint."""
     filesystem, path = storage.filesystem_and_path(plan.output)
@@ -187,8 +185,10 @@ def _run_workers(plan: WorkerPlan, log: JobLog) -> ray.train.Result:
         scaling_config=ray.train.ScalingConfig(
             num_workers=plan.num_workers,
             use_gpu=plan.use_gpu,
+            # Without GPUs each gets most of a host, so that none should share one.
+            placement_strategy="PACK" if plan.use_gpu else "SPREAD",
             resources_per_worker={
-                "CPU": plan.threads,
+                "CPU": plan.threads - DECODE_CPUS,
                 **({"GPU": 1} if plan.use_gpu else {}),
             },
         ),

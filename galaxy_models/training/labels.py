@@ -197,3 +197,26 @@ def _check_classes(labels: Labels, label_column: str, uri: str) -> None:
                 f"--label-groups {group}={'+'.join(names)}: no galaxy in {where} is "
                 f"labelled {shown(unknown)}; it has {shown(list(classes))}."
             )
+
+
+def label_weights(mode: str, labels: Labels) -> tuple[float, ...]:
+    """Weight of a galaxy of each label in the training loss.
+
+    Args:
+        mode: ``none`` (all 1); ``balanced``: every class weighs the same in sum (King &
+            Zeng 2001, as in scikit-learn); ``square_root``: as the square root of its
+            galaxies. A galaxy weighs 1 on average.
+        labels: how many galaxies have which.
+
+    Returns:
+        One weight a label; a class without training galaxies, and a group, weighs 1.
+    """
+    if mode == "none":
+        return (1.0,) * len(labels.names)
+    training = labels.counts["training"]
+    counts = np.asarray([training[name] for name in labels.classes], float)
+    power = 0.5 if mode == "square_root" else 1.0
+    weights = np.divide(1, counts**power, where=counts > 0, out=np.zeros(len(counts)))
+    weights *= counts.sum() / (counts * weights).sum()
+    of_classes = np.where(counts > 0, weights, 1.0).tolist()
+    return (*of_classes, *(1.0 for _ in labels.groups))

@@ -7,7 +7,7 @@ only there.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from galaxy_models import model_folder
+from galaxy_models import model_folder, shared_paths
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import ConfigError
 from galaxy_models.shipped_models import model_reference
@@ -57,6 +57,7 @@ def find_starting_point(
         return None
     model = model_reference(config.start_from)
     card = model_folder.read_card(model)
+    shared_paths.check_inputs("--start-from", model_folder.files(model, card))
     trained = {
         "network": card.network,
         "alpha": card.training.get("alpha", 1.0),

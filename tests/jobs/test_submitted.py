@@ -1,18 +1,32 @@
-"""The same two jobs through a real cluster: started, submitted to, stopped."""
+"""The same two jobs through a real cluster: started, submitted to, stopped.
 
+And what it cannot take is refused at once, before anything is read.
+"""
+
+import json
+import platform
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import ray
+from job_process import ROOT
 from ray_cluster import RAY, RayHead, running_head
 
 from galaxy_models.simulation import Survey
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-ROOT = Path(__file__).parents[2]
+RECORD_VERSIONS = """
+import sys
+from ray._raylet import GcsClient
+address, versions = sys.argv[1:]
+GcsClient(address=address).internal_kv_put(
+    b"CLUSTER_METADATA", versions.encode(), True, b"cluster")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +79,72 @@ def test_a_submitted_job_that_is_told_nonsense_fails(head: RayHead) -> None:
             *("python", "-m", "jobs.score", "--catalog", "/nowhere.csv"),
             *("--model", "/nowhere", "--output", "/nowhere"),
         )
+
+
+def refusal(
+    head: RayHead, *flags: str, without: str = "", variables: Mapping[str, str] = {}
+) -> str:
+    """Have a job refused before it looks for its catalog; gives its line."""
+    environment = {**head.environment, "RAY_ADDRESS": head.address, **variables}
+    environment.pop(without, None)
+    nowhere = ["--catalog", "/nowhere.csv", "--model", "/nowhere", "--output", "/no"]
+    refused = subprocess.run(
+        [sys.executable, "-m", "jobs.score", *nowhere, *flags],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert refused.returncode == 2, refused.stderr
+    lines = [  # but for the greeting, and a warning of Ray's own
+        line
+        for line in refused.stderr.splitlines()
+        if " Ray at " not in line and " gcs_client.cc:" not in line
+    ]
+    assert len(lines) == 1 and lines[0].startswith("error: "), refused.stderr
+    return lines[0]
+
+
+def test_gpus_and_workers_that_the_cluster_has_not_are_not_waited_for(
+    head: RayHead,
+) -> None:
+    assert "2 CPUs and no GPU on 1 host(s)" in refusal(head, "--device", "gpu")
+    assert "99: the cluster has 2 CPU(s)" in refusal(head, "--num-workers", "99")
+
+
+@pytest.mark.parametrize(
+    ("without", "variables", "reason"),
+    [
+        ("RAY_AUTH_MODE", {}, "token is missing or incorrect"),
+        ("RAY_AUTH_TOKEN_PATH", {"RAY_AUTH_TOKEN": "w" * 32}, "missing or incorrect"),
+        ("", {"RAY_AUTH_TOKEN_PATH": "/nowhere/token"}, "is empty: /nowhere/token)"),
+    ],
+    ids=["no token", "wrong token", "no such file"],
+)
+def test_a_job_without_the_clusters_token_is_told_how_to_show_it(
+    head: RayHead, without: str, variables: dict[str, str], reason: str
+) -> None:
+    line = refusal(head, without=without, variables=variables)
+    assert f"the cluster at {head.address} wants its token" in line
+    assert reason in line
+    assert "set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH" in line
+
+
+def test_a_cluster_of_another_version_names_both(head: RayHead) -> None:
+    def record(ray_version: str, python_version: str) -> None:
+        """Have the head tell what it was started with, as it did itself."""
+        told = json.dumps(
+            {"ray_version": ray_version, "python_version": python_version}
+        )
+        command = [sys.executable, "-c", RECORD_VERSIONS, head.address, told]
+        subprocess.run(command, env=head.environment, check=True)
+
+    record("2.59.0", "3.12.1")
+    try:
+        line = refusal(head)
+    finally:
+        record(ray.__version__, platform.python_version())
+    own = f"Ray {ray.__version__} on Python {platform.python_version()}"
+    assert f"runs Ray 2.59.0 on Python 3.12.1, this job {own}" in line
+    assert "infra/constraints.txt" in line

@@ -19,8 +19,7 @@ from galaxy_models.errors import CatalogError, OutputError, ResourceError
 from galaxy_models.model_folder import load_model, read_card
 from galaxy_models.simulation import CLASSES, Survey
 from galaxy_models.training import fit
-from galaxy_models.training.fit import label_weights
-from galaxy_models.training.labels import Labels, sides_of
+from galaxy_models.training.labels import Labels, label_weights, sides_of
 
 SmallTraining = Callable[..., TrainConfig]
 slow = pytest.mark.slow

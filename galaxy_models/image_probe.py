@@ -1,0 +1,98 @@
+"""The first images of a catalog: whether any is to be had, and by every host.
+
+Looks at names and at whether files exist; pixels it does not know.
+"""
+
+import pyarrow as pa
+
+from galaxy_models import shared_paths, storage
+from galaxy_models.columns import image_sources
+from galaxy_models.errors import (
+    CatalogError,
+    ImageDecodeError,
+    InputError,
+    StoreAccessError,
+    UnreachableStoreError,
+)
+from galaxy_models.image_paths import image_uri
+from galaxy_models.tables import Table
+
+NUM_PROBED_IMAGES = 20
+
+
+def _is_text(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
+
+
+def _can_be_images(type_: pa.DataType) -> bool:
+    if pa.types.is_struct(type_):
+        return {field.name for field in type_} == {"bytes", "path"}
+    is_bytes = pa.types.is_binary(type_) or pa.types.is_large_binary(type_)
+    return bool(is_bytes or _is_text(type_) or pa.types.is_null(type_))
+
+
+def probe_images(
+    source: Table,
+    image_column: str,
+    image_root: str,
+    allowed_prefixes: tuple[str, ...],
+) -> None:
+    """Refuse a catalog none of whose first images is to be had: the root is wrong."""
+    type_ = source.schema.field(image_column).type
+    if not _can_be_images(type_):
+        raise CatalogError(
+            f"column {image_column!r} of {source.uri} holds {type_}, not image paths; "
+            "name another with --image-column."
+        )
+    head = _first_images(source, image_column)
+    named = [image for image in head if image]
+    if any(isinstance(image, bytes) for image in named):
+        return
+    uris, refused = [], []
+    for path in named:
+        try:
+            uris.append(image_uri(str(path), image_root, allowed_prefixes))
+        except ImageDecodeError as error:
+            refused.append(error.detail)
+    refusals: list[StoreAccessError] = []
+    present = next((uri for uri in uris if _is_there(uri, refusals)), None)
+    if present is None:
+        if refusals:
+            raise refusals[0]
+        if refused:
+            raise CatalogError(
+                f"the first images of {source.uri} must not be read ({refused[0]}); "
+                "allow their folder with --allow-image-prefix PREFIX, or name the "
+                "right --image-root."
+            )
+        example = f" (for example {uris[0]})" if uris else ""
+        raise CatalogError(
+            f"none of the first {len(head)} images of {source.uri} exists{example}; "
+            "give the folder that their paths start from with --image-root."
+        )
+    shared_paths.check_inputs("the image", [present])
+
+
+def _first_images(source: Table, image_column: str) -> list[str | bytes | None]:
+    head: list[str | bytes | None] = []
+    for batch in source.read_batches([image_column]):
+        missing = NUM_PROBED_IMAGES - len(head)
+        head += image_sources(pa.chunked_array([batch.column(0)[:missing]]))
+        if len(head) == NUM_PROBED_IMAGES:
+            break
+    if not head:
+        raise CatalogError(f"the catalog {source.uri} has no rows.")
+    return head
+
+
+def _is_there(image_uri: str, refusals: list[StoreAccessError]) -> bool:
+    """Whether an image stands there; a store's refusal is added to the others."""
+    try:
+        return storage.is_file(image_uri)
+    except UnreachableStoreError:  # it would not answer for the others either
+        raise
+    except StoreAccessError as error:
+        refusals.append(error)
+        return False
+    except (InputError, OSError, ValueError):  # no path at all: a row that fails later
+        return False

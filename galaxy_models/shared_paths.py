@@ -1,0 +1,156 @@
+"""Whether every host of a cluster sees the same files at a local path.
+
+A path may lie on one host's disk or in a file system that all hosts share (NFS,
+Lustre). Nobody can tell from its name, so a task on each host looks. Object stores are
+the same everywhere, and a single host has nobody to ask: then nothing is done. What is
+in the files this module does not know.
+"""
+
+import hashlib
+import logging
+import os
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from galaxy_models import storage
+from galaxy_models.errors import ResourceError
+
+logger = logging.getLogger(__name__)
+
+MAX_FILES = 32  # of many, evenly spread; each host reads the ends of each
+END_BYTES = 64 * 2**10  # a Parquet file's footer, a card
+ANSWER_TIMEOUT_S = 120.0  # a host must start a process first
+APPEARS_WITHIN_S = 5.0  # what another host wrote; NFS and the like are not instant
+PROBE_NAME = f"{storage.UNFINISHED_NAME}-probe"
+REMEDY = "put it on s3:// or in a folder that all hosts share, at the same path."
+
+
+def check_inputs(what: str, uris: Sequence[str]) -> None:
+    """Refuse local files that some host of the cluster does not see as this one does.
+
+    Args:
+        what: how messages call them: the flag that named them.
+        uris: the files, which exist here; those in object stores are passed by.
+
+    Raises:
+        ResourceError: naming a file and the hosts.
+    """
+    paths = [uri for uri in uris if not storage.is_remote(uri)]
+    paths = paths[:: max(1, -(-len(paths) // MAX_FILES))]
+    answers = _ask_other_hosts(_fingerprints, paths) if paths else []
+    for index, expected in enumerate(_fingerprints(paths) if answers else []):
+        found = [(host, seen[index]) for host, seen in answers]
+        if blind := [host for host, one in found if one is None]:
+            raise _refusal(what, paths[index], "cannot be read", blind)
+        if misled := [host for host, one in found if one != expected]:
+            raise _refusal(what, paths[index], "is another file", misled)
+
+
+def check_output(uri: str) -> None:
+    """Refuse a local output folder that some host of the cluster does not see.
+
+    A file is written where the folder will be made, and deleted again.
+
+    Raises:
+        ResourceError: naming the folder and the hosts.
+        StorageError: nothing can be written there.
+    """
+    if storage.is_remote(uri) or not _other_hosts():
+        return
+    folders = [Path(uri), *Path(uri).parents]
+    folder = next(path for path in folders if path.is_dir())
+    probe = str(folder / f"{PROBE_NAME}-{secrets.token_hex(8)}")
+    storage.write_bytes(probe, b"seen?")
+    try:
+        answers = _ask_other_hosts(_appears, probe)
+    finally:
+        storage.delete_file(probe)
+    if blind := [host for host, sees_it in answers if not sees_it]:
+        raise _refusal("--output", uri, "would be another folder", blind)
+
+
+def _refusal(what: str, path: str, how: str, hosts: list[str]) -> ResourceError:
+    return ResourceError(
+        f"{what} {path} {how} on {_listed(hosts)} of this cluster; {REMEDY}"
+    )
+
+
+def _listed(hosts: list[str]) -> str:
+    shown = ", ".join(hosts[:3])
+    return f"host {shown}" + (f" and {len(hosts) - 3} more" if hosts[3:] else "")
+
+
+def _fingerprints(paths: Sequence[str]) -> list[str | None]:
+    """Tell files apart by their sizes and ends; None for what is no file."""
+    return [_fingerprint(path) for path in paths]
+
+
+def _fingerprint(path: str) -> str | None:
+    try:
+        with Path(path).open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            ends = stream.read(END_BYTES)
+            stream.seek(max(0, size - END_BYTES))
+            ends += stream.read(END_BYTES)
+    except OSError:
+        return None
+    return f"{size} {hashlib.sha256(ends).hexdigest()}"
+
+
+def _appears(path: str) -> bool:
+    """Whether a new file is seen, now or soon."""
+    deadline_s = time.monotonic() + APPEARS_WITHIN_S
+    while not Path(path).exists():
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+def _other_hosts() -> dict[str, str]:
+    """Find the hosts that may get work, but for this one: Ray's ids and addresses."""
+    if not ray.is_initialized():
+        return {}
+    own_id = ray.get_runtime_context().get_node_id()
+    return {
+        node["NodeID"]: node["NodeManagerAddress"]
+        for node in ray.nodes()
+        if node["Alive"] and node["Resources"].get("CPU") and node["NodeID"] != own_id
+    }
+
+
+def _ask_other_hosts(look: Callable[[Any], Any], at: Any) -> list[tuple[str, Any]]:
+    """Call a function on every other host; give their addresses and answers.
+
+    A host that is lost meanwhile, or too busy to answer, is passed by.
+
+    Raises:
+        ResourceError: a host cannot run this package's code.
+    """
+    tasks = {}
+    for node_id, address in _other_hosts().items():
+        there = NodeAffinitySchedulingStrategy(node_id, soft=False)
+        task = ray.remote(num_cpus=0)(look).options(scheduling_strategy=there)
+        tasks[task.remote(at)] = address
+    if not tasks:
+        return []
+    done, _ = ray.wait(list(tasks), num_returns=len(tasks), timeout=ANSWER_TIMEOUT_S)
+    answers = []
+    for task in done:
+        try:
+            answers.append((tasks[task], ray.get(task)))
+        except ray.exceptions.RayTaskError as error:
+            raise ResourceError(
+                f"host {tasks[task]} of this cluster cannot run this job "
+                f"({str(error).splitlines()[-1]}); install the package there, or "
+                "submit with `ray job submit --working-dir .`"
+            ) from error
+        except ray.exceptions.RayError:
+            logger.warning("host %s is lost, or cannot be asked", tasks[task])
+    return answers
