@@ -19,7 +19,8 @@
 A message names the value that came, where it came from, and the remedy.
 """
 
-from typing import Literal
+import re
+from typing import Literal, TypeVar
 
 FailureReason = Literal[
     "missing", "refused", "unreadable", "not_an_image", "truncated", "too_large"
@@ -99,6 +100,15 @@ class ImageDecodeError(GalaxyBatchError):
 
     def __reduce__(self) -> tuple[type, tuple[FailureReason, str]]:
         return type(self), (self.reason, self.detail)
+
+
+Told = TypeVar("Told", bound=GalaxyBatchError)
+
+
+def told_in(trace: str, kind: type[Told]) -> Told | None:
+    """Find an error of a kind in the trace that another process's error came as."""
+    told = re.search(rf"{kind.__module__}\.{kind.__name__}: (.+)", trace)
+    return kind(told[1]) if told else None
 
 
 def _on_one_line(text: str) -> str:
