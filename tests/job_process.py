@@ -103,11 +103,12 @@ def pids_below(ancestor: int, title: str = "") -> list[int]:
     return [
         pid
         for pid in parents
-        if is_below(pid) and pid != ancestor and _title(pid).startswith(title)
+        if is_below(pid) and pid != ancestor and arguments_of(pid).startswith(title)
     ]
 
 
-def _title(pid: int) -> str:
+def arguments_of(pid: int) -> str:
+    """A process's arguments; empty if it ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:

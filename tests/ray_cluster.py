@@ -46,6 +46,9 @@ class RayHead:
     folder: Path
     """For logs."""
 
+    session: Path
+    """Where Ray keeps its own logs and sockets."""
+
     @contextlib.contextmanager
     def running_node(self, num_cpus: int) -> Iterator["RayNode"]:
         """Start a node more, and end it afterwards."""
@@ -131,7 +134,7 @@ def running_head(folder: Path, num_cpus: int) -> Iterator[RayHead]:
         head = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
             _wait_for(dashboard, head, folder / "head.log")
-            yield RayHead(f"127.0.0.1:{port}", environment, folder)
+            yield RayHead(f"127.0.0.1:{port}", environment, folder, Path(sockets))
         finally:
             head.send_signal(signal.SIGTERM)
             head.wait(timeout=90)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from ray_cluster import RAY, RayHead, running_head
+from ray_cluster import RAY, TOKEN, RayHead, running_head
+from secret_watch import files_with, watched_arguments
 
 from galaxy_models.simulation import Survey
 
@@ -65,3 +66,14 @@ def test_a_submitted_job_that_is_told_nonsense_fails(head: RayHead) -> None:
             *("python", "-m", "jobs.score", "--catalog", "/nowhere.csv"),
             *("--model", "/nowhere", "--output", "/nowhere"),
         )
+
+
+def test_the_token_stands_in_no_file_of_rays_and_in_no_arguments(
+    head: RayHead,
+) -> None:
+    with watched_arguments() as arguments:
+        submit(head, "python", "-c", "import ray; ray.init(); ray.cluster_resources()")
+
+    assert any("ray job submit" in line.replace("\0", " ") for line in arguments)
+    assert not any(TOKEN in line for line in arguments)
+    assert files_with(TOKEN, head.session) == []
