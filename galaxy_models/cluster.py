@@ -6,10 +6,13 @@ galaxies.
 
 import logging
 import os
+import secrets
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import ray
@@ -24,6 +27,7 @@ CPUS_PER_TRAINING_WORKER = 8  # a guess: not measured on hosts with as many
 
 RETRIED_STATUS = r"AWS Error UNKNOWN \(HTTP status 5"
 PROBE_TIMEOUT_S = 10.0
+TOKEN_VARIABLES = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}
 RAY_TOKEN_LOGGER = "ray._private.authentication.authentication_token_setup"
 
 
@@ -70,8 +74,10 @@ def ray_session() -> Iterator[Resources]:
     address = os.environ.get("RAY_ADDRESS")
     if address:
         _check_answers(address)
-    else:  # says that it made itself a token: nothing to act on
+    else:  # says that it wants a token: nothing to act on
         logging.getLogger(RAY_TOKEN_LOGGER).setLevel(logging.ERROR)
+        with suppress(OSError):  # a home that cannot be written: Ray tells, if need be
+            _make_private_token()
     _start_ray(address)
     try:
         _configure_ray_data()
@@ -86,6 +92,23 @@ def ray_session() -> Iterator[Resources]:
         yield resources
     finally:
         ray.shutdown()
+
+
+def _make_private_token() -> None:
+    """Make Ray's token, or take it from others: Ray's own file is open to everybody.
+
+    Whoever on this machine can read it can run code in the embedded Ray.
+    """
+    if not TOKEN_VARIABLES.isdisjoint(os.environ):
+        return
+    path = Path.home() / ".ray" / "auth_token"
+    path.parent.mkdir(exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent) as private:
+        private.write(secrets.token_hex(32))
+        private.flush()
+        with suppress(FileExistsError):  # one stays; jobs that start together share it
+            os.link(private.name, path)
+    path.chmod(0o600)
 
 
 def _start_ray(address: str | None) -> None:

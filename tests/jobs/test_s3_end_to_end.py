@@ -107,16 +107,20 @@ def ray_folder() -> Iterator[Path]:
 
 
 def test_predictions_in_a_store_are_read_by_pandas_and_hold_no_secret(
-    s3_server: S3Server, sky: Sky, ray_folder: Path
+    s3_server: S3Server, sky: Sky, ray_folder: Path, tmp_path: Path
 ) -> None:
+    folders = {"RAY_TMPDIR": str(ray_folder), "HOME": str(tmp_path)}
     with watched_arguments() as arguments:
-        done = run_job(s3_server, sky.score("predictions"), RAY_TMPDIR=str(ray_folder))
+        done = run_job(s3_server, sky.score("predictions"), **folders)
 
     assert done.returncode == 0, done.stderr
     assert any("jobs.score" in line for line in arguments)
     assert any(line.startswith("ray::") for line in arguments)
-    assert not any(s3_server.secret_key in line for line in arguments)
-    assert files_with(s3_server.secret_key, ray_folder) == []
+    token = tmp_path / ".ray" / "auth_token"
+    assert token.stat().st_mode & 0o777 == 0o600
+    for secret in (s3_server.secret_key, token.read_text()):
+        assert not any(secret in line for line in arguments)
+        assert files_with(secret, ray_folder) == []
     output = f"{sky.bucket}/predictions"
     options = {
         "key": s3_server.access_key,
