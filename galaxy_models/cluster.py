@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import ray
 import ray.data
+from ray._private import ray_constants
 
 from galaxy_models import object_store
 from galaxy_models.errors import ResourceError
@@ -27,6 +28,7 @@ CPUS_PER_TRAINING_WORKER = 8  # a guess: not measured on hosts with as many
 
 RETRIED_STATUS = r"AWS Error UNKNOWN \(HTTP status 5"
 PROBE_TIMEOUT_S = 10.0
+CLUSTER_VARIABLE = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR
 TOKEN_VARIABLES = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}
 RAY_TOKEN_LOGGER = "ray._private.authentication.authentication_token_setup"
 
@@ -113,17 +115,38 @@ def _make_private_token() -> None:
 
 def _start_ray(address: str | None) -> None:
     try:
-        ray.init(
-            address=address or "local",
-            logging_level=logging.WARNING,
-            log_to_driver=False,  # job_log carries what a reader needs
-            **(_cluster_options() if address else {"include_dashboard": False}),
-        )
+        with _listening_on_loopback(is_embedded=not address):
+            ray.init(
+                address=address or "local",
+                logging_level=logging.WARNING,
+                log_to_driver=False,  # job_log carries what a reader needs
+                **(_cluster_options() if address else {"include_dashboard": False}),
+            )
     except Exception as error:  # Ray raises bare ones ("node timed out …")
         raise ResourceError(
             f"Ray did not start at {address or 'this machine'}: {error}. Try again "
             "when the machine is less busy, or name a cluster with RAY_ADDRESS."
         ) from error
+
+
+@contextmanager
+def _listening_on_loopback(*, is_embedded: bool) -> Iterator[None]:
+    """Have a Ray that is started here and now listen to this machine alone.
+
+    So it does on Windows and macOS by itself. Its processes read the variable; this
+    one did so when it imported Ray. On Linux it takes no other way: it replaces
+    127.0.0.1, where that is asked for, by the machine's address.
+    """
+    before = ray_constants.ENABLE_RAY_CLUSTER, os.environ.get(CLUSTER_VARIABLE)
+    ray_constants.ENABLE_RAY_CLUSTER = not is_embedded
+    os.environ[CLUSTER_VARIABLE] = "0" if is_embedded else "1"
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before[0]
+        os.environ.pop(CLUSTER_VARIABLE)
+        if before[1] is not None:
+            os.environ[CLUSTER_VARIABLE] = before[1]
 
 
 def _cluster_options() -> dict[str, Any]:
