@@ -6,13 +6,17 @@ The only module that starts Ray. It knows nothing of galaxies.
 import logging
 import os
 import re
+import secrets
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import ray
 import ray.data
+from ray._private import ray_constants
 
 from galaxy_models import object_store
 from galaxy_models.errors import ResourceError
@@ -29,6 +33,8 @@ TOKEN_TROUBLE = re.compile(  # what Ray says
     r"|RAY_AUTH_TOKEN_PATH is set but file cannot be opened or is empty: .*?(?=\. )"
 )
 VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")  # the cluster's, then this job's
+CLUSTER_VARIABLE = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR
+TOKEN_VARIABLES = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}
 RAY_TOKEN_LOGGER = "ray._private.authentication.authentication_token_setup"
 
 
@@ -73,8 +79,10 @@ def ray_session() -> Iterator[Resources]:
     if address:
         _check_answers(address)
         os.environ.setdefault("RAY_gcs_server_port_wait_time_s", JOIN_ATTEMPTS)
-    else:  # says that it made itself a token: nothing to act on
+    else:  # says that it wants a token: nothing to act on
         logging.getLogger(RAY_TOKEN_LOGGER).setLevel(logging.ERROR)
+        with suppress(OSError):  # a home that cannot be written: Ray tells, if need be
+            _make_private_token()
     _start_ray(address)
     try:
         _configure_ray_data()
@@ -91,14 +99,32 @@ def ray_session() -> Iterator[Resources]:
         ray.shutdown()
 
 
+def _make_private_token() -> None:
+    """Make Ray's token, or take it from others: Ray's own file is open to everybody.
+
+    Whoever on this machine can read it can run code in the embedded Ray.
+    """
+    if not TOKEN_VARIABLES.isdisjoint(os.environ):
+        return
+    path = Path.home() / ".ray" / "auth_token"
+    path.parent.mkdir(exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent) as private:
+        private.write(secrets.token_hex(32))
+        private.flush()
+        with suppress(FileExistsError):  # one stays; jobs that start together share it
+            os.link(private.name, path)
+    path.chmod(0o600)
+
+
 def _start_ray(address: str | None) -> None:
     try:
-        ray.init(
-            address=address or "local",
-            logging_level=logging.WARNING,
-            log_to_driver=False,  # job_log carries what a reader needs
-            **(_cluster_options() if address else {"include_dashboard": False}),
-        )
+        with _listening_on_loopback(is_embedded=not address):
+            ray.init(
+                address=address or "local",
+                logging_level=logging.WARNING,
+                log_to_driver=False,  # job_log carries what a reader needs
+                **(_cluster_options() if address else {"include_dashboard": False}),
+            )
     except Exception as error:  # Ray raises bare ones ("node timed out …")
         raise ResourceError(_why_not(address, error)) from error
 
@@ -124,6 +150,26 @@ def _why_not(address: str | None, error: Exception) -> str:
         f"Ray did not start at {address or 'this machine'}: {reason}. Try again when "
         "the machine is less busy, or name a cluster with RAY_ADDRESS."
     )
+
+
+@contextmanager
+def _listening_on_loopback(*, is_embedded: bool) -> Iterator[None]:
+    """Have a Ray that is started here and now listen to this machine alone.
+
+    So it does on Windows and macOS by itself. Its processes read the variable; this
+    one did so when it imported Ray. On Linux it takes no other way: it replaces
+    127.0.0.1, where that is asked for, by the machine's address.
+    """
+    before = ray_constants.ENABLE_RAY_CLUSTER, os.environ.get(CLUSTER_VARIABLE)
+    ray_constants.ENABLE_RAY_CLUSTER = not is_embedded
+    os.environ[CLUSTER_VARIABLE] = "0" if is_embedded else "1"
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before[0]
+        os.environ.pop(CLUSTER_VARIABLE)
+        if before[1] is not None:
+            os.environ[CLUSTER_VARIABLE] = before[1]
 
 
 def _cluster_options() -> dict[str, Any]:

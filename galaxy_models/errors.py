@@ -19,11 +19,13 @@
 A message names the value that came, where it came from, and the remedy.
 """
 
-from typing import Literal
+import re
+from typing import Literal, TypeVar
 
 FailureReason = Literal[
     "missing", "refused", "unreadable", "not_an_image", "truncated", "too_large"
 ]
+CREDENTIALS = re.compile(r"://[^\s/]*(:\S*)?@")  # a secret key may hold slashes
 MAX_DETAIL_LENGTH = 500  # characters; a path or a library may bring any number
 
 
@@ -94,11 +96,25 @@ class ImageDecodeError(GalaxyBatchError):
 
     def __init__(self, reason: FailureReason, detail: str) -> None:
         self.reason = reason
-        self.detail = _on_one_line(detail)
+        self.detail = _on_one_line(without_password(detail))
         super().__init__(f"{reason}: {self.detail}")
 
     def __reduce__(self) -> tuple[type, tuple[FailureReason, str]]:
         return type(self), (self.reason, self.detail)
+
+
+def without_password(text: str) -> str:
+    """Take user names and passwords out of the URIs in a message."""
+    return CREDENTIALS.sub("://…@", text)
+
+
+Told = TypeVar("Told", bound=GalaxyBatchError)
+
+
+def told_in(trace: str, kind: type[Told]) -> Told | None:
+    """Find an error of a kind in the trace that another process's error came as."""
+    told = re.search(rf"{kind.__module__}\.{kind.__name__}: (.+)", trace)
+    return kind(told[1]) if told else None
 
 
 def _on_one_line(text: str) -> str:

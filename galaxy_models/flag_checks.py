@@ -73,6 +73,11 @@ def check_choice(flag: str, value: str, choices: Sequence[str]) -> None:
 
 def check_endpoint(url: str | None) -> None:
     """Allow an http address without credentials in it."""
+    if "@" in (url or ""):  # not shown: it would be a secret in a log
+        raise ConfigError(
+            "--s3-endpoint-url holds a user name; give credentials in "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        )
     parts = urlsplit(url or "http://store")
     require(
         parts.scheme in ("http", "https") and bool(parts.netloc),
@@ -80,8 +85,3 @@ def check_endpoint(url: str | None) -> None:
         url,
         "write it as http://host:port or https://host",
     )
-    if "@" in parts.netloc:  # not shown: it would be a secret in a log
-        raise ConfigError(
-            "--s3-endpoint-url holds a user name; give credentials in "
-            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-        )

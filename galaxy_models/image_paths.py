@@ -76,6 +76,8 @@ def _normal(uri: str) -> str:
         raise ImageDecodeError(
             "refused", f"{uri}: unknown scheme {scheme!r}; use a local path or s3://"
         )
+    if storage.holds_password(uri):
+        raise ImageDecodeError("refused", f"{scheme}:// with a key or a password")
     if not {".", ".."}.isdisjoint(rest.split("/")):
         rest = posixpath.normpath(rest)  # all else may be part of a key
     return f"{scheme}://{rest}"

@@ -26,7 +26,9 @@ def _is_text(type_: pa.DataType) -> bool:
 
 def _can_be_images(type_: pa.DataType) -> bool:
     if pa.types.is_struct(type_):
-        return {field.name for field in type_} == {"bytes", "path"}
+        return {field.name for field in type_} == {"bytes", "path"} and all(
+            _can_be_images(field.type) for field in type_
+        )
     is_bytes = pa.types.is_binary(type_) or pa.types.is_large_binary(type_)
     return bool(is_bytes or _is_text(type_) or pa.types.is_null(type_))
 

@@ -10,7 +10,8 @@
     test_labels.parquet              galaxies that training never saw, if any
 
 Reading a card does not import TensorFlow, and loading a model runs no code from the
-folder (Keras' safe mode). This module does not know Ray.
+folder, whoever made it: only numbers are taken from it (see ``trained_network``). This
+module does not know Ray.
 """
 
 import dataclasses
@@ -18,13 +19,11 @@ import hashlib
 import importlib.metadata
 import json
 import platform
-import tempfile
 from dataclasses import dataclass, field
 from math import inf
-from pathlib import Path
 from typing import Any
 
-from galaxy_models import storage
+from galaxy_models import storage, trained_network
 from galaxy_models.decode_rule import DecodeRule
 from galaxy_models.errors import ConfigError, ModelFolderError
 from galaxy_models.litert import LiteRTNetwork
@@ -189,11 +188,27 @@ def _parse_card(folder_uri: str) -> ModelCard:
             for name, record in content.get("litert", {}).items()
         }
         card = ModelCard(**content)
-        if not 0 < card.temperature < inf:
-            raise ValueError(f"temperature {card.temperature}: above 0 and finite")
+        _check_values(card)
         return card
     except (ValueError, KeyError, TypeError, ConfigError) as error:
         raise ModelFolderError(f"cannot understand {uri}: {error!r}") from error
+
+
+def _check_values(card: ModelCard) -> None:
+    """Refuse a card that no training wrote.
+
+    Raises:
+        ValueError: saying what is wrong.
+    """
+    if not 0 < card.temperature < inf:
+        raise ValueError(f"temperature {card.temperature}: above 0 and finite")
+    if not all(isinstance(name, str) for name in card.classes):
+        raise ValueError(f"classes {list(card.classes)}: names only")
+    if not isinstance(card.training, dict):
+        raise ValueError(f"training {card.training!r}: flags and their values")
+    strange = set(card.litert).difference((INT8_NAME, FLOAT_NAME))
+    if strange:  # a path, maybe, that leads out of the folder
+        raise ValueError(f"litert {sorted(strange)}: no such files")
 
 
 def _parse_rule(content: dict[str, Any]) -> DecodeRule:
@@ -217,32 +232,41 @@ def load_model(model: str) -> Any:
     card, folder_uri = read_card(model), model_folder_uri(model)
     data = storage.read_bytes(storage.join(folder_uri, MODEL_NAME))
     try:
-        network = load_network(data)
-    except ValueError as error:
-        raise ModelFolderError(
-            f"Keras cannot load {MODEL_NAME} in {folder_uri}: {error}"
-        ) from error
-    expected = (None, len(card.classes))
-    if network.output_shape != expected:
-        raise ModelFolderError(
-            f"{MODEL_NAME} in {folder_uri} puts out {network.output_shape}, but "
-            f"{CARD_NAME} names {len(card.classes)} classes."
+        return load_network(
+            data,
+            card.network,
+            len(card.classes),
+            card.decode_rule.image_size,
+            card.training.get("alpha", 1.0),
         )
-    return network
+    except (ValueError, TypeError, ConfigError) as error:
+        raise ModelFolderError(
+            f"{MODEL_NAME} in {folder_uri} is not the {card.network} with "
+            f"{len(card.classes)} classes that {CARD_NAME} says: {error}."
+        ) from error
 
 
-def load_network(data: bytes) -> Any:
-    """Load the bytes of ``model.keras``; runs no code from them.
+def load_network(
+    data: bytes, name: str, num_classes: int, image_size: int, alpha: float
+) -> Any:
+    """Build a network and give it the weights of ``model.keras``; runs nothing of it.
+
+    Args:
+        data: the bytes of ``model.keras``.
+        name: the architecture; this and the rest as for ``networks.build_network``.
+        num_classes: see there.
+        image_size: see there.
+        alpha: see there.
 
     Raises:
-        ValueError: Keras cannot load them.
+        ConfigError: there is no such network.
+        ValueError: these are not its weights.
     """
-    import keras  # here, so that reading a card stays cheap
+    from galaxy_models.networks import build_network  # imports TensorFlow
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / MODEL_NAME
-        path.write_bytes(data)
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    network = build_network(name, num_classes, image_size, alpha)
+    trained_network.load_weights(network, data)
+    return network
 
 
 def load_litert(model: str, file_name: str, threads: int) -> LiteRTNetwork:

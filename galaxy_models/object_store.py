@@ -31,6 +31,7 @@ from galaxy_models.errors import (
     StorageError,
     StoreAccessError,
     UnreachableStoreError,
+    told_in,
 )
 
 Result = TypeVar("Result")
@@ -172,11 +173,9 @@ def is_transient(error: BaseException) -> bool:
 
 def failure_in(trace: str) -> StorageError | None:
     """Find a store's failure in the trace that another process's error came as."""
-    told = re.search(
-        rf"{StorageError.__module__}\.{StorageError.__name__}: (.+)", trace
-    )
+    told = told_in(trace, StorageError)
     if told:
-        return StorageError(told[1])
+        return told
     seen = re.search(rf"[^\n]*{TRANSIENT.pattern}[^\n]*", trace)
     if seen:
         return StorageError(f"{seen[0].strip()}; {RUN_AGAIN}")

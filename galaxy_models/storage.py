@@ -38,7 +38,8 @@ def absolute_uri(uri: str) -> str:
         An absolute local path, or the remote URI without a closing slash.
 
     Raises:
-        InputError: the scheme is neither ``file`` nor ``s3``, or no bucket is named.
+        InputError: the scheme is neither ``file`` nor ``s3``, no bucket is named, or a
+            password is.
     """
     scheme, separator, rest = uri.partition("://")
     if not separator:
@@ -48,10 +49,21 @@ def absolute_uri(uri: str) -> str:
     if scheme in REMOTE_SCHEMES:
         if not rest.strip("/"):
             raise InputError(f"cannot open {uri!r}: it names no bucket.")
+        if holds_password(uri):
+            raise InputError(
+                f"a {scheme}:// URI holds a key or a password; take it out, and give "
+                "keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+            )
         return uri.rstrip("/")
     raise InputError(
         f"cannot open {uri!r}: unknown scheme {scheme!r}; use a local path or s3://."
     )
+
+
+def holds_password(uri: str) -> bool:
+    """Whether more than a bucket's name stands where it should in a remote URI."""
+    bucket = uri.partition("://")[2].partition("/")[0]
+    return not {":", "@"}.isdisjoint(bucket)
 
 
 def is_remote(uri: str) -> bool:

@@ -12,7 +12,7 @@ from typing import TypeVar
 import tyro
 
 from galaxy_models import object_store
-from galaxy_models.errors import GalaxyBatchError, InputError
+from galaxy_models.errors import GalaxyBatchError, InputError, without_password
 
 Config = TypeVar("Config")
 
@@ -45,12 +45,13 @@ def run_job(
     try:
         job(parse(config_class, arguments, description))
     except GalaxyBatchError as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {without_password(str(error))}\n")
         return EXIT_BAD_INPUT if isinstance(error, InputError) else EXIT_FAILED
     except OSError as error:
         if not object_store.is_store_error(error):
             raise
-        sys.stderr.write(f"error: {error}; {object_store.RUN_AGAIN}\n")
+        told = without_password(str(error))
+        sys.stderr.write(f"error: {told}; {object_store.RUN_AGAIN}\n")
         return EXIT_FAILED
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")

@@ -2,9 +2,9 @@
 
     python tests/cluster_environment.py
 
-Prints as JSON what one of its workers sees of the driver's variables, and the names of
-Ray's logs that give the secret away. It is a process of its own because a test
-session has a Ray of its own.
+Prints as JSON what one of its workers sees of the driver's variables, and what gives
+the secret away: files of Ray's session, or the arguments of a process. It is a process
+of its own because a test session has a Ray of its own.
 """
 
 import json
@@ -14,12 +14,13 @@ from pathlib import Path
 
 import ray
 from ray.cluster_utils import Cluster
+from secret_watch import files_with, watched_arguments
 
 from galaxy_models.cluster import ray_session
 
 VARIABLES = {
     "AWS_ACCESS_KEY_ID": "the-key",
-    "AWS_SECRET_ACCESS_KEY": "the-secret",
+    "AWS_SECRET_ACCESS_KEY": "a-secret-that-is-looked-for",
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
 }
 
@@ -34,14 +35,14 @@ def main() -> None:
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     os.environ.update(VARIABLES)
     os.environ["RAY_ADDRESS"] = cluster.address
-    with ray_session():
+    secret = VARIABLES["AWS_SECRET_ACCESS_KEY"]
+    with ray_session(), watched_arguments() as arguments:
         task = ray.remote(num_cpus=1)(worker_environment)
         seen = ray.get(task.remote())
         session = Path(ray._private.worker.global_worker.node.get_session_dir_path())
     cluster.shutdown()
-    logs = [path for path in (session / "logs").rglob("*") if path.is_file()]
-    secret = VARIABLES["AWS_SECRET_ACCESS_KEY"].encode()
-    told_by = [path.name for path in logs if secret in path.read_bytes()]
+    told_by = list(map(str, files_with(secret, session)))
+    told_by += [line for line in arguments if secret in line]
     sys.stdout.write(json.dumps({"seen": seen, "told_by": told_by}))
 
 

@@ -105,12 +105,12 @@ def pids_below(ancestor: int, title: str = "") -> list[int]:
     return [
         pid
         for pid in parents
-        if is_below(pid) and pid != ancestor and title_of(pid).startswith(title)
+        if is_below(pid) and pid != ancestor and arguments_of(pid).startswith(title)
     ]
 
 
-def title_of(pid: int) -> str:
-    """A process's title; empty if it has ended."""
+def arguments_of(pid: int) -> str:
+    """A process's arguments; empty if it ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:

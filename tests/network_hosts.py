@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from job_process import title_of
+from job_process import arguments_of
 
 NETWORK = "10.77.0"
 PREFIX = "galaxies-"  # of namespaces; the id of the process that made them follows
@@ -52,7 +52,7 @@ class NetworkHost:
     def pids(self, title: str = "") -> list[int]:
         """Its processes whose titles begin so."""
         pids = _pids(self.namespace)
-        return [pid for pid in pids if title_of(pid).startswith(title)]
+        return [pid for pid in pids if arguments_of(pid).startswith(title)]
 
     def kill(self) -> None:
         """Kill all of its processes at once, as when a machine is switched off."""

@@ -48,8 +48,13 @@ class RayHead:
     folder: Path
     """For logs."""
 
-    ray_logs: Path
-    """Where Ray's own are."""
+    session: Path
+    """Where Ray keeps its own logs and sockets."""
+
+    @property
+    def ray_logs(self) -> Path:
+        """Where Ray's own logs are."""
+        return self.session / "session_latest" / "logs"
 
     @contextlib.contextmanager
     def running_node(
@@ -142,8 +147,7 @@ def running_head(
         node = _start_node(flags, host, of_head, folder / "head")
         try:
             address = host.address if host else "127.0.0.1"
-            ray_logs = Path(sockets) / "session_latest" / "logs"
-            yield RayHead(f"{address}:{port}", environment, folder, ray_logs)
+            yield RayHead(f"{address}:{port}", environment, folder, Path(sockets))
         finally:
             if host is None:  # in order; where hosts end, all on them does
                 node.process.send_signal(signal.SIGTERM)

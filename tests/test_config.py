@@ -184,9 +184,10 @@ def test_an_endpoint_without_http_is_refused(config: Any, url: str) -> None:
         config(s3_endpoint_url=url)
 
 
-def test_a_secret_in_an_endpoint_is_refused_and_not_repeated() -> None:
+@pytest.mark.parametrize("scheme", ["https://", "s3://", ""])
+def test_a_secret_in_an_endpoint_is_refused_and_not_repeated(scheme: str) -> None:
     with pytest.raises(ConfigError, match="AWS_SECRET_ACCESS_KEY") as caught:
-        score_config(s3_endpoint_url="https://user:hidden@store")
+        score_config(s3_endpoint_url=f"{scheme}user:hidden@store")
 
     assert "hidden" not in str(caught.value)
 

@@ -126,3 +126,10 @@ def test_a_root_may_be_spelled_in_many_ways(root: str) -> None:
 def test_a_root_of_an_unknown_scheme_is_no_fault_of_the_image() -> None:
     with pytest.raises(InputError, match="unknown scheme 'http'"):
         image_uri("1.jpg", "http://host")
+
+
+@pytest.mark.parametrize("scheme", ["s3", "https"])
+def test_a_password_in_a_catalog_is_refused_and_not_repeated(scheme: str) -> None:
+    with pytest.raises(ImageDecodeError, match="refused") as refusal:
+        image_uri(f"{scheme}://key:hid/den@bucket/1.jpg", "/sky", ("s3://", "/"))
+    assert "hid" not in str(refusal.value)

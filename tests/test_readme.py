@@ -2,6 +2,8 @@
 
 import dataclasses
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -62,3 +64,12 @@ def test_every_dependency_is_pinned() -> None:
     assert "tensorflow" in named
     assert "pytest" in named
     assert [name for name in named if f"\n{name}==" not in pins] == []
+
+
+def test_readme_predicts_what_its_own_figures_say() -> None:
+    script = ROOT / "tests" / "benchmarks" / "survey_scale.py"
+    told = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=True
+    ).stdout
+    assert told.count("\n") == 9
+    assert f"| --- | --- |\n{told}" in README

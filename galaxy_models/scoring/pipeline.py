@@ -19,7 +19,7 @@ from galaxy_models import (
     storage,
 )
 from galaxy_models.config import ScoreConfig
-from galaxy_models.errors import OutputError, ScoringError
+from galaxy_models.errors import ModelFolderError, OutputError, ScoringError, told_in
 from galaxy_models.job_log import JobLog, job_log
 from galaxy_models.scoring.engines import LITERT_FILES, load_engine
 from galaxy_models.scoring.ledger import CHUNKS_NAME, Ledger, Remaining
@@ -185,8 +185,9 @@ def _predict_what_remains(
                     raise _too_many_failed(config, plan, num_failed)
             ray.get(finishing)
     except ray.exceptions.RayError as error:
-        store_failure = object_store.failure_in(str(error))
-        raise store_failure or ScoringError(
+        trace = str(error)
+        told = object_store.failure_in(trace) or told_in(trace, ModelFolderError)
+        raise told or ScoringError(
             f"scoring stopped: {error}. The same command goes on with what is left."
         ) from error
     return num_rows

@@ -34,6 +34,8 @@ FEW_AT_A_TIME = {
         use_buffered_stream=True, pre_buffer=False
     ),
 }
+# Where Ray Data is imported, Arrow unpickles values of this type: that runs their code.
+PICKLED_TYPE = "ray.data.arrow_pickled_object"
 FIELD_ID = b"PARQUET:field_id"  # a number that Parquet's reader adds; not the user's
 
 
@@ -118,7 +120,7 @@ def open_parquet(
         paths: the files, relative to the folder; the file at ``uri`` if left out.
 
     Raises:
-        CatalogError: the first file is no Parquet file.
+        CatalogError: the first file is no Parquet file, or holds pickled objects.
     """
     if base_uri is None:
         base_uri = storage.parent(uri)
@@ -126,8 +128,9 @@ def open_parquet(
     filesystem, first = storage.filesystem_and_path(storage.join(base_uri, paths[0]))
     try:
         schema = pq.read_schema(first, filesystem=filesystem)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, ValueError, OSError) as error:
         raise unreadable(storage.join(base_uri, paths[0]), error) from error
+    _refuse_pickles(schema, storage.join(base_uri, paths[0]))
     schema = pa.schema([_without_field_id(field) for field in schema])
     folder_columns, name_columns, fields = _columns_of_names(paths, schema)
     return ParquetTable(
@@ -151,6 +154,28 @@ def open_parquet_folder(uri: str, base_uri: str | None = None) -> ParquetTable:
     if not paths:
         raise CatalogError(f"no Parquet file in {uri}.")
     return open_parquet(uri, base_uri, paths)
+
+
+def _refuse_pickles(schema: pa.Schema, uri: str) -> None:
+    """Refuse a file some of whose values are code.
+
+    That of the first file is enough: others are read as if their columns had its types.
+    """
+    pickled = [field.name for field in schema if _holds_pickles(field.type)]
+    if pickled:
+        raise CatalogError(
+            f"{uri} holds pickled Python objects ({', '.join(pickled)}), which could "
+            "run anything when they are read; write it again without them."
+        )
+
+
+def _holds_pickles(type_: pa.DataType) -> bool:
+    if isinstance(type_, pa.ExtensionType):
+        is_pickle = type_.extension_name == PICKLED_TYPE
+        return is_pickle or _holds_pickles(type_.storage_type)
+    if pa.types.is_dictionary(type_):
+        return _holds_pickles(type_.value_type)
+    return any(_holds_pickles(type_.field(i).type) for i in range(type_.num_fields))
 
 
 def _without_field_id(field: pa.Field) -> pa.Field:

@@ -31,11 +31,7 @@ class VOTable(Table):
         try:
             with storage.open_stream(uri) as stream:
                 data = stream.read()
-            if EXTERNAL_DATA.search(data):
-                raise CatalogError(
-                    f"{uri} points to its rows in another file (STREAM href); save it "
-                    "with its rows inside."
-                )
+            _check_self_contained(data, uri)
             self._table = _read(data, uri)
         except (pa.ArrowException, OSError, TypeError) as error:
             raise unreadable(uri, error) from error
@@ -43,6 +39,20 @@ class VOTable(Table):
 
     def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         yield from self._table.select(columns).to_batches(ROWS_PER_BATCH)
+
+
+def _check_self_contained(data: bytes, uri: str) -> None:
+    """Refuse a file that has astropy read others, or could hide that it does."""
+    if EXTERNAL_DATA.search(data):
+        raise CatalogError(
+            f"{uri} points to its rows in another file (STREAM href); save it with its "
+            "rows inside."
+        )
+    if b"<!ENTITY" in data or b"\0" in data[:4]:
+        raise CatalogError(
+            f"{uri} declares XML entities, or is in UTF-16, so that what it points to "
+            "cannot be seen; save it in UTF-8, without entities."
+        )
 
 
 def _read(data: bytes, uri: str) -> pa.Table:

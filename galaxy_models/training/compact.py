@@ -12,8 +12,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from galaxy_models.trained_network import WEIGHTS_NAME
+
 FLOAT32_MANTISSA_BITS = 23
-WEIGHTS_NAME = "model.weights.h5"  # inside model.keras, Keras' own name
 SMALLEST_PACKED = 1024  # values; below it a chunk's index costs more than it spares
 
 

@@ -33,6 +33,7 @@ import ray
 from numpy.typing import NDArray
 from pandas import DataFrame
 
+from galaxy_models.config import TrainConfig
 from galaxy_models.litert import LiteRTNetwork
 from galaxy_models.model_folder import (
     FLOAT_NAME,
@@ -57,6 +58,7 @@ LiteRTFiles = dict[str, tuple[bytes, LiteRTRecord]]
 @ray.remote(num_cpus=1, max_retries=1)
 def export_litert(
     model: bytes,
+    config: TrainConfig,
     training: Examples,
     validation: Examples,
     predictions: DataFrame,
@@ -65,6 +67,7 @@ def export_litert(
 
     Args:
         model: the bytes of ``model.keras``.
+        config: what ``jobs.train`` was told.
         training: decoded galaxies to calibrate on.
         validation: decoded galaxies to compare on.
         predictions: Keras' predictions for these, with their labels.
@@ -73,7 +76,10 @@ def export_litert(
         For each file's name its bytes and its record.
     """
     start_tensorflow(threads=1, use_gpus=False)
-    network = load_network(model)
+    num_classes = predictions.columns.str.startswith(probability_column("")).sum()
+    network = load_network(
+        model, config.network, int(num_classes), config.image_size, config.alpha
+    )
     float_file = to_litert(network)
     num_galaxies = min(NUM_CALIBRATION + NUM_TRIAL, training.num_galaxies)
     galaxies = training.read(0, num_galaxies)["image"]

@@ -25,7 +25,7 @@ from galaxy_models import (
 )
 from galaxy_models.catalog import Catalog, open_catalog
 from galaxy_models.config import TrainConfig
-from galaxy_models.errors import TrainingError
+from galaxy_models.errors import ModelFolderError, TrainingError, told_in
 from galaxy_models.job_log import JobLog, job_log
 from galaxy_models.model_folder import LiteRTRecord, ModelCard
 from galaxy_models.resources import check_num_workers, training_workers
@@ -205,8 +205,9 @@ def _run_workers(plan: WorkerPlan, log: JobLog) -> ray.train.Result:
     try:
         result = trainer.fit()
     except ray.train.TrainingFailedError as error:
-        store_failure = object_store.failure_in(str(error))
-        raise store_failure or TrainingError(
+        trace = str(error)
+        told = object_store.failure_in(trace) or told_in(trace, ModelFolderError)
+        raise told or TrainingError(
             f"training failed: {error}. The same command goes on from the last epoch."
         ) from error
     if result.return_value is not None:
@@ -268,7 +269,9 @@ def _export(
 ) -> dict[str, LiteRTRecord]:
     """Write the LiteRT files, and say how well they agree with the network."""
     logger.info("quantising the network for CPUs")
-    task = export_litert.remote(model, plan.training, plan.validation, predictions)
+    task = export_litert.remote(
+        model, plan.config, plan.training, plan.validation, predictions
+    )
     try:
         files = ray.get(task)
     except ray.exceptions.RayError as error:

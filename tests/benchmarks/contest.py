@@ -8,7 +8,7 @@ decides by trial how much of the network int8 leaves in float.
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,19 +116,27 @@ def has_daft(python: str) -> bool:
     ).returncode
 
 
-def run_command(command: list[str], log: Path) -> None:
+def run_command(
+    command: list[str], log: Path, variables: Mapping[str, str] | None = None
+) -> None:
     """Run a command of this repository to its end, quietly.
 
     Args:
         command: the program and its arguments.
         log: file for what it says.
+        variables: of its environment, beside the usual ones.
 
     Raises:
         SystemExit: it failed; with the end of what it said.
     """
     with log.open("w") as file:
         code = subprocess.run(
-            command, cwd=ROOT, env=environment(), stdout=file, stderr=file, check=False
+            command,
+            cwd=ROOT,
+            env=environment() | dict(variables or {}),
+            stdout=file,
+            stderr=file,
+            check=False,
         ).returncode
     if code:
         tail = log.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]

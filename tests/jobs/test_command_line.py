@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,10 @@ from galaxy_models.errors import (
     TrainingError,
     UnreachableStoreError,
 )
+from galaxy_models.images import DecodeRule
+from galaxy_models.model_folder import ModelCard, hash_model, write_card
+from galaxy_models.scoring import score
+from galaxy_models.simulation import Survey
 from jobs.command_line import parse, run_job
 
 NEEDED = ["--catalog", "a.csv", "--model", "model", "--output", "predictions"]
@@ -184,3 +189,56 @@ def test_help_explains_a_flag_in_the_words_of_the_config(
         run(arguments=["--help"], config=TrainConfig)
 
     assert "Adam's first learning rate." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--catalog", "s3://key:hid/den@bucket/a.csv"],
+        ["--catalog", "https://somebody:hid/den@host/a.csv"],
+        ["--output", "s3://key:hid/den@bucket/predictions"],
+        ["--model", "s3://hidden@bucket/model"],
+        ["--image-root", "s3://key:hid/den@bucket"],
+        ["--allow-image-prefix", "https://somebody:hid/den@host/images"],
+        ["--s3-endpoint-url", "somebody:hid/den@host:9000"],
+    ],
+    ids=lambda flags: " ".join(flags),
+)
+def test_a_password_in_a_flag_is_refused_and_not_repeated(
+    flags: list[str],
+    labelled: Survey,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = {
+        "--catalog": str(labelled.catalog),
+        "--output": str(tmp_path / "predictions"),
+        "--model": str(tmp_path / "model"),
+    } | dict([flags])
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.keras").write_bytes(b"")
+    card = ModelCard("lenet5", ("a", "b"), DecodeRule(32), hash_model(b""))
+    write_card(str(tmp_path / "model"), card)
+
+    code = run(score, [word for flag in arguments.items() for word in flag])
+
+    told = capsys.readouterr().err
+    assert code == 2, told
+    assert told.startswith("error: ")
+    assert told.count("\n") == 1
+    assert "hid" not in told
+    assert not (tmp_path / "predictions").exists()
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("no s3://bucket/me@home.jpg", "no s3://bucket/me@home.jpg"),
+        ("at http://me:pass@host and http://you@host", "at http://…@host and "),
+    ],
+)
+def test_an_error_shows_uris_without_their_passwords(
+    told: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(raising(JobError(told)))
+    assert shown in capsys.readouterr().err

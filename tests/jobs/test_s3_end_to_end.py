@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 from fault_proxy import FaultProxy
 from pyarrow import fs
 from s3_server import S3Server
+from secret_watch import files_with, watched_arguments
 
 from galaxy_models.simulation import write_survey
 
@@ -94,12 +97,30 @@ def sky(s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Sky:
     return sky
 
 
-def test_predictions_in_a_store_are_read_by_pandas_through_s3fs_and_pyarrow(
-    s3_server: S3Server, sky: Sky
+@pytest.fixture
+def ray_folder() -> Iterator[Path]:
+    """A folder for Ray's session: a short path, for its sockets."""
+    with tempfile.TemporaryDirectory(
+        prefix="ray-", dir="/tmp", ignore_cleanup_errors=True
+    ) as folder:
+        yield Path(folder)
+
+
+def test_predictions_in_a_store_are_read_by_pandas_and_hold_no_secret(
+    s3_server: S3Server, sky: Sky, ray_folder: Path, tmp_path: Path
 ) -> None:
-    done = run_job(s3_server, sky.score("predictions"))
+    folders = {"RAY_TMPDIR": str(ray_folder), "HOME": str(tmp_path)}
+    with watched_arguments() as arguments:
+        done = run_job(s3_server, sky.score("predictions"), **folders)
 
     assert done.returncode == 0, done.stderr
+    assert any("jobs.score" in line for line in arguments)
+    assert any(line.startswith("ray::") for line in arguments)
+    token = tmp_path / ".ray" / "auth_token"
+    assert token.stat().st_mode & 0o777 == 0o600
+    for secret in (s3_server.secret_key, token.read_text()):
+        assert not any(secret in line for line in arguments)
+        assert files_with(secret, ray_folder) == []
     output = f"{sky.bucket}/predictions"
     options = {
         "key": s3_server.access_key,
@@ -120,8 +141,12 @@ def test_predictions_in_a_store_are_read_by_pandas_through_s3fs_and_pyarrow(
         record = stream.read().decode()
     assert json.loads(record)["num_failed"] == NUM_BROKEN
     assert sorted(name for name in names if name.startswith("_")) == ["_run.json"]
-    for secret_place in (record, done.stdout, done.stderr):
-        assert s3_server.secret_key not in secret_place
+    everything = fs.FileSelector(sky.bucket.removeprefix("s3://"), recursive=True)
+    for info in filesystem.get_file_info(everything):
+        if info.is_file:
+            content = filesystem.open_input_stream(info.path).read()
+            assert s3_server.secret_key.encode() not in content, info.path
+    assert s3_server.secret_key not in done.stdout + done.stderr
 
 
 def test_a_store_that_errs_costs_no_row(s3_server: S3Server, sky: Sky) -> None:

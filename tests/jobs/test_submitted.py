@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 import ray
 from job_process import ROOT
-from ray_cluster import RAY, RayHead, running_head
+from ray_cluster import RAY, TOKEN, RayHead, running_head
+from secret_watch import files_with, watched_arguments
 
 from galaxy_models.simulation import Survey
 
@@ -148,3 +149,14 @@ def test_a_cluster_of_another_version_names_both(head: RayHead) -> None:
     own = f"Ray {ray.__version__} on Python {platform.python_version()}"
     assert f"runs Ray 2.59.0 on Python 3.12.1, this job {own}" in line
     assert "infra/constraints.txt" in line
+
+
+def test_the_token_stands_in_no_file_of_rays_and_in_no_arguments(
+    head: RayHead,
+) -> None:
+    with watched_arguments() as arguments:
+        submit(head, "python", "-c", "import ray; ray.init(); ray.cluster_resources()")
+
+    assert any("ray job submit" in line.replace("\0", " ") for line in arguments)
+    assert not any(TOKEN in line for line in arguments)
+    assert files_with(TOKEN, head.session) == []
