@@ -95,6 +95,9 @@ class ModelCard:
     metrics: dict[str, float] = field(default_factory=dict)
     """Figures on the validation galaxies, of the weights that were kept."""
 
+    num_epochs: int = 0
+    """Epochs that were trained; 0 in folders of older versions."""
+
     temperature: float = 1.0
     """What scoring divides the logits by, so that probabilities mean what they say;
     fitted on the validation galaxies. 1, as in folders of version 0.1, for none."""
@@ -229,13 +232,16 @@ def load_network(data: bytes) -> Any:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
-def load_litert(folder_uri: str, file_name: str, threads: int) -> LiteRTNetwork:
+def load_litert(
+    folder_uri: str, file_name: str, threads: int, *, optimised: bool = True
+) -> LiteRTNetwork:
     """Load one of the folder's LiteRT files.
 
     Args:
         folder_uri: a model folder.
         file_name: ``INT8_NAME`` or ``FLOAT_NAME``.
         threads: CPU threads that it may use.
+        optimised: as for ``LiteRTNetwork``.
 
     Returns:
         The network, ready to predict; TensorFlow is not imported.
@@ -246,7 +252,7 @@ def load_litert(folder_uri: str, file_name: str, threads: int) -> LiteRTNetwork:
     card = read_card(folder_uri)
     data = storage.read_bytes(storage.join(folder_uri, file_name))
     try:
-        network = LiteRTNetwork(data, threads)
+        network = LiteRTNetwork(data, threads, optimised=optimised)
     except ModelFolderError as error:
         raise ModelFolderError(f"{file_name} in {folder_uri}: {error}") from error
     size = card.decode_rule.image_size

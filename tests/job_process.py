@@ -71,7 +71,7 @@ class JobProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         deadline = time.monotonic() + TIMEOUT_S
-        while any(_is_running(pid) for pid in below):
+        while any(is_running(pid) for pid in below):
             assert time.monotonic() < deadline
             time.sleep(0.1)
 
@@ -114,7 +114,8 @@ def _title(pid: int) -> str:
         return ""
 
 
-def _is_running(pid: int) -> bool:
+def is_running(pid: int) -> bool:
+    """Whether a process is there, and no zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

@@ -14,7 +14,6 @@ import numpy as np
 import ray
 import ray.train
 from pandas import DataFrame
-from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from galaxy_models import cluster, model_folder, object_store, output_folder, storage
 from galaxy_models.catalog import Catalog, open_catalog
@@ -22,7 +21,7 @@ from galaxy_models.config import TrainConfig
 from galaxy_models.errors import TrainingError
 from galaxy_models.job_log import JobLog, job_log
 from galaxy_models.model_folder import LiteRTRecord, ModelCard
-from galaxy_models.training.backend import CollectiveConfig
+from galaxy_models.training.backend import CollectiveConfig, CollectiveTrainer
 from galaxy_models.training.checkpoint import read_state
 from galaxy_models.training.examples import decode_examples
 from galaxy_models.training.export import export_litert
@@ -35,6 +34,7 @@ from galaxy_models.training.history import (
     write_table,
 )
 from galaxy_models.training.labels import Labels, read_labels, read_test_labels
+from galaxy_models.training.live_figures import LiveFigures
 from galaxy_models.training.starting_point import StartingPoint, find_starting_point
 from galaxy_models.training.worker import WorkerPlan, train_worker
 
@@ -87,7 +87,10 @@ def fit(config: TrainConfig) -> ModelCard:
 def _train(task: "Task") -> ModelCard:
     """Start Ray, decode, fit and write; all that costs time."""
     config, labels = task.config, task.labels
-    with cluster.ray_session() as resources, job_log() as log:
+    with (
+        cluster.ray_session() as resources,
+        job_log(on_figures=LiveFigures(task.output)) as log,
+    ):
         num_workers, threads = cluster.training_workers(
             config.num_workers, resources, config.batch_size
         )
@@ -180,7 +183,7 @@ def label_weights(mode: str, labels: Labels) -> tuple[float, ...]:
 def _run_workers(plan: WorkerPlan, log: JobLog) -> ray.train.Result:
     """Train; after a loss of workers go on from the last checkpoint."""
     filesystem, path = storage.filesystem_and_path(plan.output)
-    trainer = DataParallelTrainer(
+    trainer = CollectiveTrainer(
         train_worker,
         train_loop_config={"plan": plan, "log": log},
         backend_config=CollectiveConfig(),
@@ -245,6 +248,7 @@ def _write_folder(
             "start_from": plan.start and plan.start.model_hash,
         },
         metrics=validation_metrics(predictions, labels.classes),
+        num_epochs=len(history),
         temperature=fitted_temperature(predictions, labels.classes),
         litert=litert,
         versions=model_folder.library_versions(),

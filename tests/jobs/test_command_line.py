@@ -1,10 +1,15 @@
 """From flags to an exit code and a line that people can act on."""
 
 import dataclasses
+import json
+import math
+import signal
+import subprocess
 import sys
 from typing import Any
 
 import pytest
+from job_process import is_running
 
 from galaxy_models.config import QuickstartConfig, ScoreConfig, TrainConfig
 from galaxy_models.errors import (
@@ -27,10 +32,21 @@ from jobs.command_line import parse, run_job
 NEEDED = ["--catalog", "a.csv", "--model", "model", "--output", "predictions"]
 
 
+def nothing(_: object) -> dict[str, Any]:
+    return {}
+
+
 def run(
-    job: Any = lambda _: None, arguments: list[str] = NEEDED, config: Any = ScoreConfig
+    job: Any = nothing, arguments: list[str] = NEEDED, config: Any = ScoreConfig
 ) -> int:
-    return run_job(config, job, "What this job does.", arguments)
+    return run_job(config, job, "What this job does.", arguments, remedy="run it again")
+
+
+def summary(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """The last line on stdout."""
+    record = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert set(record) >= set(COMMON_KEYS)
+    return dict(record)
 
 
 def raising(error: BaseException) -> Any:
@@ -38,6 +54,9 @@ def raising(error: BaseException) -> Any:
         raise error
 
     return job
+
+
+COMMON_KEYS = ["job", "status", "exit_code", "output", "seconds", "error"]
 
 
 def test_a_job_that_did_its_work_exits_with_0(
@@ -67,9 +86,107 @@ def test_work_that_failed_exits_with_1_and_one_line(
     assert capsys.readouterr().err == "error: 3 rows are missing.\n"
 
 
-def test_an_interrupted_job_exits_with_130(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(raising(KeyboardInterrupt())) == 130
-    assert capsys.readouterr().err == "interrupted\n"
+@pytest.mark.parametrize(
+    ("number", "exit_code", "status", "line"),
+    [
+        (signal.SIGINT, 130, "interrupted", "interrupted; run it again"),
+        (signal.SIGTERM, 143, "stopped", "stopped by SIGTERM; run it again"),
+    ],
+)
+def test_a_signal_ends_a_job_with_128_more_and_how_to_go_on(
+    number: signal.Signals, exit_code: int, status: str, line: str
+) -> None:
+    script = f"""
+import sys, time
+from galaxy_models.config import ScoreConfig
+from jobs.command_line import run_job
+def job(config):
+    print("begun", flush=True)
+    try:
+        time.sleep(60)
+    finally:
+        print("ending", flush=True)
+        time.sleep(1)
+sys.exit(run_job(ScoreConfig, job, "", {NEEDED}, remedy="run it again"))
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for expected in ("begun", "ending"):  # the second signal falls into the ending
+        assert process.stdout.readline() == f"{expected}\n"
+        process.send_signal(number)
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == exit_code
+    assert err == f"{line}\n"
+    record = json.loads(out)
+    assert (record["status"], record["exit_code"]) == (status, exit_code)
+    assert (record["output"], record["error"]) == ("predictions", line)
+
+
+def test_a_job_that_does_not_end_is_ended_with_its_children() -> None:
+    script = f"""
+import subprocess, sys, time
+from galaxy_models.config import ScoreConfig
+from jobs import stop_signals
+from jobs.command_line import run_job
+stop_signals.END_WITHIN_S = 1
+def job(config):
+    child = subprocess.Popen(["sleep", "60"])
+    print(child.pid, flush=True)
+    while True:
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:
+            pass
+sys.exit(run_job(ScoreConfig, job, "", {NEEDED}, remedy="run it again"))
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    child = int(process.stdout.readline())
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=240)
+    assert process.returncode == 143
+    assert json.loads(out)["status"] == "stopped"
+    assert not is_running(child)
+
+
+def test_the_last_line_of_stdout_sums_a_job_up(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    figures = {"rows": 3, "accuracy": math.nan, "classes": {"spiral": math.inf}}
+    assert run(lambda _: figures) == 0
+    record = summary(capsys)
+    assert list(record) == [*COMMON_KEYS, "rows", "accuracy", "classes"]
+    assert (record["status"], record["exit_code"], record["error"]) == ("done", 0, None)
+    assert record["output"] == "predictions"
+    assert record["rows"] == 3
+    assert record["accuracy"] is None
+    assert record["classes"] == {"spiral": None}
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "exit_code"),
+    [(CatalogError, "refused", 2), (ScoringError, "failed", 1)],
+)
+def test_the_summary_says_why_a_job_did_not_do_its_work(
+    error: Any, status: str, exit_code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(raising(error("no rows.")))
+    record = summary(capsys)
+    assert (record["status"], record["exit_code"]) == (status, exit_code)
+    assert record["error"] == "no rows."
+
+
+def test_a_bug_is_summed_up_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ZeroDivisionError):
+        run(raising(ZeroDivisionError("oh")))
+    assert summary(capsys)["error"] == "ZeroDivisionError: oh"
 
 
 def test_a_stores_fault_that_nothing_else_told_exits_with_1_and_one_line(
@@ -89,11 +206,22 @@ def test_a_bug_keeps_its_traceback(bug: Exception) -> None:
         run(raising(bug))
 
 
-def test_flags_arrive_in_the_config() -> None:
+def receiver() -> tuple[list[ScoreConfig], Any]:
+    """A list, and a job that puts its configuration there."""
     received: list[ScoreConfig] = []
+
+    def job(config: ScoreConfig) -> dict[str, Any]:
+        received.append(config)
+        return {}
+
+    return received, job
+
+
+def test_flags_arrive_in_the_config() -> None:
+    received, job = receiver()
     flags = ["--keep", "ra", "dec", "--num-workers", "3", "--overwrite"]
 
-    run(received.append, [*NEEDED, *flags])
+    run(job, [*NEEDED, *flags])
 
     assert received == [
         ScoreConfig(
@@ -117,9 +245,9 @@ def test_the_command_line_is_read_where_no_arguments_are_given(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["jobs.score", *NEEDED])
-    received: list[ScoreConfig] = []
+    received, job = receiver()
 
-    assert run_job(ScoreConfig, received.append, None) == 0
+    assert run_job(ScoreConfig, job, None, remedy="run it again") == 0
     assert received[0].catalog == "a.csv"
 
 
