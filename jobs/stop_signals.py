@@ -18,6 +18,7 @@ import psutil
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}  # 128 and the signal's number
 END_WITHIN_S = 20.0  # Slurm and Kubernetes wait for 30 s
 REASONS = {signal.SIGINT: "interrupted", signal.SIGTERM: "stopped by SIGTERM"}
+KILLED_WITHIN_S = 3.0
 STDERR = 2
 
 
@@ -111,3 +112,4 @@ class StopSignals:
         for process in self._below:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
+        psutil.wait_procs(self._below, timeout=KILLED_WITHIN_S)

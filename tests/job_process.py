@@ -75,6 +75,18 @@ class JobProcess:
             assert time.monotonic() < deadline
             time.sleep(0.1)
 
+    def stop(self) -> None:
+        """Send SIGTERM to all of it, as Slurm does, and once more; count what is left.
+
+        ``ray job stop`` and Kubernetes send it to the job alone.
+        """
+        below = pids_below(self.process.pid)
+        for pid in [self.process.pid, *below, self.process.pid]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        assert self.exit_code() == 143, self.log
+        assert [pid for pid in below if is_running(pid)] == []
+
     def pids(self, title: str) -> list[int]:
         """Processes below this one whose titles begin so: ``ray::RayTrainWorker``."""
         return pids_below(self.process.pid, title)

@@ -5,6 +5,7 @@ module knows nothing of what runs on it.
 """
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -45,6 +46,18 @@ class RayHead:
 
     folder: Path
     """For logs."""
+
+    sockets: Path
+    """Ray's own."""
+
+    def metrics_addresses(self) -> list[str]:
+        """What Ray tells Prometheus to scrape."""
+        listed = self.sockets / "prom_metrics_service_discovery.json"
+        return [
+            address
+            for group in json.loads(listed.read_text())
+            for address in group["targets"]
+        ]
 
     @contextlib.contextmanager
     def running_node(self, num_cpus: int) -> Iterator["RayNode"]:
@@ -131,7 +144,7 @@ def running_head(folder: Path, num_cpus: int) -> Iterator[RayHead]:
         head = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
             _wait_for(dashboard, head, folder / "head.log")
-            yield RayHead(f"127.0.0.1:{port}", environment, folder)
+            yield RayHead(f"127.0.0.1:{port}", environment, folder, Path(sockets))
         finally:
             head.send_signal(signal.SIGTERM)
             head.wait(timeout=90)

@@ -6,6 +6,7 @@ import math
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from galaxy_models.errors import (
     UnreachableStoreError,
 )
 from jobs.command_line import parse, run_job
+from jobs.summary import STATUSES
 
 NEEDED = ["--catalog", "a.csv", "--model", "model", "--output", "predictions"]
 
@@ -312,3 +314,11 @@ def test_help_explains_a_flag_in_the_words_of_the_config(
         run(arguments=["--help"], config=TrainConfig)
 
     assert "Adam's first learning rate." in capsys.readouterr().out
+
+
+def test_readme_names_the_keys_of_the_summary_and_the_exit_codes() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    statuses = ", ".join(f"`{status}`" for status in list(STATUSES.values())[:-1])
+    codes = ", ".join(str(code) for code in STATUSES)
+    assert f"{statuses} or `{STATUSES[143]}`, as the exit codes {codes} |" in readme
+    assert [key for key in COMMON_KEYS if f"| `{key}` | all |" not in readme] == []
