@@ -6,9 +6,7 @@ galaxies.
 
 import logging
 import os
-import signal
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,7 +73,7 @@ def ray_session() -> Iterator[Resources]:
         _check_answers(address)
     else:  # says that it made itself a token: nothing to act on
         logging.getLogger(RAY_TOKEN_LOGGER).setLevel(logging.ERROR)
-    with _started_ray(address), raylet_in_log():
+    with raylet_in_log(), _started_ray(address):
         _configure_ray_data()
         resources = _resources()
         logger.info(
@@ -91,13 +89,12 @@ def ray_session() -> Iterator[Resources]:
 @contextmanager
 def _started_ray(address: str | None) -> Iterator[None]:
     try:
-        with _own_sigterm_handler():
-            ray.init(
-                address=address or "local",
-                logging_level=logging.WARNING,
-                log_to_driver=False,  # job_log carries what a reader needs
-                **(_cluster_options() if address else {"include_dashboard": False}),
-            )
+        ray.init(
+            address=address or "local",
+            logging_level=logging.WARNING,
+            log_to_driver=False,  # job_log carries what a reader needs
+            **(_cluster_options() if address else {"include_dashboard": False}),
+        )
     except Exception as error:  # Ray raises bare ones ("node timed out …")
         raise ResourceError(
             f"Ray did not start at {address or 'this machine'}: {error}. Try again "
@@ -107,23 +104,6 @@ def _started_ray(address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
-
-
-@contextmanager
-def _own_sigterm_handler() -> Iterator[None]:
-    """Keep this process's handler of SIGTERM: Ray puts its own in the place."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # where nobody sets handlers
-        return
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    except SystemExit:  # Ray's handler: SIGTERM came while Ray started
-        if callable(before):
-            before(signal.SIGTERM, None)
-        raise
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _cluster_options() -> dict[str, Any]:

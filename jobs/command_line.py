@@ -61,24 +61,21 @@ def run_job(
     )
     summary = Summary(_job_name())
     error = None
-    with StopSignals(
-        remedy, lambda: summary.write(stop.exit_code, stop.reason)
-    ) as stop:
+    with StopSignals(remedy, summary.line):
         try:
             config = parse(config_class, arguments, description)
             summary.output = config.output
             summary.figures = job(config)
             exit_code = EXIT_OK
-        except (Exception, KeyboardInterrupt) as raised:
-            if stop.has_come or isinstance(raised, KeyboardInterrupt):
-                exit_code, error = stop.exit_code, stop.reason
-            elif _is_foreseen(raised):
-                exit_code, error = _verdict(raised)
-                sys.stderr.write(f"error: {error}\n")
-            else:
-                summary.write(EXIT_FAILED, f"{type(raised).__name__}: {raised}")
+        except Exception as raised:
+            if not _is_foreseen(raised):
+                bug = f"{type(raised).__name__}: {raised}"
+                sys.stdout.write(summary.line(EXIT_FAILED, bug))
                 raise
-    summary.write(exit_code, error)
+            exit_code, error = _verdict(raised)
+            sys.stderr.write(f"error: {error}\n")
+    sys.stdout.write(summary.line(exit_code, error))
+    sys.stdout.flush()
     return exit_code
 
 

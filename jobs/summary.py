@@ -2,7 +2,6 @@
 
 import json
 import math
-import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -30,8 +29,8 @@ class Summary:
         self.figures: Mapping[str, Any] = {}
         self._started_s = time.monotonic()
 
-    def write(self, exit_code: int, error: str | None = None) -> None:
-        """Write the line; what is not a number is null in it."""
+    def line(self, exit_code: int, error: str | None = None) -> str:
+        """Put it into a line; what is not a number is null in it."""
         record = {
             "job": self.job,
             "status": STATUSES[exit_code],
@@ -41,9 +40,7 @@ class Summary:
             "error": error,
             **self.figures,
         }
-        line = json.dumps(_finite(record), ensure_ascii=False, allow_nan=False)
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+        return json.dumps(_finite(record), ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _finite(value: Any) -> Any:

@@ -12,7 +12,6 @@ from typing import Any
 
 import ray
 from ray.train.backend import Backend, BackendConfig
-from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 
 class CollectiveConfig(BackendConfig):
@@ -40,13 +39,6 @@ class CollectiveBackend(Backend):
             for rank in range(len(addresses))
         ]
         ray.get(futures)
-
-
-class CollectiveTrainer(DataParallelTrainer):
-    """Leaves Ctrl-C to the job: Ray Train's handler would end it with exit code 0."""
-
-    def _register_sigint_handler(self, controller: Any) -> None:
-        del controller
 
 
 def free_address() -> str:

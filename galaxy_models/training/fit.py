@@ -14,6 +14,7 @@ import numpy as np
 import ray
 import ray.train
 from pandas import DataFrame
+from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from galaxy_models import cluster, model_folder, object_store, output_folder, storage
 from galaxy_models.catalog import Catalog, open_catalog
@@ -21,7 +22,7 @@ from galaxy_models.config import TrainConfig
 from galaxy_models.errors import TrainingError
 from galaxy_models.job_log import JobLog, job_log
 from galaxy_models.model_folder import LiteRTRecord, ModelCard
-from galaxy_models.training.backend import CollectiveConfig, CollectiveTrainer
+from galaxy_models.training.backend import CollectiveConfig
 from galaxy_models.training.checkpoint import read_state
 from galaxy_models.training.examples import decode_examples
 from galaxy_models.training.export import export_litert
@@ -183,7 +184,7 @@ def label_weights(mode: str, labels: Labels) -> tuple[float, ...]:
 def _run_workers(plan: WorkerPlan, log: JobLog) -> ray.train.Result:
     """Train; after a loss of workers go on from the last checkpoint."""
     filesystem, path = storage.filesystem_and_path(plan.output)
-    trainer = CollectiveTrainer(
+    trainer = DataParallelTrainer(
         train_worker,
         train_loop_config={"plan": plan, "log": log},
         backend_config=CollectiveConfig(),
