@@ -20,6 +20,7 @@ from ray._private import ray_constants
 
 from galaxy_models import object_store
 from galaxy_models.errors import ResourceError
+from galaxy_models.ray_messages import raylet_in_log
 from galaxy_models.resources import Resources
 
 logger = logging.getLogger(__name__)
@@ -83,8 +84,7 @@ def ray_session() -> Iterator[Resources]:
         logging.getLogger(RAY_TOKEN_LOGGER).setLevel(logging.ERROR)
         with suppress(OSError):  # a home that cannot be written: Ray tells, if need be
             _make_private_token()
-    _start_ray(address)
-    try:
+    with raylet_in_log(), _started_ray(address):
         _configure_ray_data()
         resources = _resources()
         logger.info(
@@ -95,8 +95,6 @@ def ray_session() -> Iterator[Resources]:
             resources.num_hosts,
         )
         yield resources
-    finally:
-        ray.shutdown()
 
 
 def _make_private_token() -> None:
@@ -116,7 +114,8 @@ def _make_private_token() -> None:
     path.chmod(0o600)
 
 
-def _start_ray(address: str | None) -> None:
+@contextmanager
+def _started_ray(address: str | None) -> Iterator[None]:
     try:
         with _listening_on_loopback(is_embedded=not address):
             ray.init(
@@ -127,6 +126,10 @@ def _start_ray(address: str | None) -> None:
             )
     except Exception as error:  # Ray raises bare ones ("node timed out …")
         raise ResourceError(_why_not(address, error)) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
 
 
 def _why_not(address: str | None, error: Exception) -> str:

@@ -16,6 +16,8 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from galaxy_models.ray_messages import stderr_unheard
+
 logger = logging.getLogger(__name__)
 
 POLL_INTERVAL_S = 1.0
@@ -23,11 +25,12 @@ MAX_UNREAD_LINES = 1000  # beyond it the oldest are dropped; counts never are
 
 
 class _JobLogActor:
-    """Holds lines until the driver reads them, and sums of counts."""
+    """Holds lines until the driver reads them, sums of counts, the last figures."""
 
-    def __init__(self) -> None:
-        self._lines: deque[str] = deque(maxlen=MAX_UNREAD_LINES)
+    def __init__(self, max_unread_lines: int) -> None:
+        self._lines: deque[str] = deque(maxlen=max_unread_lines)
         self._counts: Counter[str] = Counter()
+        self._figures: dict[str, float] = {}
 
     def say(self, line: str) -> None:
         self._lines.append(line)
@@ -35,10 +38,13 @@ class _JobLogActor:
     def count(self, numbers: Mapping[str, int]) -> None:
         self._counts.update(numbers)
 
-    def read(self) -> tuple[list[str], Counter[str]]:
+    def show(self, figures: Mapping[str, float]) -> None:
+        self._figures.update(figures)
+
+    def read(self) -> tuple[list[str], Counter[str], dict[str, float]]:
         lines = list(self._lines)
         self._lines.clear()
-        return lines, self._counts
+        return lines, self._counts, self._figures
 
 
 class JobLog:
@@ -62,6 +68,10 @@ class JobLog:
         if time.monotonic() - self._sent_s >= POLL_INTERVAL_S:
             self.flush()
 
+    def show(self, figures: Mapping[str, float]) -> None:
+        """Tell the driver how things stand; figures of the same name are replaced."""
+        self._actor.show.remote(dict(figures))
+
     def flush(self) -> None:
         """Send what was counted."""
         if self._unsent:
@@ -73,26 +83,38 @@ class JobLog:
 @contextmanager
 def job_log(
     on_counts: Callable[[Counter[str]], None] | None = None,
+    on_figures: Callable[[dict[str, float]], None] | None = None,
 ) -> Iterator[JobLog]:
     """Relay what workers say into this process's log while the block runs.
 
     Args:
         on_counts: called about once a second, in a thread, with the sums so far.
+        on_figures: called likewise with the last figures, once there are any.
 
     Yields:
         What to hand to the workers.
     """
-    here = NodeAffinitySchedulingStrategy(  # no other host's loss shall end the log
-        ray.get_runtime_context().get_node_id(), soft=False
-    )
-    actor = (
-        ray.remote(_JobLogActor).options(num_cpus=0, scheduling_strategy=here).remote()
-    )
+    actor = _start_actor()
     is_done = threading.Event()
+
+    def relay_once() -> None:
+        try:
+            lines, counts, figures = ray.get(
+                actor.read.remote(), timeout=10 * POLL_INTERVAL_S
+            )
+        except (ray.exceptions.RayError, TimeoutError) as error:
+            logger.debug("the job log did not answer: %s", error)
+            return
+        for line in lines:
+            logger.info("%s", line)
+        if on_counts is not None:
+            on_counts(counts)
+        if on_figures is not None and figures:
+            on_figures(figures)
 
     def relay() -> None:
         while not is_done.wait(POLL_INTERVAL_S):
-            _relay_once(actor, on_counts)
+            relay_once()
 
     thread = threading.Thread(target=relay, name="job-log", daemon=True)
     thread.start()
@@ -101,17 +123,22 @@ def job_log(
     finally:
         is_done.set()
         thread.join()
-        _relay_once(actor, on_counts)
+        relay_once()
         ray.kill(actor)
 
 
-def _relay_once(actor: Any, on_counts: Callable[[Counter[str]], None] | None) -> None:
-    try:
-        lines, counts = ray.get(actor.read.remote(), timeout=10 * POLL_INTERVAL_S)
-    except (ray.exceptions.RayError, TimeoutError) as error:
-        logger.debug("the job log did not answer: %s", error)
-        return
-    for line in lines:
-        logger.info("%s", line)
-    if on_counts is not None:
-        on_counts(counts)
+def _start_actor() -> Any:
+    """Start the actor on this host: no other one's loss shall end the log.
+
+    Once a process Ray tells an error: that an actor which it may restart has arguments
+    in its store. Ray Data's actors do, and Ray Data keeps these arguments. So this
+    actor is of that kind, too, and Ray says it here.
+    """
+    here = NodeAffinitySchedulingStrategy(
+        ray.get_runtime_context().get_node_id(), soft=False
+    )
+    remote_class = ray.remote(_JobLogActor).options(
+        num_cpus=0, max_restarts=1, scheduling_strategy=here
+    )
+    with stderr_unheard():
+        return remote_class.remote(ray.put(MAX_UNREAD_LINES))

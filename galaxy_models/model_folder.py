@@ -95,6 +95,9 @@ class ModelCard:
     metrics: dict[str, float] = field(default_factory=dict)
     """Figures on the validation galaxies, of the weights that were kept."""
 
+    num_epochs: int = 0
+    """Epochs that were trained; 0 in folders of older versions."""
+
     temperature: float = 1.0
     """What scoring divides the logits by, so that probabilities mean what they say;
     fitted on the validation galaxies. 1, as in folders of version 0.1, for none."""
@@ -269,13 +272,16 @@ def load_network(
     return network
 
 
-def load_litert(model: str, file_name: str, threads: int) -> LiteRTNetwork:
+def load_litert(
+    model: str, file_name: str, threads: int, *, optimised: bool = True
+) -> LiteRTNetwork:
     """Load one of the folder's LiteRT files.
 
     Args:
         model: see ``read_card``.
         file_name: ``INT8_NAME`` or ``FLOAT_NAME``.
         threads: CPU threads that it may use.
+        optimised: as for ``LiteRTNetwork``.
 
     Returns:
         The network, ready to predict; TensorFlow is not imported.
@@ -286,7 +292,7 @@ def load_litert(model: str, file_name: str, threads: int) -> LiteRTNetwork:
     card, folder_uri = read_card(model), model_folder_uri(model)
     data = storage.read_bytes(storage.join(folder_uri, file_name))
     try:
-        network = LiteRTNetwork(data, threads)
+        network = LiteRTNetwork(data, threads, optimised=optimised)
     except ModelFolderError as error:
         raise ModelFolderError(f"{file_name} in {folder_uri}: {error}") from error
     size = card.decode_rule.image_size

@@ -1,40 +1,57 @@
 """From flags to an exit code, the same way for every job.
 
 Exit codes: 0 the job did its work; 1 it began and failed; 2 what it was told cannot
-work (nothing was begun); 130 interrupted.
+work (nothing was begun); 130 interrupted (Ctrl-C); 143 stopped (SIGTERM). Logs go to
+stderr; the last line on stdout sums the job up, in JSON.
 """
 
 import logging
 import sys
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
 
 import tyro
 
 from galaxy_models import object_store
 from galaxy_models.errors import GalaxyBatchError, InputError, without_password
+from jobs.stop_signals import StopSignals
+from jobs.summary import Summary
 
-Config = TypeVar("Config")
+
+class JobConfig(Protocol):
+    """What every job is told."""
+
+    @property
+    def output(self) -> str:
+        """Where its results go."""
+        ...
+
+
+Config = TypeVar("Config", bound=JobConfig)
 
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
+
+GOES_ON = "the same command goes on with what is left"
 
 
 def run_job(
     config_class: type[Config],
-    job: Callable[[Config], None],
+    job: Callable[[Config], Mapping[str, Any]],
     description: str | None,
     arguments: list[str] | None = None,
+    *,
+    remedy: str,
 ) -> int:
-    """Parse the flags of a job's configuration, run the job, report errors in a line.
+    """Parse the flags of a job's configuration, run the job, say how it ended.
 
     Args:
         config_class: dataclass that a flag is made of for each field.
-        job: what to do with it.
+        job: what to do with it; gives figures for the summary.
         description: text of ``--help``.
         arguments: the command line without the program; ``sys.argv`` if left out.
+        remedy: how to go on after the job was stopped.
 
     Returns:
         The exit code.
@@ -42,21 +59,40 @@ def run_job(
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
     )
-    try:
-        job(parse(config_class, arguments, description))
-    except GalaxyBatchError as error:
-        sys.stderr.write(f"error: {without_password(str(error))}\n")
-        return EXIT_BAD_INPUT if isinstance(error, InputError) else EXIT_FAILED
-    except OSError as error:
-        if not object_store.is_store_error(error):
-            raise
-        told = without_password(str(error))
-        sys.stderr.write(f"error: {told}; {object_store.RUN_AGAIN}\n")
-        return EXIT_FAILED
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        return EXIT_INTERRUPTED
-    return EXIT_OK
+    summary = Summary(_job_name())
+    error = None
+    with StopSignals(remedy, summary.line):
+        try:
+            config = parse(config_class, arguments, description)
+            summary.output = without_password(config.output)
+            summary.figures = job(config)
+            exit_code = EXIT_OK
+        except Exception as raised:
+            if not _is_foreseen(raised):
+                bug = f"{type(raised).__name__}: {raised}"
+                sys.stdout.write(summary.line(EXIT_FAILED, bug))
+                raise
+            exit_code, error = _verdict(raised)
+            sys.stderr.write(f"error: {error}\n")
+    sys.stdout.write(summary.line(exit_code, error))
+    sys.stdout.flush()
+    return exit_code
+
+
+def _is_foreseen(error: Exception) -> bool:
+    """Whether it is told in a line; a bug keeps its traceback."""
+    return isinstance(error, GalaxyBatchError) or (
+        isinstance(error, OSError) and object_store.is_store_error(error)
+    )
+
+
+def _verdict(error: Exception) -> tuple[int, str]:
+    """Settle the exit code, and what to say."""
+    if isinstance(error, InputError):
+        return EXIT_BAD_INPUT, without_password(str(error))
+    if isinstance(error, GalaxyBatchError):
+        return EXIT_FAILED, without_password(str(error))
+    return EXIT_FAILED, f"{without_password(str(error))}; {object_store.RUN_AGAIN}"
 
 
 def parse(
@@ -76,11 +112,14 @@ def parse(
         ConfigError: for a value that makes no sense.
     """
     return tyro.cli(
-        config_class, prog=_program(), args=arguments, description=description
+        config_class,
+        prog=f"python -m {_job_name()}",
+        args=arguments,
+        description=description,
     )
 
 
-def _program() -> str | None:
-    """The command as people type it, ``python -m jobs.NAME``."""
+def _job_name() -> str:
+    """The module that is run, ``jobs.NAME``."""
     spec = sys.modules["__main__"].__spec__
-    return f"python -m {spec.name}" if spec is not None else None
+    return spec.name if spec is not None else "jobs"

@@ -10,6 +10,7 @@ predictions are streamed, so their number does not matter.
 
 import logging
 import sys
+from typing import Any
 
 from galaxy_models.config import EvaluateConfig
 from galaxy_models.evaluation import evaluate
@@ -18,10 +19,20 @@ from jobs.command_line import run_job
 logger = logging.getLogger(__name__)
 
 
-def write_report(config: EvaluateConfig) -> None:
+def write_report(config: EvaluateConfig) -> dict[str, Any]:
     """Evaluate, then say the main numbers and where the page is."""
     report = evaluate(config)
     agreement = report.agreement
+    figures = {
+        "page": report.page,
+        "rows": report.num_rows,
+        "failed": report.num_failed,
+        "compared": agreement and agreement.num,
+        "accuracy": agreement and agreement.accuracy,
+        "macro_f1": agreement and agreement.macro_f1,
+        "expected_calibration_error": agreement
+        and agreement.expected_calibration_error,
+    }
     if agreement is None:
         logger.info(
             "%d rows, %d failed, no labels; %s",
@@ -29,7 +40,7 @@ def write_report(config: EvaluateConfig) -> None:
             report.num_failed,
             report.page,
         )
-        return
+        return figures
     logger.info(
         "accuracy %.3f (95 %%: %.3f to %.3f) of %d galaxies, macro-F1 %.3f, expected "
         "calibration error %.3f; %s",
@@ -40,7 +51,9 @@ def write_report(config: EvaluateConfig) -> None:
         agreement.expected_calibration_error,
         report.page,
     )
+    return figures
 
 
 if __name__ == "__main__":
-    sys.exit(run_job(EvaluateConfig, write_report, __doc__))
+    remedy = "the same command with --overwrite begins anew"
+    sys.exit(run_job(EvaluateConfig, write_report, __doc__, remedy=remedy))

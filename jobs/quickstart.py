@@ -10,6 +10,7 @@ leaves a picture: quickstart/gallery.png.
 import logging
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -33,7 +34,7 @@ NUM_SHOWN = 40  # cutouts in the gallery
 NUM_FAILED_SHOWN = 4
 
 
-def quickstart(config: QuickstartConfig) -> None:
+def quickstart(config: QuickstartConfig) -> dict[str, Any]:
     """Make, train, score, show."""
     folder = Path(config.output)
     if folder.exists() and any(folder.iterdir()):
@@ -74,7 +75,9 @@ def quickstart(config: QuickstartConfig) -> None:
                 catalog=catalog, model=model, output=predictions, keep=("ra", "dec")
             )
         )
-    show(catalog, predictions, str(folder / "gallery.png"))
+    picture = str(folder / "gallery.png")
+    show(catalog, predictions, picture)
+    return {"picture": picture}
 
 
 def show(catalog: str, predictions: str, gallery_uri: str) -> None:
@@ -111,4 +114,5 @@ def show(catalog: str, predictions: str, gallery_uri: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_job(QuickstartConfig, quickstart, __doc__))
+    remedy = "run it again with another --output"
+    sys.exit(run_job(QuickstartConfig, quickstart, __doc__, remedy=remedy))

@@ -9,15 +9,16 @@ submit`` does) the work runs on that cluster, else on this machine.
 
 import logging
 import sys
+from typing import Any
 
 from galaxy_models.config import ScoreConfig
 from galaxy_models.scoring import score
-from jobs.command_line import run_job
+from jobs.command_line import GOES_ON, run_job
 
 logger = logging.getLogger(__name__)
 
 
-def score_catalog(config: ScoreConfig) -> None:
+def score_catalog(config: ScoreConfig) -> dict[str, Any]:
     """Score, then say what came out and where."""
     record = score(config)
     classes = ", ".join(f"{name} {count}" for name, count in record.classes.items())
@@ -30,7 +31,17 @@ def score_catalog(config: ScoreConfig) -> None:
         record.rows_per_s_this_run,
         classes,
     )
+    return {
+        "rows": record.num_rows,
+        "failed": record.num_failed,
+        "failure_reasons": record.failure_reasons,
+        "classes": record.classes,
+        "engine": record.engine,
+        "model_hash": record.model_hash,
+        "rows_this_run": record.num_rows_this_run,
+        "rows_per_s": record.rows_per_s_this_run,
+    }
 
 
 if __name__ == "__main__":
-    sys.exit(run_job(ScoreConfig, score_catalog, __doc__))
+    sys.exit(run_job(ScoreConfig, score_catalog, __doc__, remedy=GOES_ON))

@@ -9,15 +9,16 @@ does) the work runs on that cluster, else on this machine.
 
 import logging
 import sys
+from typing import Any
 
 from galaxy_models.config import TrainConfig
 from galaxy_models.training import fit
-from jobs.command_line import run_job
+from jobs.command_line import GOES_ON, run_job
 
 logger = logging.getLogger(__name__)
 
 
-def train(config: TrainConfig) -> None:
+def train(config: TrainConfig) -> dict[str, Any]:
     """Fit, then say where the model is and how good."""
     card = fit(config)
     logger.info(
@@ -26,7 +27,15 @@ def train(config: TrainConfig) -> None:
         card.metrics["val_accuracy"],
         card.metrics["val_balanced_accuracy"],
     )
+    return {
+        "epochs": card.num_epochs,
+        "val_accuracy": card.metrics["val_accuracy"],
+        "val_balanced_accuracy": card.metrics["val_balanced_accuracy"],
+        "temperature": card.temperature,
+        "network": card.network,
+        "model_hash": card.model_hash,
+    }
 
 
 if __name__ == "__main__":
-    sys.exit(run_job(TrainConfig, train, __doc__))
+    sys.exit(run_job(TrainConfig, train, __doc__, remedy=GOES_ON))

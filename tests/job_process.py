@@ -6,11 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 TIMEOUT_S = 480
+KILLED_WITHIN_S = 20  # busy machines take seconds; an orphaned Ray takes 60
 RAY_OUTLIVES_S = 2.0  # its driver, and may still write
 
 
@@ -72,10 +73,19 @@ class JobProcess:
         for pid in below:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + TIMEOUT_S
-        while any(_is_running(pid) for pid in below):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until_gone(below)
+
+    def stop(self) -> None:
+        """Send SIGTERM to all of it, as Slurm does, and once more; all of it goes.
+
+        ``ray job stop`` and Kubernetes send it to the job alone.
+        """
+        below = pids_below(self.process.pid)
+        for pid in [self.process.pid, *below, self.process.pid]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        assert self.exit_code() == 143, self.log
+        wait_until_gone(below)
 
     def pids(self, title: str) -> list[int]:
         """Processes below this one whose titles begin so: ``ray::RayTrainWorker``."""
@@ -115,6 +125,14 @@ def arguments_of(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:
         return ""
+
+
+def wait_until_gone(pids: Iterable[int]) -> None:
+    """Wait for the end of processes that were killed."""
+    deadline = time.monotonic() + KILLED_WITHIN_S
+    while left := [pid for pid in pids if _is_running(pid)]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
 
 
 def _is_running(pid: int) -> bool:

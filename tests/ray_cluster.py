@@ -5,6 +5,7 @@ a host of ``network_hosts``. This module knows nothing of what runs on it.
 """
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -55,6 +56,15 @@ class RayHead:
     def ray_logs(self) -> Path:
         """Where Ray's own logs are."""
         return self.session / "session_latest" / "logs"
+
+    def metrics_addresses(self) -> list[str]:
+        """What Ray tells Prometheus to scrape."""
+        listed = self.session / "prom_metrics_service_discovery.json"
+        return [
+            address
+            for group in json.loads(listed.read_text())
+            for address in group["targets"]
+        ]
 
     @contextlib.contextmanager
     def running_node(

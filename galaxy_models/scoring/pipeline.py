@@ -13,6 +13,7 @@ import ray.data
 
 from galaxy_models import (
     cluster,
+    model_folder,
     object_store,
     output_folder,
     shared_paths,
@@ -21,7 +22,9 @@ from galaxy_models import (
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import ModelFolderError, OutputError, ScoringError, told_in
 from galaxy_models.job_log import JobLog, job_log
-from galaxy_models.scoring.engines import LITERT_FILES, load_engine
+from galaxy_models.job_metrics import JobMetrics
+from galaxy_models.scoring.engines import LITERT_FILES
+from galaxy_models.scoring.kept_chunk import KeptChunk
 from galaxy_models.scoring.ledger import CHUNKS_NAME, Ledger, Remaining
 from galaxy_models.scoring.plan import (
     WRITE_CPUS,
@@ -156,7 +159,9 @@ def _ledger(task: Task, stages: StagePlan, output: str) -> Ledger:
 def _check_engine(plan: PredictorPlan) -> None:
     """Load a LiteRT file once, here, where a misfit is told before work begins."""
     if plan.engine in LITERT_FILES:
-        load_engine(plan.engine, plan.model, threads=1)
+        model_folder.load_litert(
+            plan.model, LITERT_FILES[plan.engine], threads=1, optimised=False
+        )
 
 
 def _predict_what_remains(
@@ -173,14 +178,17 @@ def _predict_what_remains(
     )
     max_failed = config.max_failed_fraction * plan.catalog.num_rows
     num_failed = 0
+    metrics = JobMetrics(plan.ledger.output)
+    metrics.set("score_rows_to_do", num_rows)
     try:
         with job_log(Progress(num_rows, config.progress_interval_s)) as log:
             todo = remaining.chunks_to_do()
             finishing = _finish_files(plan, remaining)
-            for chunk, failed in _predicted_chunks(todo, plan, stages, log):
-                remaining.chunk_is_kept(chunk)
+            for kept in _predicted_chunks(todo, plan, stages, log):
+                remaining.chunk_is_kept(kept.chunk)
                 finishing += _finish_files(plan, remaining)
-                num_failed += failed
+                num_failed += kept.num_failed
+                _record(kept, metrics)
                 if num_failed > max_failed and remaining.chunks_to_do():
                     raise _too_many_failed(config, plan, num_failed)
             ray.get(finishing)
@@ -191,6 +199,15 @@ def _predict_what_remains(
             f"scoring stopped: {error}. The same command goes on with what is left."
         ) from error
     return num_rows
+
+
+def _record(kept: KeptChunk, metrics: JobMetrics) -> None:
+    """Tell Prometheus of a chunk."""
+    metrics.add("score_rows", kept.rows)
+    for reason, number in kept.failures.items():
+        metrics.add("score_failures", number, reason=reason)
+    for stage, seconds in kept.seconds.items():
+        metrics.add("score_seconds", seconds, stage=stage)
 
 
 def _too_many_failed(
@@ -217,8 +234,8 @@ def _finish_files(plan: PredictorPlan, remaining: Remaining) -> list[Any]:
 
 def _predicted_chunks(
     todo: list[int], plan: PredictorPlan, stages: StagePlan, log: JobLog
-) -> Iterator[tuple[int, int]]:
-    """Predict chunks over the cluster; give each one's number and failed rows."""
+) -> Iterator[KeptChunk]:
+    """Predict chunks over the cluster; give each that is kept."""
     if not todo:
         return
     num_tasks = len(todo) if stages.two_stage else min(len(todo), MAX_TASKS)
@@ -228,9 +245,7 @@ def _predicted_chunks(
     predict = _predict_in_two_stages if stages.two_stage else _predict_in_one_stage
     kept = predict(chunks, plan, stages, log)
     for batch in kept.iter_batches(batch_size=None, batch_format="pyarrow"):
-        yield from zip(
-            batch[CHUNK_COLUMN].to_pylist(), batch["failed"].to_pylist(), strict=True
-        )
+        yield from KeptChunk.from_table(batch)
 
 
 def _predict_in_one_stage(

@@ -20,6 +20,7 @@ from galaxy_models.job_log import JobLog
 from galaxy_models.model_folder import ModelCard
 from galaxy_models.schemas import STATUS_FAILED, STATUS_OK, predictions_schema
 from galaxy_models.scoring.engines import load_engine
+from galaxy_models.scoring.kept_chunk import KeptChunk, Stopwatch, count_failures
 from galaxy_models.scoring.ledger import Ledger
 from galaxy_models.scoring.read_ahead import FILES_PER_READ, read_ahead
 from galaxy_models.scoring.symmetries import average_views, symmetric_views
@@ -98,12 +99,14 @@ class Predictor:
         images = images[pixels.offset : pixels.offset + len(pixels)]
         errors = rows[ERROR_COLUMN].to_pylist()
         step = self.plan.batch_size
-        views = [
-            self.predict(images[at : at + step], errors[at : at + step])
-            for at in range(0, len(rows), step)
-        ]
+        watch = Stopwatch()
+        with watch.timing("predicting"):
+            views = [
+                self.predict(images[at : at + step], errors[at : at + step])
+                for at in range(0, len(rows), step)
+            ]
         chunk = rows[CHUNK_COLUMN][0].as_py()
-        return self.keep(chunk, rows, np.concatenate(views, axis=1), errors)
+        return self.keep(chunk, rows, np.concatenate(views, axis=1), errors, watch)
 
     def predict(
         self, images: NDArray[np.uint8], errors: list[str | None]
@@ -134,6 +137,7 @@ class Predictor:
         rows: pa.Table,
         views: NDArray[np.float32],
         errors: list[str | None],
+        watch: Stopwatch,
     ) -> pa.Table:
         """Write a chunk's predictions down.
 
@@ -142,14 +146,17 @@ class Predictor:
             rows: its catalog rows.
             views: what ``predict`` gave for them.
             errors: None, or what failed, for each row.
+            watch: what has been timed so far.
 
         Returns:
-            One row: the chunk's number, its rows and how many of them failed.
+            One row, a ``KeptChunk``.
         """
-        predictions = prediction_rows(rows, views, errors, self.plan)
-        self.plan.ledger.write_chunk(chunk, predictions)
+        with watch.timing("writing"):
+            predictions = prediction_rows(rows, views, errors, self.plan)
+            self.plan.ledger.write_chunk(chunk, predictions)
         self.log.flush()
-        return kept(chunk, len(rows), sum(error is not None for error in errors))
+        failures = count_failures(errors)
+        return KeptChunk(chunk, len(rows), failures, watch.seconds).to_table()
 
 
 class FusedPredictor(Predictor):
@@ -174,32 +181,38 @@ class FusedPredictor(Predictor):
         ledger = self.plan.ledger
         for chunk in chunks[CHUNK_COLUMN].to_pylist():
             if ledger.is_kept(chunk):  # by an actor that died before its last chunk
-                yield kept(chunk, 0, 0)
+                start, stop = ledger.rows_of(chunk)
+                yield KeptChunk(chunk, stop - start).to_table()
                 continue
-            rows = self._reader.read(*ledger.rows_of(chunk))
+            watch = Stopwatch()
+            with watch.timing("reading"):
+                rows = self._reader.read(*ledger.rows_of(chunk))
             views, errors = [], []
-            for images, image_errors in decoded_batches(rows, self.plan):
-                views.append(self.predict(images, image_errors))
+            for images, image_errors in decoded_batches(rows, self.plan, watch):
+                with watch.timing("predicting"):
+                    views.append(self.predict(images, image_errors))
                 errors.extend(image_errors)
-            yield self.keep(chunk, rows, np.concatenate(views, axis=1), errors)
-
-
-def kept(chunk: int, num_rows: int, num_failed: int) -> pa.Table:
-    """Tell the driver of a chunk."""
-    return pa.table({CHUNK_COLUMN: [chunk], "rows": [num_rows], "failed": [num_failed]})
+            yield self.keep(chunk, rows, np.concatenate(views, axis=1), errors, watch)
 
 
 def decoded_batches(
-    rows: pa.Table, plan: PredictorPlan
+    rows: pa.Table, plan: PredictorPlan, watch: Stopwatch
 ) -> Iterator[tuple[NDArray[np.uint8], list[str | None]]]:
     """Decode galaxies in batches, while the files of the next ones are read."""
     sources = image_sources(rows[plan.catalog.image_column])
     reads_per_batch = -(-plan.batch_size // FILES_PER_READ)
     catalog = plan.catalog
-    for files in read_ahead(
+    batches = read_ahead(
         sources, catalog.image_root, reads_per_batch, catalog.allowed_prefixes
-    ):
-        yield decode_files(files, plan.card.decode_rule)
+    )
+    while True:
+        with watch.timing("reading"):
+            files = next(batches, None)
+        if files is None:
+            return
+        with watch.timing("decoding"):
+            decoded = decode_files(files, plan.card.decode_rule)
+        yield decoded
 
 
 def decode_chunk(chunks: pa.Table, *, plan: PredictorPlan) -> pa.Table:
@@ -219,7 +232,7 @@ def decode_chunk(chunks: pa.Table, *, plan: PredictorPlan) -> pa.Table:
     rows = reader.read(*plan.ledger.rows_of(chunk))
     size = plan.card.decode_rule.image_size
     images, errors = [], []
-    for batch, batch_errors in decoded_batches(rows, plan):
+    for batch, batch_errors in decoded_batches(rows, plan, Stopwatch()):
         images.append(batch)
         errors.extend(batch_errors)
     pixels = pa.Array.from_buffers(

@@ -47,6 +47,7 @@ from galaxy_models.training.labels import (
     read_labels,
     read_test_labels,
 )
+from galaxy_models.training.live_figures import LiveFigures
 from galaxy_models.training.starting_point import StartingPoint, find_starting_point
 from galaxy_models.training.worker import WorkerPlan, train_worker
 
@@ -108,7 +109,10 @@ def _open_task(config: TrainConfig, output: str, resume: bool) -> "Task":
 def _train(task: "Task") -> ModelCard:
     """Start Ray, decode, fit and write; all that costs time."""
     config, labels = task.config, task.labels
-    with cluster.ray_session() as resources, job_log() as log:
+    with (
+        cluster.ray_session() as resources,
+        job_log(on_figures=LiveFigures(task.output)) as log,
+    ):
         num_workers, threads = training_workers(
             config.num_workers, resources, config.batch_size
         )
@@ -246,6 +250,7 @@ def _write_folder(
             "start_from": plan.start and plan.start.model_hash,
         },
         metrics=validation_metrics(predictions, labels.classes),
+        num_epochs=len(history),
         temperature=fitted_temperature(predictions, labels.classes),
         litert=litert,
         versions=model_folder.library_versions(),

@@ -239,6 +239,7 @@ class Training:
             ray.train.report(dict(row), checkpoint=checkpoint)
         if self.rank == 0:
             self.log.say(_epoch_line(self.state.history, self.plan.config.epochs))
+            self.log.show(row)
             write_history(self.plan.output, self.state.history, self.plan.title)
 
     def explain(self, error: Exception) -> str:

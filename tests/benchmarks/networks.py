@@ -108,7 +108,8 @@ def unseen_galaxies(catalog: Path) -> pd.DataFrame:
         validation_fraction=VALIDATION_FRACTION,
         test_fraction=TEST_FRACTION,
     )
-    return rows[sides_of(pa.array(rows["object_id"]), config) == "test"]
+    is_test = sides_of(pa.array(rows["object_id"]), config) == "test"
+    return rows.loc[is_test.tolist()]
 
 
 def accuracies(

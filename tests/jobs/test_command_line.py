@@ -1,11 +1,16 @@
 """From flags to an exit code and a line that people can act on."""
 
 import dataclasses
+import json
+import math
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from job_process import wait_until_gone
 
 from galaxy_models.config import QuickstartConfig, ScoreConfig, TrainConfig
 from galaxy_models.errors import (
@@ -28,14 +33,26 @@ from galaxy_models.model_folder import ModelCard, hash_model, write_card
 from galaxy_models.scoring import score
 from galaxy_models.simulation import Survey
 from jobs.command_line import parse, run_job
+from jobs.summary import STATUSES
 
 NEEDED = ["--catalog", "a.csv", "--model", "model", "--output", "predictions"]
 
 
+def nothing(_: object) -> dict[str, Any]:
+    return {}
+
+
 def run(
-    job: Any = lambda _: None, arguments: list[str] = NEEDED, config: Any = ScoreConfig
+    job: Any = nothing, arguments: list[str] = NEEDED, config: Any = ScoreConfig
 ) -> int:
-    return run_job(config, job, "What this job does.", arguments)
+    return run_job(config, job, "What this job does.", arguments, remedy="run it again")
+
+
+def summary(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """The last line on stdout."""
+    record = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert set(record) >= set(COMMON_KEYS)
+    return dict(record)
 
 
 def raising(error: BaseException) -> Any:
@@ -43,6 +60,9 @@ def raising(error: BaseException) -> Any:
         raise error
 
     return job
+
+
+COMMON_KEYS = ["job", "status", "exit_code", "output", "seconds", "error"]
 
 
 def test_a_job_that_did_its_work_exits_with_0(
@@ -72,9 +92,79 @@ def test_work_that_failed_exits_with_1_and_one_line(
     assert capsys.readouterr().err == "error: 3 rows are missing.\n"
 
 
-def test_an_interrupted_job_exits_with_130(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(raising(KeyboardInterrupt())) == 130
-    assert capsys.readouterr().err == "interrupted\n"
+@pytest.mark.parametrize(
+    ("number", "exit_code", "status", "line"),
+    [
+        (signal.SIGINT, 130, "interrupted", "interrupted; run it again"),
+        (signal.SIGTERM, 143, "stopped", "stopped by SIGTERM; run it again"),
+    ],
+)
+def test_a_signal_ends_a_job_and_its_children_and_says_how_to_go_on(
+    number: signal.Signals, exit_code: int, status: str, line: str
+) -> None:
+    script = f"""
+import subprocess, sys, time
+from galaxy_models.config import ScoreConfig
+from jobs.command_line import run_job
+def job(config):
+    print(subprocess.Popen(["sleep", "600"]).pid, flush=True)
+    while True:
+        try:
+            time.sleep(600)
+        except BaseException:
+            pass
+sys.exit(run_job(ScoreConfig, job, "", {NEEDED}, remedy="run it again"))
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    child = int(process.stdout.readline())
+    process.send_signal(number)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == exit_code
+    assert err == f"{line}\n"
+    record = json.loads(out)
+    assert (record["status"], record["exit_code"]) == (status, exit_code)
+    assert (record["output"], record["error"]) == ("predictions", line)
+    wait_until_gone([child])
+
+
+def test_the_last_line_of_stdout_sums_a_job_up(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    figures = {"rows": 3, "accuracy": math.nan, "classes": {"spiral": math.inf}}
+    assert run(lambda _: figures) == 0
+    record = summary(capsys)
+    assert list(record) == [*COMMON_KEYS, "rows", "accuracy", "classes"]
+    assert (record["status"], record["exit_code"], record["error"]) == ("done", 0, None)
+    assert record["output"] == "predictions"
+    assert record["rows"] == 3
+    assert record["accuracy"] is None
+    assert record["classes"] == {"spiral": None}
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "exit_code"),
+    [(CatalogError, "refused", 2), (ScoringError, "failed", 1)],
+)
+def test_the_summary_says_why_a_job_did_not_do_its_work(
+    error: Any, status: str, exit_code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(raising(error("no rows.")))
+    record = summary(capsys)
+    assert (record["status"], record["exit_code"]) == (status, exit_code)
+    assert record["error"] == "no rows."
+
+
+def test_a_bug_is_summed_up_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ZeroDivisionError):
+        run(raising(ZeroDivisionError("oh")))
+    assert summary(capsys)["error"] == "ZeroDivisionError: oh"
 
 
 def test_a_stores_fault_that_nothing_else_told_exits_with_1_and_one_line(
@@ -94,11 +184,22 @@ def test_a_bug_keeps_its_traceback(bug: Exception) -> None:
         run(raising(bug))
 
 
-def test_flags_arrive_in_the_config() -> None:
+def receiver() -> tuple[list[ScoreConfig], Any]:
+    """A list, and a job that puts its configuration there."""
     received: list[ScoreConfig] = []
+
+    def job(config: ScoreConfig) -> dict[str, Any]:
+        received.append(config)
+        return {}
+
+    return received, job
+
+
+def test_flags_arrive_in_the_config() -> None:
+    received, job = receiver()
     flags = ["--keep", "ra", "dec", "--num-workers", "3", "--overwrite"]
 
-    run(received.append, [*NEEDED, *flags])
+    run(job, [*NEEDED, *flags])
 
     assert received == [
         ScoreConfig(
@@ -122,9 +223,9 @@ def test_the_command_line_is_read_where_no_arguments_are_given(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["jobs.score", *NEEDED])
-    received: list[ScoreConfig] = []
+    received, job = receiver()
 
-    assert run_job(ScoreConfig, received.append, None) == 0
+    assert run_job(ScoreConfig, job, None, remedy="run it again") == 0
     assert received[0].catalog == "a.csv"
 
 
@@ -242,3 +343,11 @@ def test_an_error_shows_uris_without_their_passwords(
 ) -> None:
     run(raising(JobError(told)))
     assert shown in capsys.readouterr().err
+
+
+def test_readme_names_the_keys_of_the_summary_and_the_exit_codes() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    statuses = ", ".join(f"`{status}`" for status in list(STATUSES.values())[:-1])
+    codes = ", ".join(str(code) for code in STATUSES)
+    assert f"{statuses} or `{STATUSES[143]}`, as the exit codes {codes} |" in readme
+    assert [key for key in COMMON_KEYS if f"| `{key}` | all |" not in readme] == []

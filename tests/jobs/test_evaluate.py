@@ -32,20 +32,28 @@ def flags(tmp_path: Path) -> list[str]:
 
 
 def run(flags: list[str]) -> int:
-    return run_job(EvaluateConfig, write_report, None, flags)
+    return run_job(EvaluateConfig, write_report, None, flags, remedy="run it again")
 
 
 def test_the_last_line_says_the_main_numbers_and_where_the_page_is(
-    flags: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    flags: list[str],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.INFO)
 
     assert run(flags) == 0
+    summary = json.loads(capsys.readouterr().out)
 
     assert caplog.messages[-1] == (
         "accuracy 0.500 (95 %: 0.095 to 0.905) of 2 galaxies, macro-F1 0.500, expected "
         f"calibration error 0.350; {tmp_path}/report/report.html"
     )
+    assert (summary["status"], summary["output"]) == ("done", f"{tmp_path}/report")
+    assert (summary["rows"], summary["failed"], summary["compared"]) == (3, 1, 2)
+    assert summary["accuracy"] == summary["macro_f1"] == 0.5
+    assert summary["page"] == f"{tmp_path}/report/report.html"
 
 
 def test_without_labels_the_last_line_counts_rows(
@@ -76,7 +84,7 @@ def test_the_command_needs_neither_ray_nor_tensorflow(flags: list[str]) -> None:
     script = (
         "import sys; from jobs import evaluate as job;"
         "from jobs.command_line import run_job;"
-        "code = run_job(job.EvaluateConfig, job.write_report, None);"
+        "code = run_job(job.EvaluateConfig, job.write_report, None, remedy='');"
         "heavy = {'ray', 'tensorflow', 'keras'} & set(sys.modules);"
         "sys.exit(code or str(heavy or '') or 0)"
     )

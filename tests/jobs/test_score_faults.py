@@ -10,25 +10,45 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from job_lines import STOPPED, assert_own_lines
 from job_process import JobProcess
-from score_job import NUM_ROWS, ScoreJob, assert_whole, num_kept, read_ids
+from score_job import (
+    NUM_ROWS,
+    ROWS_PER_FAILED,
+    ScoreJob,
+    assert_whole,
+    num_kept,
+    read_ids,
+)
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize(("plan", "num_kills"), [("fused", 2), ("two-stage", 1)])
-def test_a_driver_killed_at_random_moments_loses_and_repeats_nothing(
-    plan: str, num_kills: int, many_galaxies: Path, model_folder: str, tmp_path: Path
+@pytest.mark.parametrize(
+    ("plan", "endings"), [("fused", ["kill", "stop"]), ("two-stage", ["kill"])]
+)
+def test_a_driver_ended_at_random_moments_loses_and_repeats_nothing(
+    plan: str,
+    endings: list[str],
+    many_galaxies: Path,
+    model_folder: str,
+    tmp_path: Path,
 ) -> None:
     output = tmp_path / "out"
     moments = random.Random(5)
     kept_before = 0
-    for _ in range(num_kills):
+    for ending in endings:
         job = ScoreJob(many_galaxies, model_folder, output, "--plan", plan)
         job.wait_for_rows()
         time.sleep(moments.uniform(0, 2))
         assert read_ids(output).is_unique
-        job.kill()
+        if ending == "kill":
+            job.kill()
+        else:
+            job.stop()
+            summary = assert_own_lines(job.log)
+            assert summary["status"] == "stopped"
+            assert summary["error"] == STOPPED
         assert f"scoring {NUM_ROWS - kept_before} of {NUM_ROWS} galaxies" in job.log
         assert read_ids(output).is_unique
         assert num_kept(output) > kept_before
@@ -37,6 +57,13 @@ def test_a_driver_killed_at_random_moments_loses_and_repeats_nothing(
     job = ScoreJob(many_galaxies, model_folder, output, "--plan", plan)
     assert job.exit_code() == 0, job.log
     assert assert_whole(output)["num_rows_this_run"] == NUM_ROWS - kept_before
+    summary = assert_own_lines(job.log)
+    assert (summary["job"], summary["status"]) == ("jobs.score", "done")
+    assert (summary["rows"], summary["failed"]) == (
+        NUM_ROWS,
+        NUM_ROWS // ROWS_PER_FAILED,
+    )
+    assert summary["rows_this_run"] == NUM_ROWS - kept_before
     assert job.num_predicted() <= NUM_ROWS - kept_before
     for path, changed_ns in finished.items():
         assert path.stat().st_mtime_ns == changed_ns
@@ -51,6 +78,8 @@ def test_a_killed_actor_costs_no_row(
     os.kill(actors[0], signal.SIGKILL)
     assert job.exit_code() == 0, job.log
     assert_whole(tmp_path / "out")
+    assert_own_lines(job.log)
+    assert "Ray: A worker died" in job.log
 
 
 @pytest.fixture(scope="module")

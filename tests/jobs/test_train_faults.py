@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from catalog_files import repeated
+from job_lines import STOPPED, assert_own_lines
 from job_process import JobProcess
 
 from galaxy_models.model_folder import load_model, read_card
@@ -58,12 +59,24 @@ def undisturbed(catalog: Path, folder: Path) -> Path:
     """A model folder of a training that nothing happened to."""
     job = TrainJob(catalog, folder / "undisturbed")
     assert job.exit_code() == 0, job.log
+    summary = assert_own_lines(job.log)
+    card = read_card(str(folder / "undisturbed"))
+    assert (summary["job"], summary["status"]) == ("jobs.train", "done")
+    assert summary["output"] == str(folder / "undisturbed")
+    assert summary["epochs"] == NUM_EPOCHS
+    assert summary["model_hash"] == card.model_hash
+    assert summary["val_accuracy"] == card.metrics["val_accuracy"]
     return folder / "undisturbed"
 
 
 @pytest.fixture(scope="module")
 def killed(catalog: Path, folder: Path) -> Iterator[Path]:
-    """The output of a training whose driver was killed."""
+    """The output of a training that was stopped, went on, and was killed."""
+    job = TrainJob(catalog, folder / "killed")
+    job.wait_for("epoch 1/")
+    job.stop()
+    assert assert_own_lines(job.log)["status"] == "stopped"
+    assert STOPPED in job.log
     job = TrainJob(catalog, folder / "killed")
     job.wait_for(f"epoch {LOST_IN_EPOCH}/")
     job.kill()
@@ -96,6 +109,8 @@ def test_a_worker_killed_in_mid_epoch_costs_only_that_epoch(
     os.kill(second, signal.SIGKILL)
     assert job.exit_code() == 0, job.log
     assert "training goes on after epoch" in job.log
+    assert "Ray: A worker died" in job.log
+    assert_own_lines(job.log)
     assert_same_training(folder / "worker_killed", undisturbed)
 
 
@@ -111,7 +126,7 @@ def test_workers_lost_too_often_end_the_job_and_leave_what_can_go_on(
     assert (folder / "given_up" / "_unfinished").exists()
 
 
-def test_the_same_command_goes_on_after_its_driver_was_killed(
+def test_the_same_command_goes_on_after_its_driver_was_stopped_and_killed(
     catalog: Path, folder: Path, killed: Path, undisturbed: Path
 ) -> None:
     output = folder / "resumed"

@@ -24,6 +24,7 @@ from predictors import (
 
 from galaxy_models.schemas import predictions_schema
 from galaxy_models.scoring import predictor
+from galaxy_models.scoring.kept_chunk import KeptChunk
 from galaxy_models.scoring.predictor import PredictorPlan, prediction_rows
 
 ID_18_DIGITS = 587722981736841315
@@ -158,8 +159,15 @@ def test_a_predictor_keeps_a_row_for_every_galaxy_in_order(
 
     told = predict(sky, log, pa.table({"chunk": [0, 1, 2]}))
 
-    assert told.to_pydict() == {"chunk": [0, 1, 2], "rows": [2, 2, 1],
-                                "failed": [1, 1, 1]}  # fmt: skip
+    chunks = list(KeptChunk.from_table(told))
+    assert [(kept.chunk, kept.rows) for kept in chunks] == [(0, 2), (1, 2), (2, 1)]
+    assert [kept.failures for kept in chunks] == [
+        *({"missing": 1}, {"missing": 1}, {"truncated": 1})
+    ]
+    seconds = {"predicting", "writing"}
+    seconds |= {"reading", "decoding"} if predict is in_one_stage else set()
+    assert [set(kept.seconds) for kept in chunks] == [seconds] * 3
+    assert all(number > 0 for kept in chunks for number in kept.seconds.values())
     table = kept_rows(sky)
     assert table["object_id"].tolist() == [5, 4, 3, 2, 1]
     assert table["ra"].tolist() == np.linspace(10, 20, 5).tolist()
@@ -179,7 +187,9 @@ def test_a_chunk_that_is_kept_is_not_predicted_again(sky: PredictorPlan) -> None
     told = in_one_stage(sky, log, pa.table({"chunk": [0, 1, 2]}))
 
     assert log.counts == {"rows": 1, "failed": 1}
-    assert told["rows"].to_pylist() == [0, 0, 1]
+    chunks = list(KeptChunk.from_table(told))
+    assert [kept.rows for kept in chunks] == [2, 2, 1]  # it was not told of them yet
+    assert [kept.num_failed for kept in chunks] == [0, 0, 1]
     assert len(kept_rows(sky)) == 5
 
 

@@ -1,0 +1,97 @@
+"""What a job tells Prometheus of itself while it runs, through Ray.
+
+The driver records it, about once a second; each host of Ray serves what its processes
+recorded. This module is the one home of the names. It does not know what is counted.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ray.util.metrics import Counter, Gauge
+
+PREFIX = "galaxy_batch_"
+OUTPUT_LABEL = "output"  # tells the jobs of a cluster apart
+
+
+@dataclass(frozen=True)
+class JobMetric:
+    """A metric of a job."""
+
+    name: str
+    kind: Literal["counter", "gauge"]
+    unit: str
+    meaning: str
+    label: str | None = None
+    """What divides it, beside ``output``."""
+
+    @property
+    def ray_name(self) -> str:
+        """As Ray is told."""
+        return PREFIX + self.name
+
+    @property
+    def prometheus_name(self) -> str:
+        """As Prometheus finds it."""
+        suffix = "_total" if self.kind == "counter" else ""
+        return f"ray_{self.ray_name}{suffix}"
+
+
+JOB_METRICS = (
+    JobMetric(
+        "score_rows", "counter", "rows", "Predictions that are kept, failed rows too."
+    ),
+    JobMetric(
+        "score_failures", "counter", "rows", "Failed rows that are kept.", "reason"
+    ),
+    JobMetric(
+        "score_seconds",
+        "counter",
+        "s",
+        "Time of the predicting actors, summed: reading (waiting for catalog and "
+        "images), decoding, predicting, writing; in two stages the last two only.",
+        "stage",
+    ),
+    JobMetric("score_rows_to_do", "gauge", "rows", "What this run has to predict."),
+    JobMetric("train_epoch", "gauge", "", "The last epoch that is finished."),
+    JobMetric("train_loss", "gauge", "", "Loss of a galaxy in that epoch.", "side"),
+    JobMetric("train_accuracy", "gauge", "0 to 1", "Share that is right.", "side"),
+    JobMetric("train_learning_rate", "gauge", "", "Learning rate of that epoch."),
+    JobMetric("train_images_per_second", "gauge", "1/s", "Galaxies learned from."),
+    JobMetric(
+        "train_wait_fraction", "gauge", "0 to 1", "Share of training spent waiting."
+    ),
+)
+"""Every metric; README lists them."""
+
+
+class JobMetrics:
+    """Records the metrics of one job. Ray must run.
+
+    Args:
+        output: the job's output folder.
+    """
+
+    def __init__(self, output: str) -> None:
+        self._output = output
+        self._recorded: dict[str, Any] = {}
+
+    def add(self, name: str, number: float, **label: str) -> None:
+        """Add to a counter; what is not above 0 adds nothing."""
+        if number > 0:
+            self._metric(name).inc(number, self._labels(label))
+
+    def set(self, name: str, number: float, **label: str) -> None:
+        """Set a gauge."""
+        self._metric(name).set(number, self._labels(label))
+
+    def _labels(self, label: dict[str, str]) -> dict[str, str]:
+        return {OUTPUT_LABEL: self._output, **label}
+
+    def _metric(self, name: str) -> Any:
+        """Register a metric when it is first recorded."""
+        if name not in self._recorded:
+            (metric,) = (metric for metric in JOB_METRICS if metric.name == name)
+            labels = (OUTPUT_LABEL, *([metric.label] if metric.label else []))
+            kind = Counter if metric.kind == "counter" else Gauge
+            self._recorded[name] = kind(metric.ray_name, metric.meaning, labels)
+        return self._recorded[name]

@@ -1,0 +1,82 @@
+"""SIGTERM and Ctrl-C: a job ends at once, says how to go on, and leaves no process.
+
+``ray job stop``, Slurm and Kubernetes send SIGTERM, and kill what has not ended after
+3 to 30 s. A job keeps what it has done at every moment, so it need not be wound up:
+that takes Ray seconds, in which further signals or a store that does not answer may
+come between. This module does not know what a job does.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+
+EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}  # 128 and the signal's number
+REASONS = {signal.SIGINT: "interrupted", signal.SIGTERM: "stopped by SIGTERM"}
+STDOUT, STDERR = 1, 2
+
+
+class StopSignals:
+    """While entered, a signal ends this process and those below it.
+
+    Args:
+        remedy: how to go on; told on stderr.
+        sum_up: gives the last line for stdout, of the exit code and what is told.
+    """
+
+    def __init__(self, remedy: str, sum_up: Callable[[int, str], str]) -> None:
+        self._remedy = remedy
+        self._sum_up = sum_up
+        self._before: dict[signal.Signals, Any] = {}
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return  # where nobody sets handlers
+        # The bytes come even while the main thread is deep in a library's call, and
+        # whichever handlers Ray sets: it takes both signals for its own.
+        self._woken, self._waker = socket.socketpair()
+        self._waker.setblocking(False)
+        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        self._watcher.start()
+        for number in EXIT_CODES:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
+                self._before[number] = signal.signal(number, _wait_for_the_end)
+
+    def __exit__(self, *_: object) -> None:
+        if not self._watcher.is_alive():
+            return
+        signal.set_wakeup_fd(-1)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._waker.close()
+        self._watcher.join()  # for ever, if a signal came
+
+    def _watch(self) -> None:
+        """Wait for a signal, in a thread of its own."""
+        with self._woken:
+            while received := self._woken.recv(1):
+                number = received[0]
+                if number in EXIT_CODES:
+                    self._end(signal.Signals(number))
+
+    def _end(self, number: signal.Signals) -> None:
+        reason = f"{REASONS[number]}; {self._remedy}"
+        # By the descriptors: the main thread may have stopped in the middle of a write.
+        os.write(STDERR, f"{reason}\n".encode())
+        os.write(STDOUT, self._sum_up(EXIT_CODES[number], reason).encode())
+        # An embedded Ray takes a minute to notice that its driver has gone.
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        os._exit(EXIT_CODES[number])
+
+
+def _wait_for_the_end(*_: object) -> None:
+    """Do nothing more in the main thread."""
+    threading.Event().wait()

@@ -1,0 +1,37 @@
+"""What jobs write into their logs: every line that is theirs, and no other."""
+
+import json
+import re
+from typing import Any
+
+from jobs.command_line import GOES_ON
+
+STOPPED = f"stopped by SIGTERM; {GOES_ON}"
+LOGGED = (
+    r"Ray (on this machine|at \S+): \d+ CPUs, \d+ GPUs on \d+ host\(s\)",
+    r"Ray: A worker died or was killed while executing a task by an unexpected .*",
+    r".+ holds an unfinished (training|scoring): it goes on",
+    # training
+    r"training: \d+ galaxies .*; validation: \d+ galaxies .*",
+    r"left out galaxy \d+: .*",
+    r"training goes on after epoch \d+",
+    r"epoch \d+/\d+: loss .* s left",
+    r"quantising the network for CPUs",
+    r"model_(int8|float)\.tflite: the network's class for .*",
+    r"temperature .*: negative log likelihood .*",
+    r"model folder .*: validation accuracy .*",
+    # scoring
+    r"int8 gives the trained model's class to .*",
+    r"scoring \d+ of \d+ galaxies: .*",
+    r"starting: no row yet",
+    r"\d+ of \d+ rows \(\d+ %\), \d+ images/s, \d+ failed, .*",
+    r".+: \d+ rows, \d+ failed, \d+ s \(\d+ rows/s with start-up\); .*",
+)
+LINE = re.compile(rf"\d\d:\d\d:\d\d ({'|'.join(LOGGED)})|{STOPPED}")
+
+
+def assert_own_lines(log: str) -> dict[str, Any]:
+    """Find nobody else's words in a job's stdout and stderr; give its summary."""
+    *lines, last = log.splitlines()
+    assert [line for line in lines if not LINE.fullmatch(line)] == []
+    return dict(json.loads(last))

@@ -1,0 +1,72 @@
+"""What Prometheus reads of a job while it runs, from a real Ray."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from prometheus import samples_of
+
+from galaxy_models.config import ScoreConfig
+from galaxy_models.job_metrics import JOB_METRICS
+from galaxy_models.scoring import score
+from galaxy_models.simulation import Survey
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_rows_failures_and_seconds_of_a_scoring(
+    ray_here: None, labelled: Survey, model_folder: str, tmp_path: Path
+) -> None:
+    output = str(tmp_path / "scored")
+    score(ScoreConfig(catalog=str(labelled.catalog), model=model_folder, output=output))
+    rows = "ray_galaxy_batch_score_rows_total"
+    found = samples_of(output, lambda found: found.get((rows, "")) == 120)
+    assert found[("ray_galaxy_batch_score_rows_to_do", "")] == 120
+    table = pd.read_parquet(output)
+    reasons = table["error"].dropna().str.partition(":")[0].value_counts().to_dict()
+    failures = {
+        reason: number
+        for (name, reason), number in found.items()
+        if name == "ray_galaxy_batch_score_failures_total"
+    }
+    assert failures == reasons
+    assert sum(failures.values()) == 1
+    seconds = {
+        stage: number
+        for (name, stage), number in found.items()
+        if name == "ray_galaxy_batch_score_seconds_total"
+    }
+    assert set(seconds) == {"reading", "decoding", "predicting", "writing"}
+    assert all(0 < number < 600 for number in seconds.values())
+
+
+def test_the_last_epoch_of_a_training(ray_here: None, model_folder: str) -> None:
+    last = pd.read_csv(Path(model_folder) / "history.csv").iloc[-1]
+    found = samples_of(
+        model_folder, lambda found: ("ray_galaxy_batch_train_epoch", "") in found
+    )
+    assert {
+        (name.removeprefix("ray_galaxy_batch_train_"), label): number
+        for (name, label), number in found.items()
+    } == {
+        ("epoch", ""): last["epoch"],
+        ("loss", "training"): pytest.approx(last["loss"]),
+        ("loss", "validation"): pytest.approx(last["val_loss"]),
+        ("accuracy", "training"): pytest.approx(last["accuracy"]),
+        ("accuracy", "validation"): pytest.approx(last["val_accuracy"]),
+        ("learning_rate", ""): pytest.approx(last["learning_rate"]),
+        ("images_per_second", ""): pytest.approx(last["images_per_s"]),
+        ("wait_fraction", ""): pytest.approx(last["wait_fraction"]),
+    }
+
+
+def test_readme_lists_every_metric_with_its_meaning() -> None:
+    readme = (ROOT / "README.md").read_text()
+    rows = [
+        f"| `{metric.prometheus_name}` | {metric.kind} | {metric.unit} | "
+        f"{metric.label and f'`{metric.label}`' or ''} | {metric.meaning} |"
+        for metric in JOB_METRICS
+    ]
+    assert [row for row in rows if row not in readme] == []
