@@ -109,7 +109,8 @@ def unseen_galaxies(catalog: Path) -> pd.DataFrame:
         test_fraction=TEST_FRACTION,
     )
     is_test = sides_of(pa.array(rows["object_id"]), config) == "test"
-    return rows.loc[is_test.tolist()]
+    unseen: pd.DataFrame = rows.loc[is_test.tolist()]
+    return unseen
 
 
 def accuracies(
