@@ -20,6 +20,8 @@ STARTERS = (*MANIFESTS, LAUNCHER, *DOCKERFILES, *SCRIPTS)
 MODEL_FILES = tuple(sorted(INFRA.glob("models/*.*")))
 """What the shipped models come of."""
 
+DASHBOARD = INFRA / "grafana" / "galaxy_batch.json"
+
 
 def name(path: Path) -> str:
     """How a test is called that is about this file."""

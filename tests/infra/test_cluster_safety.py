@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from infra_files import (
+    DASHBOARD,
     INFRA,
     LAUNCHER,
     MANIFESTS,
@@ -36,7 +37,7 @@ def code(path: Path) -> str:
 
 def test_every_file_of_infra_is_looked_at() -> None:
     files = {path for path in INFRA.rglob("*") if path.is_file()}
-    assert files == {*STARTERS, *MODEL_FILES, INFRA / "constraints.txt"}
+    assert files == {*STARTERS, *MODEL_FILES, DASHBOARD, INFRA / "constraints.txt"}
 
 
 @pytest.mark.parametrize("path", [ROOT / "README.md", *STARTERS], ids=name)

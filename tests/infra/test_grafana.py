@@ -3,14 +3,12 @@
 import json
 import re
 
-from infra_files import INFRA
+from infra_files import DASHBOARD
 
 from galaxy_models.job_metrics import JOB_METRICS, OUTPUT_LABEL
 
-DASHBOARD = json.loads((INFRA / "grafana" / "galaxy_batch.json").read_text())
-QUERIES = [
-    target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]
-]
+SHOWN = json.loads(DASHBOARD.read_text())
+QUERIES = [target["expr"] for panel in SHOWN["panels"] for target in panel["targets"]]
 LABELS = {metric.prometheus_name: metric.label for metric in JOB_METRICS}
 
 
@@ -27,8 +25,8 @@ def test_its_queries_group_by_labels_that_these_metrics_have() -> None:
 
 
 def test_every_panel_asks_the_prometheus_that_is_chosen_for_the_job_that_is() -> None:
-    for panel in DASHBOARD["panels"]:
+    for panel in SHOWN["panels"]:
         assert panel["datasource"]["uid"] == "${datasource}"
     assert all('output=~"$output"' in query for query in QUERIES)
-    variables = [variable["name"] for variable in DASHBOARD["templating"]["list"]]
+    variables = [variable["name"] for variable in SHOWN["templating"]["list"]]
     assert variables == ["datasource", "output"]
