@@ -139,8 +139,9 @@ def read_card(model: str) -> ModelCard:
     folder_uri = model_folder_uri(model)
     if not storage.is_folder(folder_uri):
         raise ModelFolderError(
-            f"no model folder at {folder_uri}; name one that `python -m jobs.train` "
-            f"made, or a model that comes with this: {', '.join(shipped_names())}."
+            f"no model folder at {folder_uri}; check --model: it names a folder that "
+            "`python -m jobs.train` made, or a model that comes with the package: "
+            f"{', '.join(shipped_names())}."
         )
     present = storage.list_names(folder_uri)
     missing = [name for name in (CARD_NAME, MODEL_NAME) if name not in present]

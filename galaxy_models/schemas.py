@@ -61,6 +61,26 @@ def probability_column(class_name: str) -> str:
     return f"probability_{class_name}"
 
 
+def classes_of(predictions: pa.Schema) -> tuple[str, ...]:
+    """Name the classes that a table of predictions has probabilities of.
+
+    ``SPREAD_COLUMN`` is none, unless its metadata say that it is a probability: a class
+    may be called so, where views are not averaged.
+    """
+    prefix = probability_column("")
+    after_kept = predictions.names.index("confidence")  # those may be called so, too
+    return tuple(
+        field.name.removeprefix(prefix)
+        for field in list(predictions)[after_kept:]
+        if field.name.startswith(prefix)
+        and (field.name != SPREAD_COLUMN or _is_probability(field))
+    )
+
+
+def _is_probability(field: pa.Field) -> bool:
+    return (field.metadata or {}).get(b"ucd") == b"stat.probability"
+
+
 def predictions_schema(
     object_id: pa.DataType,
     kept: Sequence[pa.Field],

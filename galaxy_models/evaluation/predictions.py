@@ -17,7 +17,7 @@ from galaxy_models import storage
 from galaxy_models.errors import PredictionsError
 from galaxy_models.evaluation.coarse_classes import CoarseClasses
 from galaxy_models.output_folder import UNFINISHED_NAME
-from galaxy_models.schemas import STATUS_OK, probability_column
+from galaxy_models.schemas import STATUS_OK, classes_of, probability_column
 from galaxy_models.tables import ParquetTable, open_table
 
 NEEDED_COLUMNS = ("object_id", "confidence", "status", "error")
@@ -91,16 +91,10 @@ def open_predictions(uri: str) -> Predictions:
             f"{table.uri} has no column {', '.join(missing)}, so it is no table of "
             f"predictions; it has {', '.join(names)}. To evaluate, {WHOSE}."
         )
-    prefix = probability_column("")
-    after_kept = names[
-        names.index("confidence") :
-    ]  # a kept column may be called so too
-    classes = tuple(
-        name.removeprefix(prefix) for name in after_kept if name.startswith(prefix)
-    )
+    classes = classes_of(table.schema)
     if len(classes) < 2:
         raise PredictionsError(
-            f"{table.uri} has {len(classes)} column(s) {prefix}<class> after "
+            f"{table.uri} has {len(classes)} column(s) probability_<class> after "
             f"'confidence', and needs two or more; {WHOSE}."
         )
     unfinished = storage.join(table.uri, UNFINISHED_NAME)

@@ -15,6 +15,7 @@ from galaxy_models.evaluation.predictions import (
     open_predictions,
     read_predictions,
 )
+from galaxy_models.schemas import classes_of, predictions_schema
 
 FINE = coarse_classes(CLASSES, {})
 
@@ -44,6 +45,24 @@ def test_a_row_has_its_most_probable_class_and_that_ones_probability(
 
     assert CLASSES[batch.predicted[0]] == "round"
     assert batch.confidence[0] == 0.75
+
+
+def test_the_spread_of_averaged_views_is_no_class(tmp_path: Path) -> None:
+    folder = write_predictions(tmp_path, {1: row("round", 0.75)})
+    path = folder / "part-000000.parquet"
+    table = pq.read_table(path)
+    table = table.append_column("probability_spread", pa.array([0.5], pa.float32()))
+    pq.write_table(table, path)
+
+    assert open_predictions(str(folder)).classes == CLASSES
+    assert read(folder).confidence[0] == 0.75
+
+
+def test_a_class_may_be_called_spread() -> None:
+    classes = ("round", "spread")
+    assert classes_of(predictions_schema(pa.int64(), (), classes)) == classes
+    averaged = predictions_schema(pa.int64(), (), CLASSES, spread=True)
+    assert classes_of(averaged) == CLASSES
 
 
 def test_a_failed_row_has_no_class(tmp_path: Path) -> None:
