@@ -1,0 +1,146 @@
+"""The models that come with the package."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from job_process import JobProcess
+
+from galaxy_models import model_folder
+from galaxy_models.config import ScoreConfig, TrainConfig
+from galaxy_models.errors import ModelFolderError
+from galaxy_models.scoring import score
+from galaxy_models.shipped_models import (
+    FOLDER,
+    model_folder_uri,
+    model_reference,
+    shipped_names,
+)
+from galaxy_models.simulation import Survey
+from galaxy_models.training import fit
+from galaxy_models.training.labels import sides_of
+
+CLASSES = ("cigar", "edge_on", "in_between", "round", "spiral")
+MAX_BYTES = 12_000_000
+
+
+def test_galaxy_zoo_is_shipped() -> None:
+    assert "galaxy-zoo" in shipped_names()
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_a_shipped_model_is_whole_and_small(name: str) -> None:
+    card = model_folder.read_card(name)
+    assert model_folder.INT8_NAME in card.litert
+    files = list((FOLDER / name).iterdir())
+    assert sum(path.stat().st_size for path in files) < MAX_BYTES
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_a_shipped_model_says_what_it_is_and_nothing_of_its_machine(name: str) -> None:
+    assert (FOLDER / name / "MODEL_CARD.md").exists()
+    text = (FOLDER / name / model_folder.CARD_NAME).read_text()
+    assert re.findall(r'"/[^"]*"', text) == []
+
+
+def test_galaxy_zoo_tells_the_five_classes_of_galaxy_zoo_2() -> None:
+    assert model_folder.read_card("galaxy-zoo").classes == CLASSES
+
+
+def test_a_name_is_good_on_every_host_and_a_path_is_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert model_reference("galaxy-zoo") == "galaxy-zoo"
+    assert model_folder_uri("galaxy-zoo") == str(FOLDER / "galaxy-zoo")
+    assert model_reference("./galaxy-zoo") == str(tmp_path / "galaxy-zoo")
+    assert model_reference("s3://bucket/galaxy-zoo") == "s3://bucket/galaxy-zoo"
+
+
+def test_an_unknown_name_is_refused_with_the_names_that_there_are() -> None:
+    with pytest.raises(ModelFolderError, match="galaxy-zoology; .*: galaxy-zoo"):
+        model_folder.read_card("galaxy-zoology")
+
+
+@pytest.mark.slow
+def test_a_folder_of_images_is_scored_without_any_training(
+    labelled: Survey, tmp_path: Path
+) -> None:
+    images = str(labelled.catalog.parent / "images")
+    flags = ["--catalog", images, "--model", "galaxy-zoo", "--output", str(tmp_path)]
+    job = JobProcess("jobs.score", flags, tmp_path.parent / f"{tmp_path.name}.log")
+    assert job.exit_code() == 0, job.log
+    table = pd.read_parquet(tmp_path)
+    labels = pd.read_csv(labelled.catalog, dtype={"object_id": str})
+    table = table.merge(labels, on="object_id", validate="one_to_one")
+    assert len(table) == len(labels)
+    good = table[table["status"] == "ok"]
+    # A made-up sky is not what it was taught on; chance is a fourth.
+    assert (good["predicted_class"] == good["label"]).mean() > 0.6
+    assert '"model": "galaxy-zoo"' in (tmp_path / "_run.json").read_text()
+
+
+@pytest.mark.slow
+def test_training_may_start_from_a_shipped_model(
+    ray_here: None, labelled: Survey, tmp_path: Path
+) -> None:
+    shipped = model_folder.read_card("galaxy-zoo")
+    output = str(tmp_path / "mine")
+    fit(
+        TrainConfig(
+            catalog=str(labelled.catalog),
+            output=output,
+            start_from="galaxy-zoo",
+            network=shipped.network,  # type: ignore[arg-type]
+            image_size=48,
+            epochs=1,
+            validation_fraction=0.2,
+            num_workers=1,
+        )
+    )
+    assert model_folder.read_card(output).data["start_from"] == shipped.model_hash
+
+
+@pytest.fixture(scope="module")
+def unseen(
+    ray_here: None, galaxy_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> pd.DataFrame:
+    """Predictions for the galaxies of Galaxy Zoo 2 that training never saw."""
+    folder = galaxy_data / "galaxy_zoo_2"
+    catalog = pd.read_csv(folder / "catalog.csv", dtype={"object_id": str})
+    card = model_folder.read_card("galaxy-zoo")
+    flags = TrainConfig(
+        catalog="c",
+        output="o",
+        validation_fraction=card.training["validation_fraction"],
+        test_fraction=card.training["test_fraction"],
+    )
+    sides = sides_of(pa.array(catalog["object_id"]), flags)
+    catalog = catalog[sides == "test"]
+    path = tmp_path_factory.mktemp("unseen")
+    catalog.to_csv(path / "catalog.csv", index=False)
+    score(
+        ScoreConfig(
+            catalog=str(path / "catalog.csv"),
+            image_root=str(folder),
+            model="galaxy-zoo",
+            output=str(path / "predictions"),
+        )
+    )
+    return pd.read_parquet(path / "predictions").merge(catalog, on="object_id")
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_unseen_galaxies_are_recognised(unseen: pd.DataFrame) -> None:
+    assert len(unseen) > 500
+    assert (unseen["predicted_class"] == unseen["label"]).mean() > 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_confidence_says_how_often_it_is_right(unseen: pd.DataFrame) -> None:
+    is_right = unseen["predicted_class"] == unseen["label"]
+    assert abs(unseen["confidence"].mean() - is_right.mean()) < 0.03
