@@ -6,7 +6,9 @@ galaxies.
 
 import logging
 import os
+import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,12 +91,13 @@ def ray_session() -> Iterator[Resources]:
 @contextmanager
 def _started_ray(address: str | None) -> Iterator[None]:
     try:
-        ray.init(
-            address=address or "local",
-            logging_level=logging.WARNING,
-            log_to_driver=False,  # job_log carries what a reader needs
-            **(_cluster_options() if address else {"include_dashboard": False}),
-        )
+        with _own_sigterm_handler():
+            ray.init(
+                address=address or "local",
+                logging_level=logging.WARNING,
+                log_to_driver=False,  # job_log carries what a reader needs
+                **(_cluster_options() if address else {"include_dashboard": False}),
+            )
     except Exception as error:  # Ray raises bare ones ("node timed out …")
         raise ResourceError(
             f"Ray did not start at {address or 'this machine'}: {error}. Try again "
@@ -104,6 +107,17 @@ def _started_ray(address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _own_sigterm_handler() -> Iterator[None]:
+    """Keep this process's handler: Ray's would print where each thread was, and end."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread() and before is not None:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _cluster_options() -> dict[str, Any]:
