@@ -7,8 +7,10 @@ import logging
 import os
 import re
 import secrets
+import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -117,7 +119,7 @@ def _make_private_token() -> None:
 @contextmanager
 def _started_ray(address: str | None) -> Iterator[None]:
     try:
-        with _listening_on_loopback(is_embedded=not address):
+        with _listening_on_loopback(is_embedded=not address), _own_sigterm_handler():
             ray.init(
                 address=address or "local",
                 logging_level=logging.WARNING,
@@ -173,6 +175,17 @@ def _listening_on_loopback(*, is_embedded: bool) -> Iterator[None]:
         os.environ.pop(CLUSTER_VARIABLE)
         if before[1] is not None:
             os.environ[CLUSTER_VARIABLE] = before[1]
+
+
+@contextmanager
+def _own_sigterm_handler() -> Iterator[None]:
+    """Keep this process's handler: Ray's would print where each thread was, and end."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread() and before is not None:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _cluster_options() -> dict[str, Any]:

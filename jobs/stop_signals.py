@@ -39,7 +39,7 @@ class StopSignals:
         if threading.current_thread() is not threading.main_thread():
             return  # where nobody sets handlers
         # The bytes come even while the main thread is deep in a library's call, and
-        # whichever handlers Ray sets: it takes both signals for its own.
+        # whichever handlers are set in Python: Ray Train sets one for Ctrl-C.
         self._woken, self._waker = socket.socketpair()
         self._waker.setblocking(False)
         signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
