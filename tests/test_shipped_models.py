@@ -109,7 +109,7 @@ def unseen(
 ) -> pd.DataFrame:
     """Predictions for the galaxies of Galaxy Zoo 2 that training never saw."""
     folder = galaxy_data / "galaxy_zoo_2"
-    catalog = pd.read_csv(folder / "catalog.csv", dtype={"object_id": str})
+    catalog = pd.read_csv(folder / "catalog.csv")
     card = model_folder.read_card("galaxy-zoo")
     flags = TrainConfig(
         catalog="c",
