@@ -120,6 +120,8 @@ sys.exit(run_job(ScoreConfig, job, "", {NEEDED}, remedy="run it again"))
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Ignored where the tests run in the background of a shell.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     child = int(process.stdout.readline())
