@@ -107,7 +107,7 @@ def decode_examples(
             catalog,
             columns=[catalog.id_column, catalog.image_column, label_column],
             num_blocks=max(MIN_BLOCKS, catalog.num_rows // ROWS_PER_BLOCK),
-            ray_remote_args={"num_cpus": DECODE_CPUS},
+            num_cpus=DECODE_CPUS,
         )
         .random_shuffle(seed=config.seed, num_cpus=DECODE_CPUS)
         .materialize()
