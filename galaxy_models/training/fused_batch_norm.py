@@ -2,11 +2,11 @@
 
 Keras takes mean, variance, difference, product and sum as operations of their own,
 each of which reads and writes the whole map, and again on the way back; TensorFlow's
-fused operation computes the same in one. Only the layer's call differs: its weights, and
-what is saved, are those of Keras' layer.
+fused operation computes the same in one. Only the layer's call differs: its weights,
+and what is saved, are those of Keras' layer.
 
-MobileNet v1, batches of 32 at 96 px, two cores (AMD EPYC, AVX-512): normalising took 174
-ms of a step and 69 fused; steps took 278 and 354 ms in two runs, and 204 fused.
+MobileNet v1, batches of 32 at 96 px, two cores (AMD EPYC, AVX-512): normalising took
+174 ms of a step and 69 fused; steps took 278 and 354 ms in two runs, and 204 fused.
 
 Imports TensorFlow: workers only.
 """
