@@ -45,7 +45,7 @@ from galaxy_models.scoring import score
 from jobs.command_line import run_job
 logging.disable()
 for flags in json.loads(sys.argv[1]):
-    assert run_job(ScoreConfig, score, None, flags) == 2
+    assert run_job(ScoreConfig, score, None, flags, remedy="") == 2
 """
 
 
