@@ -1,7 +1,7 @@
 """What a job tells Prometheus of itself while it runs, through Ray.
 
-The driver records it, about once a second; each host of Ray serves what its processes
-recorded. This module is the one home of the names. It does not know what is counted.
+The driver records it as chunks and epochs end; each host of Ray serves what its
+processes recorded. This module is the one home of the names. It does not know what is counted.
 """
 
 from dataclasses import dataclass

@@ -46,14 +46,14 @@ class KeptChunk:
     chunk: int
     """Its number."""
 
-    rows: int = 0
-    """Rows that were written now."""
+    rows: int
+    """How many it has."""
 
     failures: dict[str, int] = field(default_factory=dict)
-    """Failed rows of them by reason."""
+    """Failed rows by reason; empty, too, if its actor died before it told of them."""
 
     seconds: dict[Stage, float] = field(default_factory=dict)
-    """What each stage took (s)."""
+    """What each stage took (s); empty likewise."""
 
     @property
     def num_failed(self) -> int:
