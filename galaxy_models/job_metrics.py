@@ -1,7 +1,8 @@
 """What a job tells Prometheus of itself while it runs, through Ray.
 
 The driver records it as chunks and epochs end; each host of Ray serves what its
-processes recorded. This module is the one home of the names. It does not know what is counted.
+processes recorded. This module is the one home of the names. It does not know what is
+counted.
 """
 
 from dataclasses import dataclass

@@ -70,11 +70,19 @@ class StopSignals:
         # By the descriptors: the main thread may have stopped in the middle of a write.
         os.write(STDERR, f"{reason}\n".encode())
         os.write(STDOUT, self._sum_up(EXIT_CODES[number], reason).encode())
+        _fall_silent()
         # An embedded Ray takes a minute to notice that its driver has gone.
         for process in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         os._exit(EXIT_CODES[number])
+
+
+def _fall_silent() -> None:
+    """Let nothing be said after the summary: Ray would tell that its processes went."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (STDOUT, STDERR):
+        os.dup2(nowhere, descriptor)
 
 
 def _wait_for_the_end(*_: object) -> None:

@@ -38,9 +38,9 @@ def test_a_full_disk_is_named_in_a_line_and_with_room_again_no_row_is_lost(
     job = ScoreJob(many_galaxies, model_folder, output, logs=tmp_path)
 
     assert job.exit_code() == 1, job.log
-    last_line = job.log.splitlines()[-1]
-    assert last_line.startswith(f"error: the disk of {output}/")
-    assert "is full (No space left on device); make room there, and run" in last_line
+    *_, line, _summary = job.log.splitlines()
+    assert line.startswith(f"error: the disk of {output}/")
+    assert "is full (No space left on device); make room there, and run" in line
     assert "Traceback" not in job.log
     assert "Exception" not in job.log
     kept = num_kept(output)
