@@ -44,7 +44,8 @@ def test_outputs_gradients_and_statistics_are_those_of_keras() -> None:
         for one, other in zip(
             [*mine[1], *mine[2]], [*theirs[1], *theirs[2]], strict=True
         ):
-            np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+            largest = np.abs(other).max()  # sums of values of that size
+            np.testing.assert_allclose(one, other, atol=1e-4 * largest)
     np.testing.assert_allclose(fused(images), network(images), atol=1e-5)
 
 
