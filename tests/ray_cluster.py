@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -25,7 +26,7 @@ RAY = str(Path(sys.executable).parent / "ray")
 MAX_STARTS = 3
 START_TIMEOUT_S = 120
 NOTICE_TIMEOUT_S = 120
-TOKEN = "a-token-for-this-test-only-0123456789"
+TOKEN = secrets.token_hex(32)  # new: sources are uploaded with a job
 
 # A head notices after 5 s, not 15, that a node is gone.
 EARLY_NOTICE = {
