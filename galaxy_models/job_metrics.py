@@ -5,6 +5,9 @@ processes recorded. This module is the one home of the names. It does not know w
 counted.
 """
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +15,7 @@ from ray.util.metrics import Counter, Gauge
 
 PREFIX = "galaxy_batch_"
 OUTPUT_LABEL = "output"  # tells the jobs of a cluster apart
+REFRESH_S = 5  # Ray drops a gauge that is not set anew within two of its reports, 20 s
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,31 @@ JOB_METRICS = (
 """Every metric; README lists them."""
 
 
+@contextmanager
+def job_metrics(output: str) -> Iterator["JobMetrics"]:
+    """Open the metrics of one job; gauges last as long. Ray must run.
+
+    Args:
+        output: the job's output folder.
+    """
+    metrics = JobMetrics(output)
+    is_over = threading.Event()
+
+    def refresh() -> None:
+        while not is_over.wait(REFRESH_S):
+            metrics.set_gauges_anew()
+
+    refreshing = threading.Thread(target=refresh, daemon=True)
+    refreshing.start()
+    try:
+        yield metrics
+    finally:
+        is_over.set()
+        refreshing.join()
+
+
 class JobMetrics:
-    """Records the metrics of one job. Ray must run.
+    """Records the metrics of one job; see ``job_metrics``.
 
     Args:
         output: the job's output folder.
@@ -75,6 +102,7 @@ class JobMetrics:
     def __init__(self, output: str) -> None:
         self._output = output
         self._recorded: dict[str, Any] = {}
+        self._gauges: dict[tuple[str, str], tuple[Any, float, dict[str, str]]] = {}
 
     def add(self, name: str, number: float, **label: str) -> None:
         """Add to a counter; what is not above 0 adds nothing."""
@@ -83,7 +111,14 @@ class JobMetrics:
 
     def set(self, name: str, number: float, **label: str) -> None:
         """Set a gauge."""
-        self._metric(name).set(number, self._labels(label))
+        gauge, labels = self._metric(name), self._labels(label)
+        gauge.set(number, labels)
+        self._gauges[name, str(label)] = gauge, number, labels
+
+    def set_gauges_anew(self) -> None:
+        """Set every gauge to what it is."""
+        for gauge, number, labels in list(self._gauges.values()):
+            gauge.set(number, labels)
 
     def _labels(self, label: dict[str, str]) -> dict[str, str]:
         return {OUTPUT_LABEL: self._output, **label}

@@ -1,6 +1,7 @@
 """What Ray's hosts serve to Prometheus of a job."""
 
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 
@@ -44,8 +45,12 @@ def _scrape(output: str, addresses: Sequence[str]) -> Samples:
     labels = {metric.prometheus_name: metric.label for metric in JOB_METRICS}
     found: Samples = {}
     for address in addresses:
-        with urllib.request.urlopen(f"http://{address}/metrics", timeout=30) as answer:
-            text = answer.read().decode()
+        try:
+            url = f"http://{address}/metrics"
+            with urllib.request.urlopen(url, timeout=30) as answer:
+                text = answer.read().decode()
+        except urllib.error.URLError:  # its host begins to serve it a little later
+            continue
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 if sample.labels.get(OUTPUT_LABEL) == output:

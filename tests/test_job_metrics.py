@@ -1,18 +1,22 @@
 """What Prometheus reads of a job while it runs, from a real Ray."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from prometheus import samples_of
 
-from galaxy_models.config import ScoreConfig
-from galaxy_models.job_metrics import JOB_METRICS
+from galaxy_models.config import ScoreConfig, TrainConfig
+from galaxy_models.job_metrics import JOB_METRICS, job_metrics
 from galaxy_models.scoring import score
 from galaxy_models.simulation import Survey
+from galaxy_models.training import fit
 
 pytestmark = pytest.mark.slow
 
+RAY_DROPS_GAUGES_AFTER_S = 20  # two of its reports
 ROOT = Path(__file__).parents[1]
 
 
@@ -42,11 +46,17 @@ def test_rows_failures_and_seconds_of_a_scoring(
     assert all(0 < number < 600 for number in seconds.values())
 
 
-def test_the_last_epoch_of_a_training(ray_here: None, model_folder: str) -> None:
-    last = pd.read_csv(Path(model_folder) / "history.csv").iloc[-1]
-    found = samples_of(
-        model_folder, lambda found: ("ray_galaxy_batch_train_epoch", "") in found
-    )
+def test_the_last_epoch_of_a_training(
+    ray_here: None,
+    labelled: Survey,
+    small_training: Callable[..., TrainConfig],
+    tmp_path: Path,
+) -> None:
+    output = str(tmp_path / "model")
+    fit(small_training(labelled, output))
+    last = pd.read_csv(tmp_path / "model" / "history.csv").iloc[-1]
+    epoch = "ray_galaxy_batch_train_epoch", ""
+    found = samples_of(output, lambda found: found.get(epoch) == last["epoch"])
     assert {
         (name.removeprefix("ray_galaxy_batch_train_"), label): number
         for (name, label), number in found.items()
@@ -60,6 +70,15 @@ def test_the_last_epoch_of_a_training(ray_here: None, model_folder: str) -> None
         ("images_per_second", ""): pytest.approx(last["images_per_s"]),
         ("wait_fraction", ""): pytest.approx(last["wait_fraction"]),
     }
+
+
+def test_a_gauge_stands_through_an_epoch_of_a_minute(ray_here: None) -> None:
+    epoch = "ray_galaxy_batch_train_epoch", ""
+    with job_metrics("an output") as metrics:
+        metrics.set("train_epoch", 7)
+        samples_of("an output", lambda found: found.get(epoch) == 7)
+        time.sleep(RAY_DROPS_GAUGES_AFTER_S + 5)
+        assert samples_of("an output", lambda _: True) == {epoch: 7}
 
 
 def test_readme_lists_every_metric_with_its_meaning() -> None:

@@ -22,7 +22,7 @@ from galaxy_models import (
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import ModelFolderError, OutputError, ScoringError, told_in
 from galaxy_models.job_log import JobLog, job_log
-from galaxy_models.job_metrics import JobMetrics
+from galaxy_models.job_metrics import JobMetrics, job_metrics
 from galaxy_models.scoring.engines import LITERT_FILES
 from galaxy_models.scoring.kept_chunk import KeptChunk
 from galaxy_models.scoring.ledger import CHUNKS_NAME, Ledger, Remaining
@@ -178,10 +178,12 @@ def _predict_what_remains(
     )
     max_failed = config.max_failed_fraction * plan.catalog.num_rows
     num_failed = 0
-    metrics = JobMetrics(plan.ledger.output)
-    metrics.set("score_rows_to_do", num_rows)
     try:
-        with job_log(Progress(num_rows, config.progress_interval_s)) as log:
+        with (
+            job_metrics(plan.ledger.output) as metrics,
+            job_log(Progress(num_rows, config.progress_interval_s)) as log,
+        ):
+            metrics.set("score_rows_to_do", num_rows)
             todo = remaining.chunks_to_do()
             finishing = _finish_files(plan, remaining)
             for kept in _predicted_chunks(todo, plan, stages, log):

@@ -27,6 +27,7 @@ from galaxy_models.catalog import Catalog, open_catalog
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import ModelFolderError, TrainingError, told_in
 from galaxy_models.job_log import JobLog, job_log
+from galaxy_models.job_metrics import job_metrics
 from galaxy_models.model_folder import LiteRTRecord, ModelCard
 from galaxy_models.resources import check_num_workers, training_workers
 from galaxy_models.training.backend import CollectiveConfig
@@ -111,7 +112,8 @@ def _train(task: "Task") -> ModelCard:
     config, labels = task.config, task.labels
     with (
         cluster.ray_session() as resources,
-        job_log(on_figures=LiveFigures(task.output)) as log,
+        job_metrics(task.output) as metrics,
+        job_log(on_figures=LiveFigures(metrics)) as log,
     ):
         num_workers, threads = training_workers(
             config.num_workers, resources, config.batch_size

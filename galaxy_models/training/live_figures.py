@@ -21,11 +21,11 @@ class LiveFigures:
     """Records how training stands.
 
     Args:
-        output: the model folder to be.
+        metrics: of the job.
     """
 
-    def __init__(self, output: str) -> None:
-        self._metrics = JobMetrics(output)
+    def __init__(self, metrics: JobMetrics) -> None:
+        self._metrics = metrics
 
     def __call__(self, row: Mapping[str, float]) -> None:
         """Record an epoch's row."""
