@@ -46,7 +46,7 @@ class CatalogError(InputError):
 
 
 class PredictionsError(InputError):
-    """The predictions cannot be evaluated."""
+    """The table of predictions is none, or of other galaxies or classes."""
 
 
 class ModelFolderError(InputError):

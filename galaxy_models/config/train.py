@@ -56,6 +56,11 @@ RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
         "must be 0 or more and below 1",
     ),
     (
+        ("teacher_weight",),
+        lambda value: 0 < value <= 1,
+        "must be above 0 and at most 1",
+    ),
+    (
         ("rotation_deg",),
         lambda value: 0 <= value <= 180,
         "must lie from 0 to 180 degrees",
@@ -84,6 +89,13 @@ class TrainConfig(CatalogConfig):
     """Model folder whose weights training starts from, or the name of a model that
     comes with the package, galaxy-zoo; with other classes its last layer begins
     anew."""
+
+    teacher: tuple[str, ...] = ()
+    """Tables that jobs.score wrote of this catalog with models of these classes:
+    training learns the mean of their probabilities, too (Hinton et al. 2015)."""
+
+    teacher_weight: float = 0.5
+    """With --teacher: share of the loss that is theirs; the rest is the labels'."""
 
     head_epochs: int = 2
     """With --start-from and other classes: first epochs, in which only the new layer

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from galaxy_models.errors import PredictionsError
 from galaxy_models.evaluation import metrics
-from galaxy_models.evaluation.labels import NOT_FOUND, UNUSED, Labels
+from galaxy_models.evaluation.labels import UNUSED, Labels
 from galaxy_models.evaluation.predictions import PredictionBatch
+from galaxy_models.id_index import NOT_FOUND
 
 
 class Join:

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -18,45 +17,11 @@ from galaxy_models.columns import find_column
 from galaxy_models.config import EvaluateConfig
 from galaxy_models.errors import CatalogError, ConfigError
 from galaxy_models.evaluation.coarse_classes import CoarseClasses
-from galaxy_models.object_ids import fingerprint_ids, plain_integers, shown
+from galaxy_models.id_index import IdIndex
+from galaxy_models.object_ids import fingerprint_ids, shown
 from galaxy_models.tables import Table, open_table
 
 UNUSED = -1  # in place of a class: excluded, or no label at all
-NOT_FOUND = -1  # in place of a row
-
-
-class IdIndex:
-    """Finds ids of predictions among others, be either texts or integers.
-
-    Args:
-        ids: unique; texts or integers.
-        type_: of the predictions' ids.
-    """
-
-    def __init__(self, ids: pa.ChunkedArray, type_: pa.DataType) -> None:
-        self._type = pa.string()
-        if pa.types.is_integer(type_):
-            if not pa.types.is_integer(ids.type):
-                numbers = plain_integers(ids)
-                ids = ids if numbers is None else numbers
-            if pa.types.is_integer(ids.type):
-                self._type = pa.int64()
-        self._index = pd.Index(self._keys(ids))
-
-    def find(self, ids: pa.Array) -> NDArray[np.int64]:
-        """Find ids.
-
-        Returns:
-            int64, shape (len(ids),): place of each, ``NOT_FOUND`` if it is not there.
-        """
-        return np.asarray(self._index.get_indexer(pd.Index(self._keys(ids))), np.int64)
-
-    def _keys(self, ids: pa.Array | pa.ChunkedArray) -> NDArray[np.generic]:
-        keys = ids.cast(self._type)
-        if isinstance(keys, pa.ChunkedArray):
-            keys = keys.combine_chunks()
-        array = np.asarray(keys.to_numpy(zero_copy_only=False))
-        return array if self._type == pa.int64() else array.astype(object)
 
 
 @dataclass(frozen=True)

@@ -23,17 +23,14 @@ from galaxy_models.evaluation.coarse_classes import coarse_classes
 from galaxy_models.evaluation.cutouts import Cutouts, open_cutouts, read_cutouts
 from galaxy_models.evaluation.gallery_rows import GalleryRows
 from galaxy_models.evaluation.labels import UNUSED, read_labels
-from galaxy_models.evaluation.predictions import (
-    Predictions,
-    open_predictions,
-    read_predictions,
-)
+from galaxy_models.evaluation.predictions import read_batches
 from galaxy_models.evaluation.report import report_page
 from galaxy_models.evaluation.results import Evaluation, LabelledPart, metrics_record
 from galaxy_models.evaluation.sky_map import read_sky_map
 from galaxy_models.evaluation.tally import Tally
 from galaxy_models.figures import confusion_counts_plot
 from galaxy_models.label_groups import parse_label_groups
+from galaxy_models.predictions import Predictions, open_predictions
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +100,7 @@ def _json(record: Mapping[str, Any]) -> bytes:
 
 def _evaluate(config: EvaluateConfig) -> Evaluation:
     """Read everything once, and the positions on the sky twice more."""
-    predictions = open_predictions(config.predictions)
+    predictions = open_predictions(config.predictions, "--predictions")
     if predictions.is_unfinished:
         logger.warning("%s: the scoring has not finished", predictions.uri)
     groups = parse_label_groups(config.label_groups)
@@ -116,7 +113,7 @@ def _evaluate(config: EvaluateConfig) -> Evaluation:
         id_type = predictions.table.schema.field("object_id").type
         labels = read_labels(config, classes, id_type)
         join = Join(labels, num_classes, predictions.uri)
-    for batch in read_predictions(predictions, classes):
+    for batch in read_batches(predictions, classes):
         tally.add(batch)
         unlabelled = np.full(len(batch.is_ok), UNUSED, np.int64)
         rows.add(batch, unlabelled if join is None else join.add(batch))

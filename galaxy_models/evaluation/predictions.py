@@ -1,7 +1,6 @@
-"""What jobs.score wrote -> checked batches of rows at the level of coarse classes.
+"""Predictions -> batches of rows at the level of coarse classes.
 
-Memory holds the batches that Arrow reads ahead, whatever the number of rows. This
-module knows neither labels nor metrics.
+This module knows neither labels nor metrics.
 """
 
 from collections.abc import Iterator
@@ -10,38 +9,12 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from galaxy_models import storage
-from galaxy_models.errors import PredictionsError
 from galaxy_models.evaluation.coarse_classes import CoarseClasses
-from galaxy_models.output_folder import UNFINISHED_NAME
-from galaxy_models.schemas import STATUS_OK, classes_of, probability_column
-from galaxy_models.tables import ParquetTable, open_table
+from galaxy_models.predictions import Predictions, read_predictions
 
-NEEDED_COLUMNS = ("object_id", "confidence", "status", "error")
 FAILED = -1  # in place of a class
-LEAST_TOLERANCE = 0.02  # of a sum of probabilities
-STEP_OF_8_BITS = 1 / 256  # by which an 8-bit softmax may be off in every class
-WHOSE = "name the folder that jobs.score wrote with --predictions"
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Predictions that were opened but not read."""
-
-    table: ParquetTable
-    classes: tuple[str, ...]
-    """The model's, in its order."""
-
-    is_unfinished: bool
-    """Whether the scoring has not finished: these are its first rows."""
-
-    @property
-    def uri(self) -> str:
-        """What the user named, absolute."""
-        return self.table.uri
 
 
 @dataclass(frozen=True)
@@ -71,37 +44,7 @@ class PredictionBatch:
         return np.asarray(self.probabilities.max(axis=1), np.float32)
 
 
-def open_predictions(uri: str) -> Predictions:
-    """Check that a table has the columns of predictions.
-
-    Args:
-        uri: a folder, a Parquet file or a pattern.
-
-    Raises:
-        PredictionsError: it has not; or it is no Parquet.
-        CatalogError: there is nothing, or it cannot be read.
-    """
-    table = open_table(storage.absolute_uri(uri), "--predictions")
-    if not isinstance(table, ParquetTable):
-        raise PredictionsError(f"{table.uri} holds no Parquet files; {WHOSE}.")
-    names = table.schema.names
-    missing = [name for name in NEEDED_COLUMNS if name not in names]
-    if missing:
-        raise PredictionsError(
-            f"{table.uri} has no column {', '.join(missing)}, so it is no table of "
-            f"predictions; it has {', '.join(names)}. To evaluate, {WHOSE}."
-        )
-    classes = classes_of(table.schema)
-    if len(classes) < 2:
-        raise PredictionsError(
-            f"{table.uri} has {len(classes)} column(s) probability_<class> after "
-            f"'confidence', and needs two or more; {WHOSE}."
-        )
-    unfinished = storage.join(table.uri, UNFINISHED_NAME)
-    return Predictions(table, classes, storage.is_file(unfinished))
-
-
-def read_predictions(
+def read_batches(
     predictions: Predictions, classes: CoarseClasses
 ) -> Iterator[PredictionBatch]:
     """Read all rows, a batch at a time, in their order.
@@ -110,36 +53,7 @@ def read_predictions(
         PredictionsError: an id is null, or probabilities are none.
         CatalogError: a file cannot be read.
     """
-    columns = list(map(probability_column, predictions.classes))
-    needed = ["object_id", "status", "error", *columns]
-    for rows in predictions.table.read_batches(needed):
-        is_ok = pc.equal(rows["status"], STATUS_OK).to_numpy(zero_copy_only=False)
-        fine = np.column_stack(
-            [
-                rows[name].cast(pa.float32()).to_numpy(zero_copy_only=False)
-                for name in columns
-            ]
-        )
-        _check_rows(predictions, rows["object_id"], fine[is_ok])
-        fine[~is_ok] = np.nan
-        yield PredictionBatch(rows["object_id"], classes.sums(fine), rows["error"])
-
-
-def _check_rows(
-    predictions: Predictions, ids: pa.Array, probabilities: NDArray[np.float32]
-) -> None:
-    if ids.null_count:
-        raise PredictionsError(
-            f"column 'object_id' of {predictions.uri} is null in some rows; {WHOSE}."
-        )
-    if not len(probabilities):
-        return
-    gaps = np.abs(probabilities.sum(axis=1) - 1)
-    tolerance = max(LEAST_TOLERANCE, probabilities.shape[1] * STEP_OF_8_BITS)
-    # A NaN fails every comparison.
-    are_good = (probabilities >= 0).all() and (gaps <= tolerance).all()
-    if not are_good:
-        raise PredictionsError(
-            f"{predictions.uri} has rows whose status is ok but whose probabilities "
-            "are null, negative or do not add up to 1; score the catalog again."
+    for rows in read_predictions(predictions):
+        yield PredictionBatch(
+            rows.object_ids, classes.sums(rows.probabilities), rows.errors
         )

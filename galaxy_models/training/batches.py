@@ -18,6 +18,7 @@ from galaxy_models.config import TrainConfig
 from galaxy_models.training.augmentation import random_transforms, transform_images
 from galaxy_models.training.examples import Columns, Examples
 from galaxy_models.training.lanes import Lanes, lane_order
+from galaxy_models.training.teacher import Teacher
 
 MIXED_BYTES = 512 * 2**20  # decoded galaxies that all workers hold to mix, in sum
 BATCHES_AHEAD = 2
@@ -36,6 +37,8 @@ class Batch(NamedTuple):
     """In the loss; 0 for a galaxy that stands in where a worker has none left."""
 
     object_ids: NDArray[Any]
+    taught: NDArray[np.float32]
+    """What a teacher says, shape (galaxies, classes); without one, (galaxies, 0)."""
 
 
 Place = tuple[Columns, int, bool]  # some galaxies, which of them, whether it counts
@@ -51,6 +54,7 @@ class BatchReader:
         rank: which worker this is.
         num_workers: of how many.
         threads: CPU threads that transform images.
+        teacher: what trained models say of the galaxies.
     """
 
     def __init__(
@@ -62,8 +66,10 @@ class BatchReader:
         rank: int,
         num_workers: int,
         threads: int,
+        teacher: Teacher | None = None,
     ) -> None:
         self._examples = examples
+        self._teacher = teacher
         self._config = config
         self._label_weights = np.asarray(label_weights, np.float32)
         self._threads = threads
@@ -112,11 +118,14 @@ class BatchReader:
         places = [places[index] for index in self._in_batch(places)]
         labels = np.asarray([rows["label"][i] for rows, i, _ in places], np.int32)
         counts = np.asarray([counts for *_, counts in places], np.float32)
+        object_ids = np.asarray([rows["object_id"][i] for rows, i, _ in places])
+        taught = np.empty((len(labels), 0), np.float32)
         return Batch(
             images=np.stack([rows["image"][i] for rows, i, _ in places]),
             labels=labels,
             weights=self._label_weights[labels] * counts,
-            object_ids=np.asarray([rows["object_id"][i] for rows, i, _ in places]),
+            object_ids=object_ids,
+            taught=self._teacher.of(object_ids) if self._teacher else taught,
         )
 
     def _in_batch(self, places: Sequence[Place]) -> list[int]:

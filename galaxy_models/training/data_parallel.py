@@ -46,12 +46,15 @@ class DataParallelNetwork:
             some labels are groups of classes; left out, labels are classes.
         label_smoothing: share of each label that is spread over all classes, in
             learning only.
+        teacher_weight: share of a galaxy's loss that is the cross-entropy with what a
+            teacher says of it, in learning only; the label has the rest.
         averaging: share of the running mean of the weights, moving statistics too,
             that outlives a step; 0 keeps none.
 
     Source:
-        Szegedy et al. 2016, arXiv:1512.00567, section 7 (label smoothing); Polyak &
-        Juditsky 1992, SIAM J. Control Optim. 30, 838 (averaging).
+        Szegedy et al. 2016, arXiv:1512.00567, section 7 (label smoothing); Hinton et
+        al. 2015, arXiv:1503.02531 (teacher); Polyak & Juditsky 1992, SIAM J. Control
+        Optim. 30, 838 (averaging).
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class DataParallelNetwork:
         sync_batch_norm: bool = False,
         members: NDArray[np.bool_] | None = None,
         label_smoothing: float = 0.0,
+        teacher_weight: float = 0.0,
         averaging: float = 0.0,
     ) -> None:
         self.network = network
@@ -80,6 +84,7 @@ class DataParallelNetwork:
         table = members if self._has_groups else np.eye(num_classes)
         self._members = tf.constant(table, tf.float32)
         self._label_smoothing = label_smoothing
+        self._teacher_weight = teacher_weight
         self._averaging = averaging
         self.means = [
             tf.Variable(weight, trainable=False)
@@ -94,22 +99,27 @@ class DataParallelNetwork:
             tf.TensorSpec((None,), tf.float32),
         ]  # with any number of galaxies, or a short batch would be traced anew
         # XLA on CPUs is 10 times slower.
-        self._step = tf.function(self._take_step, signature, jit_compile=False)
+        taught = tf.TensorSpec((None, None), tf.float32)
+        self._step = tf.function(
+            self._take_step, [*signature, taught], jit_compile=False
+        )
         self._evaluate = tf.function(self._sums, signature, jit_compile=False)
 
-    def step(self, images: Any, labels: Any, weights: Any) -> Any:
+    def step(self, images: Any, labels: Any, weights: Any, taught: Any) -> Any:
         """Take one step with the gradients of all workers' galaxies.
 
         Args:
             images: uint8, shape (galaxies, size, size, 3); this worker's share.
             labels: int32, shape (galaxies,): a class, or a group of ``members``.
             weights: float32, shape (galaxies,); 0 for padding.
+            taught: float32, shape (galaxies, classes): a teacher's probabilities, 0 of
+                a galaxy that is unknown to it; without one, shape (galaxies, 0).
 
         Returns:
             float32, shape (3,): summed loss, correct predictions and galaxies, of all
             workers, before the step.
         """
-        return self._step(images, labels, weights)
+        return self._step(images, labels, weights, taught)
 
     def evaluate(self, images: Any, labels: Any, weights: Any) -> Any:
         """Predict a batch; like ``step``, but nothing is learned and summed up.
@@ -119,9 +129,9 @@ class DataParallelNetwork:
         """
         return self._evaluate(images, labels, weights)
 
-    def _take_step(self, images: Any, labels: Any, weights: Any) -> Any:
+    def _take_step(self, images: Any, labels: Any, weights: Any, taught: Any) -> Any:
         gradients, sums = self.collective.as_replica(
-            self._gradients, images, labels, weights
+            self._gradients, images, labels, weights, taught
         )
         statistics = [
             variable
@@ -146,27 +156,32 @@ class DataParallelNetwork:
         for mean, weight in zip(self.means, self.network.weights, strict=False):
             mean.assign(kept * mean + (1 - kept) * tf.cast(weight, mean.dtype))
 
-    def _gradients(self, images: Any, labels: Any, weights: Any) -> tuple[Any, Any]:
+    def _gradients(
+        self, images: Any, labels: Any, weights: Any, taught: Any
+    ) -> tuple[Any, Any]:
         # The mean, so that float16 holds its gradients; a sum again before rounding
         # could matter.
         num_rows = tf.cast(tf.shape(labels)[0], tf.float32)
         with tf.GradientTape() as tape:
-            sums = self._sums(images, labels, weights, training=True)
+            sums = self._sums(images, labels, weights, taught)
             loss = self.optimizer.scale_loss(sums[0] / num_rows)
         gradients = tape.gradient(loss, self.network.trainable_variables)
         return [tf.cast(g, tf.float32) * num_rows for g in gradients], sums
 
-    def _sums(
-        self, images: Any, labels: Any, weights: Any, training: bool = False
-    ) -> Any:
+    def _sums(self, images: Any, labels: Any, weights: Any, taught: Any = None) -> Any:
         """Summed loss, correct predictions and galaxies of one worker's batch.
+
+        In learning there is ``taught``, if only an empty one.
 
         Regularisation is a property of the network, not of a galaxy; it is counted
         once a galaxy here so that dividing by all workers' galaxies gives it back.
         """
-        predicted = self.network(images, training=training)
+        learns = taught is not None
+        predicted = self.network(images, training=learns)
         members = tf.gather(self._members, labels)
-        losses = self._losses(labels, members, predicted, training)
+        losses = self._losses(labels, members, predicted, learns)
+        if learns and self._teacher_weight:
+            losses = self._with_teacher(losses, predicted, taught)
         is_galaxy = tf.cast(weights != 0, tf.float32)
         count = tf.reduce_sum(is_galaxy)
         loss = tf.reduce_sum(losses * weights)
@@ -176,15 +191,24 @@ class DataParallelNetwork:
         is_correct = tf.gather(members, guess, batch_dims=1) * is_galaxy
         return tf.stack([loss, tf.reduce_sum(is_correct), count])
 
-    def _losses(self, labels: Any, members: Any, predicted: Any, training: bool) -> Any:
+    def _losses(self, labels: Any, members: Any, predicted: Any, learns: bool) -> Any:
         """Cross-entropy of each galaxy; of a group, that of its summed probability."""
-        smoothing = self._label_smoothing if training else 0.0
+        smoothing = self._label_smoothing if learns else 0.0
         if not self._has_groups and not smoothing:
             return keras.losses.sparse_categorical_crossentropy(labels, predicted)
         likelihoods = tf.reduce_sum(predicted * members, axis=1)
-        losses = -tf.math.log(tf.maximum(likelihoods, SMALLEST_PROBABILITY))
+        losses = -_logarithms(likelihoods)
         if not smoothing:
             return losses
-        logarithms = tf.math.log(tf.maximum(predicted, SMALLEST_PROBABILITY))
-        spread = -tf.reduce_mean(logarithms, axis=1)
+        spread = -tf.reduce_mean(_logarithms(predicted), axis=1)
         return (1 - smoothing) * losses + smoothing * spread
+
+    def _with_teacher(self, losses: Any, predicted: Any, taught: Any) -> Any:
+        """Give the teacher's cross-entropy its share, where it knows the galaxy."""
+        shares = self._teacher_weight * tf.reduce_sum(taught, axis=1)
+        cross_entropies = -tf.reduce_sum(taught * _logarithms(predicted), axis=1)
+        return (1 - shares) * losses + self._teacher_weight * cross_entropies
+
+
+def _logarithms(probabilities: Any) -> Any:
+    return tf.math.log(tf.maximum(probabilities, SMALLEST_PROBABILITY))

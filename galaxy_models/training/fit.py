@@ -50,6 +50,7 @@ from galaxy_models.training.labels import (
 )
 from galaxy_models.training.live_figures import LiveFigures
 from galaxy_models.training.starting_point import StartingPoint, find_starting_point
+from galaxy_models.training.teacher import Teacher, read_teacher
 from galaxy_models.training.worker import WorkerPlan, train_worker
 
 logger = logging.getLogger(__name__)
@@ -104,7 +105,8 @@ def _open_task(config: TrainConfig, output: str, resume: bool) -> "Task":
     labels = read_labels(catalog, config)
     logger.info("%s", "; ".join(f"{s}: {_listed(n)}" for s, n in labels.counts.items()))
     start = find_starting_point(config, labels.classes)
-    return Task(config, output, resume, catalog, labels, start)
+    teacher = read_teacher(config, catalog, labels.classes)
+    return Task(config, output, resume, catalog, labels, start, teacher)
 
 
 def _train(task: "Task") -> ModelCard:
@@ -130,6 +132,7 @@ def _train(task: "Task") -> ModelCard:
             labels=labels,
             label_weights=label_weights(config.class_weight, labels),
             start=task.start,
+            teacher=task.teacher,
             training=training,
             validation=validation,
             num_workers=num_workers,
@@ -151,13 +154,14 @@ class Task:
     catalog: Catalog
     labels: Labels
     start: StartingPoint | None
+    teacher: Teacher | None
 
     def record(self) -> dict[str, Any]:
         """Name everything that decides the weights, but for the number of epochs.
 
         A cosine runs to the last epoch, so with it that number decides, too.
         """
-        config, start = self.config, self.start
+        config, start, teacher = self.config, self.start, self.teacher
         flags = {
             f"--{name.replace('_', '-')}": value
             for name, value in dataclasses.asdict(config).items()
@@ -172,6 +176,7 @@ class Task:
                 for side, counts in self.labels.counts.items()
             },
             "the hash of the model to start from": start and start.model_hash,
+            "the hash of what the teacher says": teacher and teacher.digest,
         }
 
 
@@ -250,6 +255,7 @@ def _write_folder(
             **{side: dict(counts) for side, counts in labels.counts.items()},
             "left_out": labels.num_to_learn - plan.num_galaxies,
             "start_from": plan.start and plan.start.model_hash,
+            "teacher": plan.teacher and plan.teacher.digest,
         },
         metrics=validation_metrics(predictions, labels.classes),
         num_epochs=len(history),

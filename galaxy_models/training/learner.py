@@ -83,6 +83,7 @@ class Learner:
             sync_batch_norm=self._config.sync_batch_norm,
             members=self._members,
             label_smoothing=self._config.label_smoothing,
+            teacher_weight=self._config.teacher_weight if self._config.teacher else 0.0,
             averaging=self._config.weight_averaging,
         )
 
@@ -115,7 +116,9 @@ class Learner:
         total = np.zeros(3)
         waiting = None  # read a step late, so that a GPU need not stop for it
         for batch in batches:
-            sums = self._parallel.step(batch.images, batch.labels, batch.weights)
+            sums = self._parallel.step(
+                batch.images, batch.labels, batch.weights, batch.taught
+            )
             if waiting is not None:
                 total += _finite(waiting)
             waiting = sums

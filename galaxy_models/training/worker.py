@@ -36,6 +36,7 @@ from galaxy_models.training.history import EpochRow, write_history
 from galaxy_models.training.labels import Labels
 from galaxy_models.training.schedule import Standing, after_epoch
 from galaxy_models.training.starting_point import StartingPoint
+from galaxy_models.training.teacher import Teacher
 
 if TYPE_CHECKING:  # imports TensorFlow
     from galaxy_models.training.learner import Learner, Sums
@@ -57,6 +58,7 @@ class WorkerPlan:
     """Weight of a galaxy of each label in the training loss."""
 
     start: StartingPoint | None
+    teacher: Teacher | None
     training: Examples
     validation: Examples
     num_workers: int
@@ -138,11 +140,15 @@ class Training:
         self.learner = learner
         self.log = log
         self.rank = rank
-        self.training = self._reader(plan.training, plan.label_weights)
+        self.training = self._reader(
+            plan.training, plan.label_weights, teacher=plan.teacher
+        )
         self.validation = self._reader(plan.validation, [1.0] * len(plan.labels.names))
         self.state = self._first_state()
 
-    def _reader(self, examples: Examples, label_weights: Any) -> BatchReader:
+    def _reader(
+        self, examples: Examples, label_weights: Any, teacher: Teacher | None = None
+    ) -> BatchReader:
         return BatchReader(
             examples,
             self.plan.config,
@@ -150,6 +156,7 @@ class Training:
             rank=self.rank,
             num_workers=self.plan.num_workers,
             threads=self.plan.threads,
+            teacher=teacher,
         )
 
     def _first_state(self) -> TrainingState:

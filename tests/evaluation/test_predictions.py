@@ -10,19 +10,20 @@ from prediction_files import CLASSES, FAILED, row, write_predictions
 
 from galaxy_models.errors import CatalogError, PredictionsError
 from galaxy_models.evaluation.coarse_classes import coarse_classes
-from galaxy_models.evaluation.predictions import (
-    PredictionBatch,
-    open_predictions,
-    read_predictions,
-)
+from galaxy_models.evaluation.predictions import PredictionBatch, read_batches
+from galaxy_models.predictions import Predictions, open_predictions
 from galaxy_models.schemas import classes_of, predictions_schema
 
 FINE = coarse_classes(CLASSES, {})
 
 
+def opened(uri: object) -> Predictions:
+    return open_predictions(str(uri), "--predictions")
+
+
 def read(folder: Path, classes: object = FINE) -> PredictionBatch:
-    (batch,) = read_predictions(
-        open_predictions(str(folder)),
+    (batch,) = read_batches(
+        opened(folder),
         classes,  # type: ignore[arg-type]
     )
     return batch
@@ -54,7 +55,7 @@ def test_the_spread_of_averaged_views_is_no_class(tmp_path: Path) -> None:
     table = table.append_column("probability_spread", pa.array([0.5], pa.float32()))
     pq.write_table(table, path)
 
-    assert open_predictions(str(folder)).classes == CLASSES
+    assert opened(folder).classes == CLASSES
     assert read(folder).confidence[0] == 0.75
 
 
@@ -86,33 +87,33 @@ def test_coarse_classes_decide_after_adding_up(tmp_path: Path) -> None:
 def test_a_kept_column_may_be_called_like_a_probability(tmp_path: Path) -> None:
     folder = write_predictions(tmp_path, {1: row("round", 0.9)}, probability_star=[0.1])
 
-    assert open_predictions(str(folder)).classes == CLASSES
+    assert opened(folder).classes == CLASSES
 
 
 def test_a_pattern_of_files_will_do(tmp_path: Path) -> None:
     write_predictions(tmp_path / "a", {1: row("round", 0.9)})
 
-    assert open_predictions(f"{tmp_path}/*/part-*.parquet").classes == CLASSES
+    assert opened(f"{tmp_path}/*/part-*.parquet").classes == CLASSES
 
 
 def test_an_unfinished_scoring_is_known_as_such(tmp_path: Path) -> None:
     folder = write_predictions(tmp_path, {1: row("round", 0.9)})
-    assert not open_predictions(str(folder)).is_unfinished
+    assert not opened(folder).is_unfinished
 
     (folder / "_unfinished").write_text("{}")
-    assert open_predictions(str(folder)).is_unfinished
+    assert opened(folder).is_unfinished
 
 
 def test_predictions_that_are_not_there_name_their_flag(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match="check the path given to --predictions"):
-        open_predictions(str(tmp_path / "gone"))
+        opened(tmp_path / "gone")
 
 
 def test_another_table_is_refused_by_its_columns(tmp_path: Path) -> None:
     pq.write_table(pa.table({"object_id": [1], "ra": [1.0]}), tmp_path / "a.parquet")
 
     with pytest.raises(PredictionsError, match="no column confidence, status, error"):
-        open_predictions(str(tmp_path))
+        opened(tmp_path)
 
 
 def test_a_table_of_another_format_is_refused(tmp_path: Path) -> None:
@@ -120,14 +121,14 @@ def test_a_table_of_another_format_is_refused(tmp_path: Path) -> None:
     path.write_text("object_id,confidence\n1,0.5\n")
 
     with pytest.raises(PredictionsError, match=r"a\.csv holds no Parquet files"):
-        open_predictions(str(path))
+        opened(path)
 
 
 def test_predictions_without_probabilities_are_refused(tmp_path: Path) -> None:
     folder = write_predictions(tmp_path, {1: [1.0]}, ("round",))
 
     with pytest.raises(PredictionsError, match=r"has 1 column\(s\) probability_"):
-        open_predictions(str(folder))
+        opened(folder)
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), -0.5, 0.9])

@@ -9,9 +9,10 @@ import pytest
 from galaxy_models.errors import PredictionsError
 from galaxy_models.evaluation.agreement import Join, measure
 from galaxy_models.evaluation.gallery_rows import FailedGalaxy, GalleryRows
-from galaxy_models.evaluation.labels import IdIndex, Labels
+from galaxy_models.evaluation.labels import Labels
 from galaxy_models.evaluation.predictions import PredictionBatch
 from galaxy_models.evaluation.tally import Tally
+from galaxy_models.id_index import IdIndex
 
 FAILED = (np.nan, np.nan)
 

@@ -25,6 +25,10 @@ def examples(num: int = NUM_GALAXIES) -> tuple[Any, Any]:
     return images, (np.arange(num) % 3).astype(np.int32)
 
 
+def no_teacher(num: int = NUM_GALAXIES) -> Any:
+    return np.empty((num, 0), np.float32)
+
+
 def alone(network: Any) -> DataParallelNetwork:
     return DataParallelNetwork(network, keras.optimizers.Adam(1e-3), Collective(1))
 
@@ -41,7 +45,8 @@ def fit_ours(images: Any, labels: Any, weights: Any) -> tuple[Any, Any]:
              weights[at : at + BATCH_SIZE])
             for at in range(0, len(labels), BATCH_SIZE)
         ]  # fmt: skip
-        learned = np.sum([parallel.step(*batch) for batch in batches], axis=0)
+        steps = [parallel.step(*b, no_teacher(len(b[1]))) for b in batches]
+        learned = np.sum(steps, axis=0)
         judged = np.sum([parallel.evaluate(*batch) for batch in batches], axis=0)
         history.append([*learned, *judged])
     return network.get_weights(), np.asarray(history).T
@@ -143,7 +148,8 @@ def test_a_group_leaves_it_to_the_network_which_of_its_classes_is_right() -> Non
     parallel = DataParallelNetwork(network, optimizer, Collective(1), members=MEMBERS)
     before = network.predict(images, verbose=0)
     for _ in range(5):
-        parallel.step(images, labels, np.ones(NUM_GALAXIES, np.float32))
+        weights = np.ones(NUM_GALAXIES, np.float32)
+        parallel.step(images, labels, weights, no_teacher())
     after = network.predict(images, verbose=0)
     assert after[:, 2].mean() < before[:, 2].mean()
     assert (after[:, :2].mean(axis=0) > before[:, :2].mean(axis=0)).all()
@@ -158,10 +164,29 @@ def test_label_smoothing_is_that_of_keras_and_for_learning_only() -> None:
     )
     predicted = network.predict(images, verbose=0)
     for found, smoothing in (
-        (parallel.step(images, labels, weights), 0.1),
+        (parallel.step(images, labels, weights, no_teacher()), 0.1),
         (parallel.evaluate(images, labels, weights), 0.0),
     ):
         losses = keras.losses.categorical_crossentropy(
             np.eye(3)[labels], predicted, label_smoothing=smoothing
         )
         assert float(found[0]) == pytest.approx(float(np.sum(losses)), rel=1e-5)
+
+
+def test_a_teacher_has_its_share_of_the_loss_of_galaxies_that_it_knows() -> None:
+    images, labels = examples()
+    taught = np.random.default_rng(1).dirichlet(np.ones(3), NUM_GALAXIES)
+    taught[::2] = 0  # unknown to it
+    network = build_network("lenet5", 3, SIZE_PX)
+    parallel = DataParallelNetwork(
+        network, keras.optimizers.SGD(0.0), Collective(1), teacher_weight=0.7
+    )
+    logs = np.log(network.predict(images, verbose=0))
+    of_labels = -logs[np.arange(NUM_GALAXIES), labels]
+    of_teacher = -(taught * logs).sum(axis=1)
+    mixed = 0.3 * of_labels[1::2] + 0.7 * of_teacher[1::2]
+    weights = np.ones(NUM_GALAXIES, np.float32)
+    loss, *_ = parallel.step(images, labels, weights, taught.astype(np.float32))
+    assert float(loss) == pytest.approx(of_labels[::2].sum() + mixed.sum(), rel=1e-5)
+    judged, *_ = parallel.evaluate(images, labels, weights)
+    assert float(judged) == pytest.approx(of_labels.sum(), rel=1e-5)

@@ -38,6 +38,7 @@ def batches(num: int = 4) -> Iterator[Batch]:
             labels,
             np.asarray([1] * 6 + [0] * 2, np.float32),
             np.arange(8) + 8 * index,
+            np.empty((8, 0), np.float32),
         )
 
 
@@ -56,6 +57,22 @@ def test_loss_falls_and_galaxies_are_counted() -> None:
         losses.append(loss / count)
     assert count == 24
     assert losses[-1] < 0.8 * losses[0]
+
+
+def test_a_network_follows_its_teacher_where_labels_say_otherwise() -> None:
+    network = learner(teacher=("t",), teacher_weight=0.9)
+    said = [1, 2, 0]  # of each label
+    for _ in range(15):
+        network.learn(
+            (b._replace(taught=np.eye(3, dtype=np.float32)[said][b.labels])
+             for b in batches()),
+            1e-3,
+        )  # fmt: skip
+    finished = network.finished_network(network.weights())
+    predicted = predict_batches(finished, batches(), LABELS)
+    numbers = predicted["label"].map(CLASSES.index).map(said.__getitem__)
+    follows = predicted["predicted_class"] == numbers.map(CLASSES.__getitem__)
+    assert follows.mean() > 0.8
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])

@@ -119,7 +119,9 @@ class Worker:
 
 
 def take_step(parallel: DataParallelNetwork, batch: Batch) -> NDArray[np.float32]:
-    return np.asarray(parallel.step(batch.images, batch.labels, batch.weights))
+    return np.asarray(
+        parallel.step(batch.images, batch.labels, batch.weights, batch.taught)
+    )
 
 
 def small_network(l2: float) -> keras.Model:
