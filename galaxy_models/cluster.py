@@ -96,6 +96,7 @@ def ray_session() -> Iterator[Resources]:
             resources.num_gpus,
             resources.num_hosts,
         )
+        _tell_if_busy(resources)
         yield resources
 
 
@@ -235,6 +236,21 @@ def _configure_ray_data() -> None:
     context.enable_progress_bars = False  # the job's log has its own progress lines
     # What it tells as errors are tracebacks, and come as exceptions besides.
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+
+
+def _tell_if_busy(resources: Resources) -> None:
+    """Say that others hold CPUs or GPUs: Ray would let this job wait without a word."""
+    free = ray.available_resources()
+    for unit, number in (("CPU", resources.num_cpus), ("GPU", resources.num_gpus)):
+        num_held = number - int(free.get(unit, 0))
+        if num_held:
+            logger.warning(
+                "others hold %d of these %d %ss: this job waits for those that it "
+                "needs (`ray status` shows who holds what)",
+                num_held,
+                number,
+                unit,
+            )
 
 
 def _resources() -> Resources:

@@ -32,6 +32,24 @@ address, versions = sys.argv[1:]
 GcsClient(address=address).internal_kv_put(
     b"CLUSTER_METADATA", versions.encode(), True, b"cluster")
 """
+HOLD_A_CPU = """
+import ray, sys
+ray.init(address=sys.argv[1], log_to_driver=False)
+@ray.remote(num_cpus=1)
+class Holder:
+    def hold(self): pass
+holder = Holder.remote()
+ray.get(holder.hold.remote())
+print("held", flush=True)
+sys.stdin.readline()
+"""
+JOIN = """
+import logging
+from galaxy_models.cluster import ray_session
+logging.basicConfig(level=logging.INFO)
+with ray_session():
+    pass
+"""
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +161,18 @@ def test_gpus_and_workers_that_the_cluster_has_not_are_not_waited_for(
 ) -> None:
     assert "2 CPUs and no GPU on 1 host(s)" in refusal(head, "--device", "gpu")
     assert "99: the cluster has 2 CPU(s)" in refusal(head, "--num-workers", "99")
+
+
+def test_a_job_on_a_busy_cluster_says_that_it_waits(head: RayHead) -> None:
+    command = [sys.executable, "-c", HOLD_A_CPU, head.address]
+    with subprocess.Popen(
+        command, env=head.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        log = submit(head, "python", "-c", JOIN)
+        other.communicate(b"\n")
+    assert "others hold 1 of these 2 CPUs: this job waits" in log
 
 
 @pytest.mark.parametrize(
