@@ -160,9 +160,6 @@ def running_head(
             address = host.address if host else "127.0.0.1"
             yield RayHead(f"{address}:{port}", environment, folder, Path(sockets))
         finally:
-            if host is None:  # in order; where hosts end, all on them does
-                node.process.send_signal(signal.SIGTERM)
-                node.process.wait(timeout=90)
             node.kill()
 
 

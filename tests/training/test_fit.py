@@ -140,21 +140,17 @@ def test_two_workers_train_as_one_does(
 
 
 @slow
-def test_the_same_seed_gives_the_same_network_bit_for_bit_and_another_does_not(
+def test_the_same_seed_gives_the_same_network_bit_for_bit(
     ray_here: None, labelled: Survey, small_training: SmallTraining, tmp_path: Path
 ) -> None:
     weights = []
-    for name, seed in (("first", 7), ("again", 7), ("other", 8)):
+    for name in ("first", "again"):
         output = str(tmp_path / name)
-        fit(small_training(labelled, output, network="mobilenet_v1", seed=seed))
+        changes = {"network": "mobilenet_v1", "epochs": 1, "seed": 7}
+        fit(small_training(labelled, output, **changes))
         weights.append(load_model(output).get_weights())
-    first, again, other = weights
-    assert all(
-        (mine == theirs).all() for mine, theirs in zip(first, again, strict=True)
-    )
-    assert any(
-        (mine != theirs).any() for mine, theirs in zip(first, other, strict=True)
-    )
+    for mine, theirs in zip(*weights, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 @slow

@@ -94,6 +94,12 @@ def test_mixed_precision_learns_and_is_kept_in_float32(precision: str) -> None:
     assert judged[0] == pytest.approx(loss, rel=0.02)  # bfloat16 has 8 bits
 
 
+def test_another_seed_gives_other_first_weights() -> None:
+    first, again, other = (learner(seed=seed).weights() for seed in (7, 7, 8))
+    assert all((a == b).all() for a, b in zip(first, again, strict=True))
+    assert any((a != b).any() for a, b in zip(first, other, strict=True))
+
+
 @pytest.mark.parametrize("averaging", [0.0, 0.9])
 @pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
 def test_a_restored_learner_goes_on_bit_for_bit(
