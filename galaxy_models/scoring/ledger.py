@@ -13,7 +13,7 @@ moment the output holds finished files and nothing twice.
 This module knows names, counts and tables; it knows neither models nor Ray.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -140,10 +140,12 @@ class Remaining:
         self.ledger = ledger
         finished, started = ledger.finished_files(), ledger.started_files()
         self._missing: dict[int, set[int]] = {}
+        self._whole: list[int] = []
         for file in range(ledger.num_files):
             if file not in finished:
                 kept = ledger.kept_chunks(file) if file in started else set()
                 self._missing[file] = set(ledger.chunks_of(file)) - kept
+                self._take_out_if_whole(file)
 
     def chunks_to_do(self) -> list[int]:
         """Chunks that are neither kept nor in a file, in order."""
@@ -154,16 +156,21 @@ class Remaining:
         ranges = map(self.ledger.rows_of, self.chunks_to_do())
         return sum(stop - start for start, stop in ranges)
 
-    def whole_files(self) -> Iterator[int]:
-        """Take out the files whose chunks are all kept, to be finished."""
-        whole = [file for file, missing in self._missing.items() if not missing]
-        for file in whole:
-            del self._missing[file]
-            yield file
+    def whole_files(self) -> list[int]:
+        """Give the files whose chunks are all kept, each once, to be finished."""
+        whole, self._whole = self._whole, []
+        return whole
 
     def chunk_is_kept(self, chunk: int) -> None:
         """Note that a chunk was written."""
-        self._missing[self.ledger.file_of(chunk)].discard(chunk)
+        file = self.ledger.file_of(chunk)
+        self._missing[file].discard(chunk)
+        self._take_out_if_whole(file)
+
+    def _take_out_if_whole(self, file: int) -> None:
+        if not self._missing[file]:
+            del self._missing[file]
+            self._whole.append(file)
 
 
 def _file_name(file: int) -> str:

@@ -58,12 +58,12 @@ def test_a_job_that_begins_again_does_what_is_missing(ledger: Ledger) -> None:
 
     assert remaining.chunks_to_do() == [3, 5]
     assert remaining.num_rows_to_do() == 4 + 3
-    assert list(remaining.whole_files()) == []
+    assert remaining.whole_files() == []
     keep(ledger, 3, 5)
     remaining.chunk_is_kept(3)
     remaining.chunk_is_kept(5)
-    assert list(remaining.whole_files()) == [1]
-    assert list(remaining.whole_files()) == []
+    assert remaining.whole_files() == [1]
+    assert remaining.whole_files() == []
 
 
 def test_a_file_whose_chunks_are_all_kept_needs_only_be_finished(
@@ -71,7 +71,7 @@ def test_a_file_whose_chunks_are_all_kept_needs_only_be_finished(
 ) -> None:
     keep(ledger, 3, 4, 5)
 
-    assert list(Remaining(ledger).whole_files()) == [1]
+    assert Remaining(ledger).whole_files() == [1]
 
 
 def test_chunks_left_behind_by_a_finished_file_are_not_looked_at(
