@@ -11,6 +11,7 @@ import dataclasses
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from galaxy_models import model_folder
 from galaxy_models.shipped_models import FOLDER
@@ -24,7 +25,8 @@ SHIPPED = (
     model_folder.HISTORY_PLOT_NAME,
     model_folder.CONFUSION_NAME,
 )
-PATHS = ("catalog", "output", "start_from", "image_root")  # of the configuration
+PATHS = ("catalog", "output", "start_from", "teacher", "image_root")
+"""Flags that hold paths."""
 
 
 def ship(source: Path, name: str) -> Path:
@@ -39,7 +41,7 @@ def ship(source: Path, name: str) -> Path:
     for file in SHIPPED:
         shutil.copyfile(source / file, target / file)
     training = {
-        key: Path(value).name if key in PATHS and value else value
+        key: _names(value) if key in PATHS else value
         for key, value in card.training.items()
     }
     data = {**card.data, "catalog": Path(card.data["catalog"]).name}
@@ -50,6 +52,13 @@ def ship(source: Path, name: str) -> Path:
     if size > MAX_BYTES:
         raise ValueError(f"{target} holds {size} bytes, more than {MAX_BYTES}")
     return target
+
+
+def _names(paths: Any) -> Any:
+    """Leave the last part of a path, or of each of several."""
+    if isinstance(paths, list | tuple):
+        return [_names(path) for path in paths]
+    return Path(paths).name if paths else paths
 
 
 if __name__ == "__main__":
