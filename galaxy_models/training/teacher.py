@@ -1,8 +1,9 @@
 """What trained models say of galaxies: a network learns it beside their labels.
 
 A label names one class; a probability tells how alike a galaxy is to the others, and
-where a label is wrong or coarse. This module knows ids and probabilities; it knows
-neither pixels nor networks.
+where a label is wrong or coarse. The driver and every worker hold all ids, as
+``id_index`` does, and 4 bytes a galaxy and class. This module knows ids and
+probabilities; it knows neither pixels nor networks.
 
 Source:
     Hinton, Vinyals & Dean 2015, arXiv:1503.02531.

@@ -65,6 +65,7 @@ trap 'exit 130' INT TERM
 # start_node NAME FLAG…: start a node, and wait until it stands.
 start_node() {
     local log="$folder/$1.log"
+    : >"$log"
     ray start --block --disable-usage-stats --num-cpus="$CPUS_PER_NODE" "${@:2}" \
         >"$log" 2>&1 &
     nodes+=("$!")
