@@ -33,6 +33,7 @@ from contest import (
 from short_and_long_runs import Result, measure
 
 from galaxy_models.config import NetworkName
+from galaxy_models.shipped_models import model_reference
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests' own cluster
 
@@ -56,7 +57,8 @@ class Benchmark:
     """Side of made-up galaxies (px); 424 as in Galaxy Zoo 2."""
 
     model: str | None = None
-    """Model folder; left out: train one for an epoch on made-up galaxies."""
+    """Model folder, or a name such as galaxy-zoo; left out: train one for an epoch on
+    made-up galaxies."""
 
     network: NetworkName = "mobilenet_v1"
     """Architecture; left out with --model."""
@@ -178,7 +180,7 @@ def main(benchmark: Benchmark) -> None:
         model = benchmark.model or train_model(
             folder, benchmark.network, benchmark.image_size
         )
-        scoring = Scoring(images, str(Path(model).absolute()), folder, cores)
+        scoring = Scoring(images, model_reference(model), folder, cores)
         results = measure(
             scoring.run, list(NUM_NODES), benchmark.rounds, benchmark.seconds
         )

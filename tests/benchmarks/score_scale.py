@@ -47,6 +47,7 @@ from contest import (
 )
 
 from galaxy_models.config import NetworkName
+from galaxy_models.shipped_models import model_reference
 
 POLL_S = 0.1
 SAMPLE_S = 1.0  # between two readings of memory, which cost the machine a little
@@ -73,7 +74,8 @@ class Benchmark:
     """Made-up galaxies; left out with --images."""
 
     model: str | None = None
-    """Model folder; left out: train one for an epoch on made-up galaxies."""
+    """Model folder, or a name such as galaxy-zoo; left out: train one for an epoch on
+    made-up galaxies."""
 
     network: NetworkName = "mobilenet_v2_paper"
     """Architecture; left out with --model."""
@@ -265,7 +267,7 @@ def main(benchmark: Benchmark) -> None:
         model = benchmark.model or train_model(
             folder, benchmark.network, benchmark.image_size, benchmark.alpha
         )
-        benchmark = replace(benchmark, model=str(Path(model).absolute()))
+        benchmark = replace(benchmark, model=model_reference(model))
         runs = measure(benchmark, images, folder)
     say(table(runs))
     if benchmark.json:

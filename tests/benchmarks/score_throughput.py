@@ -54,6 +54,7 @@ from short_and_long_runs import Result, measure
 
 from galaxy_models.config import NetworkName
 from galaxy_models.model_folder import INT8_NAME, read_card
+from galaxy_models.shipped_models import model_folder_uri, model_reference
 
 Name = Literal["ours", "blog", "ray_pattern", "daft_keras", "daft_int8", "floor"]
 NAMES: tuple[Name, ...] = get_args(Name)
@@ -73,7 +74,8 @@ class Benchmark:
     """Made-up galaxies, 424 px as in Galaxy Zoo 2; left out with --images."""
 
     model: str | None = None
-    """Model folder; left out: train one for an epoch on made-up galaxies."""
+    """Model folder, or a name such as galaxy-zoo; left out: train one for an epoch on
+    made-up galaxies."""
 
     network: NetworkName = "mobilenet_v1"
     """Architecture; left out with --model."""
@@ -212,7 +214,7 @@ def main(benchmark: Benchmark) -> None:
         model = benchmark.model or train_model(
             folder, benchmark.network, benchmark.image_size
         )
-        model = str(Path(model).absolute())
+        model = model_folder_uri(model_reference(model))
         say(describe(model, len(images)))
         course = Course(images, model, folder, benchmark.daft_python)
         results = measure(course.run, names, benchmark.rounds, benchmark.seconds)

@@ -50,6 +50,7 @@ from galaxy_models import storage
 from galaxy_models.config import NetworkName
 from galaxy_models.errors import ImageDecodeError
 from galaxy_models.scoring import read_ahead
+from galaxy_models.shipped_models import model_reference
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests' own server
 
@@ -85,7 +86,8 @@ class Benchmark:
     """Images of a run of the reading stage: the same files again and again."""
 
     model: str | None = None
-    """Model folder; left out: train one for an epoch on made-up galaxies."""
+    """Model folder, or a name such as galaxy-zoo; left out: train one for an epoch on
+    made-up galaxies."""
 
     network: NetworkName = "mobilenet_v1"
     """Architecture; left out with --model."""
@@ -247,7 +249,7 @@ def measure_stages(
         model = benchmark.model or train_model(
             folder, benchmark.network, benchmark.image_size
         )
-        scoring = Scoring(sources, str(Path(model).absolute()), folder)
+        scoring = Scoring(sources, model_reference(model), folder)
         results = measure(
             scoring.run, list(PLACES), benchmark.rounds, benchmark.seconds
         )
