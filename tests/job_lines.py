@@ -9,6 +9,7 @@ from jobs.command_line import GOES_ON
 STOPPED = f"stopped by SIGTERM; {GOES_ON}"
 LOGGED = (
     r"Ray (on this machine|at \S+): \d+ CPUs, \d+ GPUs on \d+ host\(s\)",
+    r"others hold \d+ of these \d+ [CG]PUs: .*",
     r"Ray: A worker died or was killed while executing a task by an unexpected .*",
     r".+ holds an unfinished (training|scoring): it goes on",
     # training
