@@ -24,7 +24,7 @@ import tyro
 from contest import run_command, say
 from numpy.typing import NDArray
 
-from galaxy_models.config import NETWORK_NAMES, TrainConfig
+from galaxy_models.config import NETWORK_NAMES, NetworkName, TrainConfig
 from galaxy_models.images import read_images
 from galaxy_models.litert import LiteRTNetwork
 from galaxy_models.model_folder import (
@@ -59,6 +59,9 @@ class Comparison:
 
     work: Path
     """Folder of the trainings."""
+
+    networks: tuple[NetworkName, ...] = NETWORK_NAMES
+    """Which ones, beside the models that come with the package."""
 
     image_size: int = 96
     """Side of the square that the networks see (px)."""
@@ -165,7 +168,7 @@ def compare(comparison: Comparison) -> None:
     unseen = unseen_galaxies(comparison.catalog)
     folder = comparison.catalog.parent
     say(f"{len(unseen)} unseen galaxies\n\n{HEADER}")
-    for network in NETWORK_NAMES:
+    for network in comparison.networks:
         say(judge(str(train(comparison, network)), network, unseen, folder))
     for name in shipped_names():
         say(judge(name, f"shipped: {name}", unseen, folder))
