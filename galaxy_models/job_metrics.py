@@ -103,6 +103,7 @@ class JobMetrics:
         self._output = output
         self._recorded: dict[str, Any] = {}
         self._gauges: dict[tuple[str, str], tuple[Any, float, dict[str, str]]] = {}
+        self._setting = threading.Lock()  # or an old figure might follow a new one
 
     def add(self, name: str, number: float, **label: str) -> None:
         """Add to a counter; what is not above 0 adds nothing."""
@@ -112,13 +113,15 @@ class JobMetrics:
     def set(self, name: str, number: float, **label: str) -> None:
         """Set a gauge."""
         gauge, labels = self._metric(name), self._labels(label)
-        gauge.set(number, labels)
-        self._gauges[name, str(label)] = gauge, number, labels
+        with self._setting:
+            gauge.set(number, labels)
+            self._gauges[name, str(label)] = gauge, number, labels
 
     def set_gauges_anew(self) -> None:
         """Set every gauge to what it is."""
-        for gauge, number, labels in list(self._gauges.values()):
-            gauge.set(number, labels)
+        with self._setting:
+            for gauge, number, labels in self._gauges.values():
+                gauge.set(number, labels)
 
     def _labels(self, label: dict[str, str]) -> dict[str, str]:
         return {OUTPUT_LABEL: self._output, **label}

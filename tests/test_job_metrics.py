@@ -72,7 +72,7 @@ def test_the_last_epoch_of_a_training(
     }
 
 
-def test_a_gauge_stands_through_an_epoch_of_a_minute(ray_here: None) -> None:
+def test_a_gauge_stands_longer_than_ray_keeps_one(ray_here: None) -> None:
     epoch = "ray_galaxy_batch_train_epoch", ""
     with job_metrics("an output") as metrics:
         metrics.set("train_epoch", 7)
