@@ -5,6 +5,7 @@ Never imports TensorFlow; that is the workers' part.
 
 import dataclasses
 import logging
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,8 @@ from galaxy_models.training.worker import WorkerPlan, train_worker
 logger = logging.getLogger(__name__)
 
 RAY_TRAIN_NAME = "_ray_train"  # Ray Train's own files and checkpoints, while it runs
+POLL_VARIABLE = "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"
+POLL_INTERVAL_S = "0.2"  # Ray's own 2 s would be the least that an epoch takes
 FREE_TO_CHANGE = (
     "output",
     "s3_endpoint_url",
@@ -188,6 +191,7 @@ def _precision(config: TrainConfig, on_gpus: bool) -> str:
 
 def _run_workers(plan: WorkerPlan, log: JobLog) -> ray.train.Result:
     """Train; after a loss of workers go on from the last checkpoint."""
+    os.environ.setdefault(POLL_VARIABLE, POLL_INTERVAL_S)
     filesystem, path = storage.filesystem_and_path(plan.output)
     trainer = DataParallelTrainer(
         train_worker,
