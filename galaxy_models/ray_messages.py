@@ -13,8 +13,11 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
-OF_THE_RAYLET = re.compile(r"(?:\x1b\[\d+m)?\(raylet[^)]*\)(?:\x1b\[0m)? (.*)")
-NO_LOSS = "the task will be retried"  # of a worker whose death is told besides
+OF_THE_RAYLET = re.compile(r"(?s)(?:\x1b\[\d+m)?\(raylet[^)]*\)(?:\x1b\[0m)? (.*)")
+NO_LOSS = (
+    "the task will be retried",  # of a worker whose death is told besides
+    "following error: Terminated with signal",  # its monitor, stopped as this job is
+)
 STDERR = 2
 
 
@@ -47,8 +50,10 @@ class _WithoutRaylet:
 
 
 def _log(message: str) -> None:
-    sentence = message.partition(". ")[0].rstrip(".")
-    level = logging.DEBUG if NO_LOSS in message else logging.WARNING
+    line = message.replace(":\n", ": ").partition("\n")[0]
+    sentence = line.partition(". ")[0].rstrip(".")
+    is_no_loss = any(words in line for words in NO_LOSS)
+    level = logging.DEBUG if is_no_loss else logging.WARNING
     logger.log(level, "Ray: %s", sentence)
 
 

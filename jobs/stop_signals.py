@@ -3,7 +3,9 @@
 ``ray job stop``, Slurm and Kubernetes send SIGTERM, and kill what has not ended after
 3 to 30 s. A job keeps what it has done at every moment, so it need not be wound up:
 that takes Ray seconds, in which further signals or a store that does not answer may
-come between. This module does not know what a job does.
+come between. Where the signal goes to Ray's processes, too, as Slurm sends it, and the
+machine is overloaded, Ray may be first to end this one: its driver exits with 1 where
+its raylet has gone, and no handler is asked. This module does not know what a job does.
 """
 
 import contextlib

@@ -16,16 +16,26 @@ RETRIED = (
     "so the task will be retried. Error: Socket closed"
 )
 
+STOPPED = (
+    "\x1b[33m(raylet)\x1b[0m The autoscaler failed with the following error:\n"
+    'Terminated with signal 15\n  File "/ray/monitor.py", line 7, in <module>\n'
+)
+FAILED = STOPPED.replace("Terminated with signal 15", "KeyError: 'head'")
+
 
 def test_the_raylets_lines_are_logged_in_a_sentence_and_others_printed(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with raylet_in_log():
-        for line in ("a table", DIED, RETRIED, "its end"):
+        for line in ("a table", DIED, RETRIED, STOPPED, FAILED, "its end"):
             print(line)  # noqa: T201 (as Ray does)
     assert capsys.readouterr().out == "a table\nits end\n"
     assert [(record.levelname, record.message) for record in caplog.records] == [
-        ("WARNING", "Ray: A worker died or was killed")
+        ("WARNING", "Ray: A worker died or was killed"),
+        (
+            "WARNING",
+            "Ray: The autoscaler failed with the following error: KeyError: 'head'",
+        ),
     ]
 
 
