@@ -66,6 +66,7 @@ def test_defaults_are_the_recipe_of_the_blog() -> None:
         ("label_groups", ("a",), r"--label-groups a: write a label, =, and its class"),
         ("schedule", "step", r"--schedule step: choose one of plateau, cosine"),
         ("class_weight", "some", r"--class-weight some: .*balanced, square_root"),
+        ("undo_class_weight", True, r"--undo-class-weight True: .*--class-weight bal"),
         ("head_epochs", -1, r"--head-epochs -1: must be 0 or more"),
         ("head_learning_rate", 0.0, r"--head-learning-rate 0\.0: must be above 0"),
         ("plateau_factor", 0.0, r"--plateau-factor 0\.0: .*between 0 and 1"),

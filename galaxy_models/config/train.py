@@ -170,6 +170,11 @@ class TrainConfig(CatalogConfig):
     """balanced: every class weighs the same in the loss, however rare it is;
     square_root: as the square root of its galaxies."""
 
+    undo_class_weight: bool = False
+    """Take --class-weight out of the probabilities again when training is done: rare
+    classes are learned from as the weights say, but called as rarely as they are (prior
+    correction, King & Zeng 2001)."""
+
     rotation_deg: float = 180.0
     """Augmentation: largest rotation either way (deg)."""
 
@@ -233,6 +238,12 @@ class TrainConfig(CatalogConfig):
         )
         parse_label_groups(self.label_groups)
         check_choice("class_weight", self.class_weight, get_args(ClassWeightName))
+        require(
+            not self.undo_class_weight or self.class_weight != "none",
+            "undo_class_weight",
+            self.undo_class_weight,
+            "there is nothing to undo without --class-weight balanced or square_root",
+        )
         check_choice("schedule", self.schedule, ("plateau", "cosine"))
         self._check_network()
         self._check_images()

@@ -4,7 +4,7 @@ Imports TensorFlow: workers only. It knows neither Ray nor files.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
@@ -177,6 +177,26 @@ class Learner:
         network = self._build()
         network.set_weights(weights)
         return network
+
+
+def undo_class_weights(network: keras.Model, weights: Sequence[float]) -> None:
+    """Take the classes' weights in the loss out of a network's probabilities, in place.
+
+    Where a galaxy of class c weighs w_c, the softmax that is learned is not p_c but
+    proportional to w_c p_c. So log w_c comes off the last layer's biases. Galaxies
+    whose label is a group of classes weigh 1; where there are many, this takes off too
+    much.
+
+    Args:
+        network: one that learned with the weights.
+        weights: of the classes, in their order, above 0.
+
+    Source:
+        King & Zeng 2001, Political Analysis 9, 137 (prior correction).
+    """
+    head = network.get_layer(HEAD_NAME)
+    kernel, biases = head.get_weights()
+    head.set_weights([kernel, biases - np.log(weights).astype(biases.dtype)])
 
 
 def predict_batches(

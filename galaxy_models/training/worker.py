@@ -259,11 +259,15 @@ class Training:
 
     def finish(self) -> None:
         """Report the weights of the best epoch, and what they predict."""
-        bits = self.plan.config.mantissa_bits
+        from galaxy_models.training.learner import undo_class_weights
+
+        plan, bits = self.plan, self.plan.config.mantissa_bits
         network = self.learner.finished_network(
             [round_mantissa(weight, bits) for weight in self.state.best_weights]
         )
-        predictions = predictions_of(network, self.validation, self.plan.labels)
+        if plan.config.undo_class_weight:
+            undo_class_weights(network, plan.label_weights[: len(plan.labels.classes)])
+        predictions = predictions_of(network, self.validation, plan.labels)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             predictions.to_parquet(folder / PREDICTIONS_NAME.format(rank=self.rank))

@@ -189,6 +189,8 @@ def test_an_interrupted_script_stops_its_nodes(stage: Stage) -> None:
         [TWO_NODES, "sleep", "60"],
         env=stage.environment,
         start_new_session=True,
+        # Ignored where the tests run in the background of a shell.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline_s = time.monotonic() + 30
     while not (stage.folder / "pids").exists() or len(stage.nodes_that_live()) < 2:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from galaxy_models.calibration import negative_log_likelihood
 from galaxy_models.config import TrainConfig
-from galaxy_models.errors import CatalogError, OutputError, ResourceError
+from galaxy_models.errors import CatalogError, OutputError, ResourceError, TrainingError
 from galaxy_models.model_folder import load_model, read_card
 from galaxy_models.simulation import CLASSES, Survey
 from galaxy_models.training import fit
@@ -141,29 +141,62 @@ def test_two_workers_train_as_one_does(
 
 @slow
 def test_the_same_seed_gives_the_same_network_bit_for_bit(
-    ray_here: None, labelled: Survey, small_training: SmallTraining, tmp_path: Path
+    labelled: Survey, model_folder: str, small_training: SmallTraining, tmp_path: Path
 ) -> None:
-    weights = []
-    for name in ("first", "again"):
-        output = str(tmp_path / name)
-        changes = {"network": "mobilenet_v1", "epochs": 1, "seed": 7}
-        fit(small_training(labelled, output, **changes))
-        weights.append(load_model(output).get_weights())
+    again = str(tmp_path / "again")
+    fit(small_training(labelled, again))
+    weights = [load_model(folder).get_weights() for folder in (model_folder, again)]
     for mine, theirs in zip(*weights, strict=True):
         np.testing.assert_array_equal(mine, theirs)
 
 
-@slow
-def test_training_ends_early_when_it_no_longer_helps(
-    ray_here: None, labelled: Survey, small_training: SmallTraining, tmp_path: Path
-) -> None:
-    output = tmp_path / "early"
-    # Steps too small to change a digit of the loss are no gain.
-    changes = {"epochs": 9, "early_stopping_patience": 2, "learning_rate": 1e-12}
+@pytest.fixture(scope="module")
+def untaught(
+    ray_here: None,
+    labelled: Survey,
+    small_training: SmallTraining,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """A model folder whose steps were too small to change a digit of the loss."""
+    output = tmp_path_factory.mktemp("untaught") / "model"
+    changes = {
+        "epochs": 9,
+        "early_stopping_patience": 2,
+        "learning_rate": 1e-12,
+        "class_weight": "balanced",
+        "undo_class_weight": True,
+    }
     fit(small_training(labelled, str(output), **changes))
-    losses = pd.read_csv(output / "history.csv")["val_loss"].tolist()
+    return output
+
+
+@slow
+def test_training_ends_early_when_it_no_longer_helps(untaught: Path) -> None:
+    losses = pd.read_csv(untaught / "history.csv")["val_loss"].tolist()
     assert len(losses) < 9
     assert len(losses) == losses.index(min(losses)) + 1 + 2
+
+
+@slow
+def test_class_weights_are_taken_out_of_the_last_biases(untaught: Path) -> None:
+    counts = Counter(read_card(str(untaught)).data["training"])
+    weights = label_weights("balanced", Labels({"training": counts}, {}))
+    biases = load_model(str(untaught)).get_layer("logits").get_weights()[1]
+    np.testing.assert_allclose(biases, -np.log(weights), atol=1e-6)
+    assert max(weights) > 1.2 * min(weights)
+
+
+@slow
+def test_a_diverging_loss_ends_the_job_with_epoch_rate_and_remedy(
+    ray_here: None, labelled: Survey, small_training: SmallTraining, tmp_path: Path
+) -> None:
+    config = small_training(labelled, str(tmp_path / "model"), learning_rate=1e38)
+    with pytest.raises(TrainingError) as caught:
+        fit(config)
+    told = str(caught.value)
+    assert told.startswith("training diverged in epoch 1: the loss is")
+    assert "at learning rate 1.0e+38" in told
+    assert "lower --learning-rate and --overwrite" in told
 
 
 @slow
