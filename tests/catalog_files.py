@@ -1,6 +1,6 @@
 """Small catalogs that several tests write, and what they read of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,21 @@ import pyarrow.parquet as pq
 from galaxy_models.catalog import Catalog
 from galaxy_models.simulation import Survey
 
+HEADER = "object_id,image\n"
+
+Opener = Callable[..., Catalog]
+
 
 def rows_of(catalog: Catalog, *columns: str) -> dict[str, list[Any]]:
     batches = catalog.table.read_batches(columns or catalog.schema.names)
     return dict(pa.Table.from_batches(batches).to_pydict())
 
 
-def part(ids: Sequence[int], **columns: Any) -> pa.Table:
+def frame_of(catalog: Catalog) -> pd.DataFrame:
+    return pd.concat(map(pd.read_parquet, catalog.table.uris))
+
+
+def part(ids: Sequence[Any], **columns: Any) -> pa.Table:
     return pa.table({"object_id": ids, "image": ["1.jpg"] * len(ids), **columns})
 
 

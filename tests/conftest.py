@@ -1,17 +1,24 @@
 """What several tests share: a made-up survey, one Ray, one trained model."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from catalog_files import repeated
+from catalog_files import Opener, repeated
+from filelock import FileLock
+from prediction_files import FAILED, row, write_labels, write_predictions
+from report_files import Evaluate
 from s3_server import UNSET_VARIABLES, S3Server, running_s3_server
 from score_job import NUM_ROWS
+from unlabelled_survey import write_unlabelled
 
 from galaxy_models.catalog import Catalog, open_catalog
-from galaxy_models.config import CatalogConfig, TrainConfig
+from galaxy_models.config import CatalogConfig, EvaluateConfig, TrainConfig
+from galaxy_models.model_folder import CARD_NAME
 from galaxy_models.simulation import Survey, write_survey
 
 SmallTraining = Callable[..., TrainConfig]
@@ -40,6 +47,30 @@ def opened(sky: Path) -> Callable[..., Catalog]:
     return open_it
 
 
+@pytest.fixture
+def catalog_of(sky: Path) -> Opener:
+    """Writes a catalog beside the image and opens it."""
+
+    def write_and_open(
+        content: str | bytes | pa.Table,
+        name: str = "galaxies.csv",
+        columns: Sequence[str] = (),
+        **settings: Any,
+    ) -> Catalog:
+        path = sky / name
+        path.parent.mkdir(exist_ok=True)
+        if isinstance(content, pa.Table):
+            pq.write_table(content, path)
+        else:
+            path.write_bytes(
+                content if isinstance(content, bytes) else content.encode()
+            )
+        config = CatalogConfig(catalog=str(path), **settings)
+        return open_catalog(config, str(sky.parent / "staging"), columns)
+
+    return write_and_open
+
+
 @pytest.fixture(scope="session")
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Survey:
     """A labelled survey: 120 galaxies, one of them broken."""
@@ -50,6 +81,11 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Survey:
         seed=3,
         broken_fraction=1 / NUM_LABELLED,
     )
+
+
+@pytest.fixture(scope="session")
+def unlabelled(tmp_path_factory: pytest.TempPathFactory) -> Survey:
+    return write_unlabelled(tmp_path_factory.mktemp("unlabelled"))
 
 
 @pytest.fixture(scope="session")
@@ -76,12 +112,17 @@ def model_folder(
     small_training: SmallTraining,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> str:
-    """A model folder that one training worker wrote."""
+    """A model folder that one training worker wrote, for all of pytest's processes."""
     from galaxy_models.training import fit
 
-    output = str(tmp_path_factory.mktemp("models") / "lenet5")
-    fit(small_training(labelled, output))
-    return output
+    common = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        common = common.parent
+    output = common / "model_folder"
+    with FileLock(f"{output}.lock"):
+        if not (output / CARD_NAME).exists():
+            fit(small_training(labelled, str(output)))
+    return str(output)
 
 
 @pytest.fixture(scope="session")
@@ -102,6 +143,47 @@ def small_training() -> SmallTraining:
         return TrainConfig(**(settings | changes))  # type: ignore[arg-type]
 
     return configure
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    return tmp_path / "report"
+
+
+@pytest.fixture
+def run_evaluate(report: Path) -> Evaluate:
+    """Evaluates predictions into the folder ``report``."""
+    from galaxy_models.evaluation import Report, evaluate
+
+    def run_it(predictions: Path, **settings: Any) -> Report:
+        paths = {"labels", "catalog"} & set(settings)
+        settings |= {name: str(settings[name]) for name in paths}
+        return evaluate(
+            EvaluateConfig(predictions=str(predictions), output=str(report), **settings)
+        )
+
+    return run_it
+
+
+@pytest.fixture
+def predictions(tmp_path: Path) -> Path:
+    """Four galaxies of which 3 is a mistake, and a failed one."""
+    return write_predictions(
+        tmp_path / "predictions",
+        {
+            1: row("round", 0.9),
+            2: row("spiral", 0.6),
+            3: row("round", 0.8),
+            4: row("edge_on", 0.7),
+            5: FAILED,
+        },
+    )
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    names = {1: "round", 2: "spiral", 3: "spiral", 4: "edge_on", 5: "round"}
+    return write_labels(tmp_path / "labels.csv", names)
 
 
 @pytest.fixture(scope="session")

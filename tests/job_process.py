@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[1]
 TIMEOUT_S = 480
 KILLED_WITHIN_S = 20  # busy machines take seconds; an orphaned Ray takes 60
 RAY_OUTLIVES_S = 2.0  # its driver, and may still write
+HEAD_START_S = 0.5  # of a job before its raylet
+RAYLET = ("raylet", "ray::DashboardAgent", "ray::RuntimeEnvAgent")  # end together
 
 
 class JobProcess:
@@ -78,12 +80,16 @@ class JobProcess:
     def stop(self) -> None:
         """Send SIGTERM to all of it, as Slurm does, and once more; all of it goes.
 
-        ``ray job stop`` and Kubernetes send it to the job alone.
+        ``ray job stop`` and Kubernetes send it to the job alone. The raylet gets it a
+        moment later here: Ray ends a driver whose raylet has gone, with exit code 1,
+        and where tests keep a machine busy that may come before the driver's own end.
         """
         below = pids_below(self.process.pid)
-        for pid in [self.process.pid, *below, self.process.pid]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
+        raylet = [pid for pid in below if program_of(pid) in RAYLET]
+        at_once = [pid for pid in below if pid not in raylet]
+        terminate([self.process.pid, *at_once])
+        time.sleep(HEAD_START_S)
+        terminate([*raylet, self.process.pid])
         assert self.exit_code() == 143, self.log
         wait_until_gone(below)
 
@@ -117,6 +123,18 @@ def pids_below(ancestor: int, title: str = "") -> list[int]:
         for pid in parents
         if is_below(pid) and pid != ancestor and arguments_of(pid).startswith(title)
     ]
+
+
+def program_of(pid: int) -> str:
+    """A process's program without its folder, or its title; empty if it ended."""
+    return arguments_of(pid).split("\0")[0].rpartition("/")[2].strip()
+
+
+def terminate(pids: Iterable[int]) -> None:
+    """Send SIGTERM to those that have not ended."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
 
 
 def arguments_of(pid: int) -> str:

@@ -17,14 +17,29 @@ NUM_ACTORS = 2
 ROWS_PER_FAILED = 120
 
 
-class ScoreJob(JobProcess):
-    """``jobs.score`` with small chunks and files.
+def score_flags(catalog: Path, model: str, output: Path, *flags: str) -> list[str]:
+    """Flags of ``jobs.score`` for small chunks and files.
 
     Args:
         catalog: of ``NUM_ROWS`` galaxies.
         model: a model folder.
         output: folder of the predictions.
         flags: further flags.
+    """
+    return [
+        *("--catalog", str(catalog), "--model", model, "--output", str(output)),
+        *("--rows-per-file", str(ROWS_PER_FILE), "--progress-interval-s", "1"),
+        *("--rows-per-chunk", str(ROWS_PER_CHUNK)),
+        *("--num-workers", str(NUM_ACTORS), *flags),
+    ]
+
+
+class ScoreJob(JobProcess):
+    """``jobs.score`` with ``score_flags``.
+
+    Args:
+        catalog: see there, as of ``model`` and ``flags``.
+        output: folder of the predictions.
         logs: folder for what it says; beside the output if left out.
         environment: variables beside this process's.
     """
@@ -38,12 +53,7 @@ class ScoreJob(JobProcess):
         logs: Path | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        settings = [
-            *("--catalog", str(catalog), "--model", model, "--output", str(output)),
-            *("--rows-per-file", str(ROWS_PER_FILE), "--progress-interval-s", "1"),
-            *("--rows-per-chunk", str(ROWS_PER_CHUNK)),
-            *("--num-workers", str(NUM_ACTORS), *flags),
-        ]
+        settings = score_flags(catalog, model, output, *flags)
         log = (logs or output.parent) / f"{output.name}-{time.monotonic_ns()}.log"
         super().__init__("jobs.score", settings, log, environment)
 

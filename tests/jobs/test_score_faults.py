@@ -11,7 +11,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from job_lines import STOPPED, assert_own_lines
-from job_process import JobProcess
 from score_job import (
     NUM_ROWS,
     ROWS_PER_FAILED,
@@ -19,7 +18,13 @@ from score_job import (
     assert_whole,
     num_kept,
     read_ids,
+    score_flags,
 )
+
+from galaxy_models.config import ScoreConfig
+from galaxy_models.errors import OutputError
+from galaxy_models.scoring import score
+from jobs.command_line import parse
 
 pytestmark = pytest.mark.slow
 
@@ -95,9 +100,12 @@ def killed(
     return output
 
 
-def refused(job: JobProcess, message: str) -> bool:
-    assert job.exit_code() == 2, job.log
-    return message in job.log and "--overwrite" in job.log
+def refusal(catalog: Path, model: str, output: Path, *flags: str) -> str:
+    """What a scoring that may not go on is told."""
+    with pytest.raises(OutputError) as caught:
+        score(parse(ScoreConfig, score_flags(catalog, model, output, *flags)))
+    assert "--overwrite" in str(caught.value)
+    return str(caught.value)
 
 
 def test_a_changed_catalog_is_refused_by_what_changed(
@@ -105,18 +113,18 @@ def test_a_changed_catalog_is_refused_by_what_changed(
 ) -> None:
     table = pd.read_parquet(many_galaxies)
     table[1:].to_parquet(tmp_path / "shorter.parquet", index=False)
-    job = ScoreJob(tmp_path / "shorter.parquet", model_folder, killed)
-    assert refused(job, f"its number of rows was {NUM_ROWS}, now {NUM_ROWS - 1}")
+    told = refusal(tmp_path / "shorter.parquet", model_folder, killed)
+    assert f"its number of rows was {NUM_ROWS}, now {NUM_ROWS - 1}" in told
     table[::-1].to_parquet(tmp_path / "turned.parquet", index=False)
-    job = ScoreJob(tmp_path / "turned.parquet", model_folder, killed)
-    assert refused(job, "the catalog's content was")
+    told = refusal(tmp_path / "turned.parquet", model_folder, killed)
+    assert "the catalog's content was" in told
 
 
 def test_nothing_goes_on_from_it_where_that_is_not_wanted(
     many_galaxies: Path, model_folder: str, killed: Path
 ) -> None:
-    job = ScoreJob(many_galaxies, model_folder, killed, "--resume", "never")
-    assert refused(job, "holds unfinished results")
+    told = refusal(many_galaxies, model_folder, killed, "--resume", "never")
+    assert "holds unfinished results" in told
 
 
 def test_another_scoring_may_not_go_on_from_it(
@@ -127,11 +135,11 @@ def test_another_scoring_may_not_go_on_from_it(
     card = json.loads(path.read_text())
     path.write_text(json.dumps(card | {"temperature": 12.5}))
     flags = ["--engine", "keras", "--rows-per-file", "500", "--tta", "flips"]
-    job = ScoreJob(many_galaxies, str(tmp_path / "model"), killed, *flags)
-    assert refused(job, f"temperature was {card['temperature']}, now 12.5")
-    assert "the engine was litert-" in job.log
-    assert "--rows-per-file was 3000, now 500" in job.log
-    assert "--tta was none, now flips" in job.log
+    told = refusal(many_galaxies, str(tmp_path / "model"), killed, *flags)
+    assert f"temperature was {card['temperature']}, now 12.5" in told
+    assert "the engine was litert-" in told
+    assert "--rows-per-file was 3000, now 500" in told
+    assert "--tta was none, now flips" in told
 
 
 def test_overwrite_begins_anew(

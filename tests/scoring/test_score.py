@@ -2,7 +2,6 @@
 
 import json
 import logging
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,48 +10,19 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
+from unlabelled_survey import NUM_UNLABELLED, config_for
 
 from galaxy_models.calibration import with_temperature
 from galaxy_models.catalog import open_catalog
 from galaxy_models.config import ScoreConfig
-from galaxy_models.errors import (
-    CatalogError,
-    ModelFolderError,
-    OutputError,
-    ResourceError,
-    ScoringError,
-)
+from galaxy_models.errors import ScoringError
 from galaxy_models.images import DecodeRule, read_images
 from galaxy_models.model_folder import load_model, read_card
-from galaxy_models.output_folder import begin_output
 from galaxy_models.scoring import pipeline, score
 from galaxy_models.scoring.run_record import count_predictions
-from galaxy_models.simulation import CLASSES, Survey, write_survey
+from galaxy_models.simulation import CLASSES, Survey
 
-NUM_CATALOG = 90
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="session")
-def survey(tmp_path_factory: pytest.TempPathFactory) -> Survey:
-    """90 unlabelled galaxies, 8 of them broken in the four ways of real surveys."""
-    return write_survey(
-        tmp_path_factory.mktemp("survey"),
-        NUM_CATALOG,
-        image_size=48,
-        seed=5,
-        broken_fraction=8 / NUM_CATALOG,
-        labelled=False,
-        catalog_name="catalog.parquet",
-    )
-
-
-def config_for(
-    survey: Survey, model_folder: str, output: Path, **changes: Any
-) -> ScoreConfig:
-    """Scores the survey in floats, which can be compared with Keras'."""
-    settings = {"catalog": str(survey.catalog), "engine": "litert-float", **changes}
-    return ScoreConfig(model=model_folder, output=str(output), **settings)
 
 
 def calibrated_predictions(
@@ -65,11 +35,11 @@ def calibrated_predictions(
 
 @pytest.fixture(scope="session")
 def scored(
-    model_folder: str, survey: Survey, tmp_path_factory: pytest.TempPathFactory
+    model_folder: str, unlabelled: Survey, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     output = tmp_path_factory.mktemp("predictions") / "out"
     config = config_for(
-        survey,
+        unlabelled,
         model_folder,
         output,
         keep=("ra", "dec"),
@@ -79,20 +49,20 @@ def scored(
     return output
 
 
-def test_every_galaxy_comes_out_once(scored: Path, survey: Survey) -> None:
+def test_every_galaxy_comes_out_once(scored: Path, unlabelled: Survey) -> None:
     table = pd.read_parquet(scored)
-    catalog = pd.read_parquet(survey.catalog)
-    assert len(table) == NUM_CATALOG
+    catalog = pd.read_parquet(unlabelled.catalog)
+    assert len(table) == NUM_UNLABELLED
     assert set(table["object_id"]) == set(catalog["object_id"])
     assert table["object_id"].dtype == np.int64
 
 
 def test_broken_images_become_failed_rows_that_say_why(
-    scored: Path, survey: Survey
+    scored: Path, unlabelled: Survey
 ) -> None:
     table = pd.read_parquet(scored).set_index("object_id")
     failed = table[table["status"] == "failed"]
-    assert set(failed.index) == set(survey.broken_object_ids)
+    assert set(failed.index) == set(unlabelled.broken_object_ids)
     reasons = failed["error"].str.partition(":")[0]
     assert set(reasons) == {"truncated", "not_an_image", "missing"}
     assert failed["predicted_class"].isna().all()
@@ -117,13 +87,13 @@ def test_columns_and_types_are_the_contract(scored: Path) -> None:
 
 
 def test_probabilities_are_those_of_the_model_on_that_image(
-    scored: Path, survey: Survey, model_folder: str
+    scored: Path, unlabelled: Survey, model_folder: str
 ) -> None:
     table = pd.read_parquet(scored).set_index("object_id")
     table = table[table["status"] == "ok"]
-    paths = pd.read_parquet(survey.catalog).set_index("object_id")["image"]
+    paths = pd.read_parquet(unlabelled.catalog).set_index("object_id")["image"]
     images, _ = read_images(
-        paths.loc[table.index].tolist(), str(survey.catalog.parent), DecodeRule(32)
+        paths.loc[table.index].tolist(), str(unlabelled.catalog.parent), DecodeRule(32)
     )
     expected = calibrated_predictions(model_folder, images)
     columns = [f"probability_{name}" for name in sorted(CLASSES)]
@@ -133,35 +103,38 @@ def test_probabilities_are_those_of_the_model_on_that_image(
     np.testing.assert_allclose(table["confidence"], table[columns].max(axis=1))
 
 
-def test_kept_columns_ride_along_unchanged(scored: Path, survey: Survey) -> None:
+def test_kept_columns_ride_along_unchanged(scored: Path, unlabelled: Survey) -> None:
     table = pd.read_parquet(scored).set_index("object_id")
-    catalog = pd.read_parquet(survey.catalog).set_index("object_id")
+    catalog = pd.read_parquet(unlabelled.catalog).set_index("object_id")
     for name in ("ra", "dec"):
         assert (table[name] == catalog.loc[table.index, name]).all()
 
 
-def test_the_run_record_counts_what_is_there(scored: Path, survey: Survey) -> None:
+def test_the_run_record_counts_what_is_there(scored: Path, unlabelled: Survey) -> None:
     record = json.loads((scored / "_run.json").read_text())
     table = pd.read_parquet(scored)
-    assert record["num_rows"] == NUM_CATALOG
-    num_failed = len(survey.broken_object_ids)
+    assert record["num_rows"] == NUM_UNLABELLED
+    num_failed = len(unlabelled.broken_object_ids)
     assert record["num_failed"] == num_failed
-    assert record["statuses"] == {"ok": NUM_CATALOG - num_failed, "failed": num_failed}
+    assert record["statuses"] == {
+        "ok": NUM_UNLABELLED - num_failed,
+        "failed": num_failed,
+    }
     reasons = {"not_an_image": 4, "truncated": 2, "missing": 2}
     assert record["failure_reasons"] == reasons
     assert record["classes"] == table["predicted_class"].value_counts().to_dict()
-    assert record["num_rows_this_run"] == NUM_CATALOG
-    rate = NUM_CATALOG / record["seconds_this_run"]
+    assert record["num_rows_this_run"] == NUM_UNLABELLED
+    rate = NUM_UNLABELLED / record["seconds_this_run"]
     assert record["rows_per_s_this_run"] == pytest.approx(rate, rel=0.1)
 
 
 def test_a_run_with_nothing_left_to_score_says_so_in_its_record(
-    survey: Survey,
+    unlabelled: Survey,
     model_folder: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    config = config_for(survey, model_folder, tmp_path / "out")
+    config = config_for(unlabelled, model_folder, tmp_path / "out")
     with monkeypatch.context() as crash:
         crash.delattr(pipeline, "record_run")  # it dies with all rows written
         with pytest.raises(NameError):
@@ -169,21 +142,21 @@ def test_a_run_with_nothing_left_to_score_says_so_in_its_record(
 
     record = score(config)
 
-    assert (record.num_rows, record.num_rows_this_run) == (NUM_CATALOG, 0)
+    assert (record.num_rows, record.num_rows_this_run) == (NUM_UNLABELLED, 0)
     assert record.rows_per_s_this_run == 0
-    assert record.statuses == {"ok": NUM_CATALOG - 8, "failed": 8}
+    assert record.statuses == {"ok": NUM_UNLABELLED - 8, "failed": 8}
 
 
 @pytest.mark.parametrize("engine", ["keras", "litert-float"])
 def test_both_plans_and_both_float_engines_predict_the_same(
-    engine: Any, survey: Survey, model_folder: str, tmp_path: Path
+    engine: Any, unlabelled: Survey, model_folder: str, tmp_path: Path
 ) -> None:
     tables = []
     for plan in ("fused", "two-stage"):
         output = tmp_path / plan
         record = score(
             config_for(
-                survey,
+                unlabelled,
                 model_folder,
                 output,
                 engine=engine,
@@ -194,38 +167,23 @@ def test_both_plans_and_both_float_engines_predict_the_same(
         assert record.engine == engine
         tables.append(pd.read_parquet(output).set_index("object_id").sort_index())
     pd.testing.assert_frame_equal(tables[0], tables[1], atol=1e-5)
-    paths = pd.read_parquet(survey.catalog).set_index("object_id")["image"]
+    paths = pd.read_parquet(unlabelled.catalog).set_index("object_id")["image"]
     good = tables[0][tables[0]["status"] == "ok"]
     images, _ = read_images(
-        paths.loc[good.index].tolist(), str(survey.catalog.parent), DecodeRule(32)
+        paths.loc[good.index].tolist(), str(unlabelled.catalog.parent), DecodeRule(32)
     )
     expected = calibrated_predictions(model_folder, images)
     columns = [f"probability_{name}" for name in sorted(CLASSES)]
     np.testing.assert_allclose(good[columns], expected, atol=1e-4)
 
 
-def test_an_int8_file_of_another_model_is_refused_before_anything_is_written(
-    survey: Survey, model_folder: str, tmp_path: Path
-) -> None:
-    folder = tmp_path / "model"
-    shutil.copytree(model_folder, folder)
-    card = json.loads((folder / "model.json").read_text())
-    card["classes"] = card["classes"][:-1]
-    (folder / "model.json").write_text(json.dumps(card))
-    output = tmp_path / "out"
-    config = config_for(survey, str(folder), output, engine="litert-int8")
-    with pytest.raises(ModelFolderError, match=r"model_int8\.tflite .* 4 classes"):
-        score(config)
-    assert not output.exists()
-
-
 def test_a_csv_catalog_gives_the_same_predictions(
-    scored: Path, survey: Survey, model_folder: str, tmp_path: Path
+    scored: Path, unlabelled: Survey, model_folder: str, tmp_path: Path
 ) -> None:
-    catalog = survey.catalog.parent / "same.csv"
-    pd.read_parquet(survey.catalog).to_csv(catalog, index=False)
+    catalog = unlabelled.catalog.parent / "same.csv"
+    pd.read_parquet(unlabelled.catalog).to_csv(catalog, index=False)
     output = tmp_path / "out"
-    score(config_for(survey, model_folder, output, catalog=str(catalog)))
+    score(config_for(unlabelled, model_folder, output, catalog=str(catalog)))
     by_csv = pd.read_parquet(output).set_index("object_id").sort_index()
     by_parquet = pd.read_parquet(scored).set_index("object_id").sort_index()
     pd.testing.assert_frame_equal(by_csv, by_parquet[by_csv.columns], atol=1e-5)
@@ -233,7 +191,7 @@ def test_a_csv_catalog_gives_the_same_predictions(
 
 
 def test_progress_is_said_in_the_log(
-    survey: Survey,
+    unlabelled: Survey,
     model_folder: str,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -241,7 +199,7 @@ def test_progress_is_said_in_the_log(
     with caplog.at_level(logging.INFO):
         score(
             config_for(
-                survey,
+                unlabelled,
                 model_folder,
                 tmp_path / "out",
                 progress_interval_s=0.1,
@@ -249,117 +207,6 @@ def test_progress_is_said_in_the_log(
         )
     lines = [record.getMessage() for record in caplog.records]
     assert any("90 of 90 rows (100 %)" in line and "8 failed" in line for line in lines)
-
-
-def test_a_job_whose_images_mostly_fail_ends_in_an_error_but_keeps_its_rows(
-    survey: Survey, model_folder: str, tmp_path: Path
-) -> None:
-    config = config_for(
-        survey,
-        model_folder,
-        tmp_path / "out",
-        max_failed_fraction=0.05,
-    )
-    with pytest.raises(ScoringError, match=r"8 of 90 images failed.*0\.05"):
-        score(config)
-    assert len(pd.read_parquet(tmp_path / "out")) == NUM_CATALOG
-
-
-def test_earlier_predictions_are_replaced_only_when_told(
-    survey: Survey, model_folder: str, tmp_path: Path
-) -> None:
-    output = tmp_path / "out"
-    score(config_for(survey, model_folder, output))
-    for changes, difference in (
-        ({"keep": ("ra",)}, r"--keep was \[\], now \['ra'\]"),
-        ({"engine": "keras"}, "--engine was litert-float, now keras"),
-    ):
-        config = config_for(survey, model_folder, output, **changes)
-        with pytest.raises(OutputError, match=f"earlier .*{difference}; .*--overwrite"):
-            score(config)
-    with pytest.raises(OutputError, match="holds earlier results; .*--overwrite"):
-        score(config_for(survey, model_folder, output, resume="never"))
-    score(config_for(survey, model_folder, output, keep=("ra",), overwrite=True))
-    assert pd.read_parquet(output)["ra"].count() == NUM_CATALOG
-
-
-@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
-def test_a_finished_scoring_that_is_asked_for_again_writes_nothing(
-    suffix: str, survey: Survey, model_folder: str, tmp_path: Path
-) -> None:
-    catalog = survey.catalog.with_name(f"again{suffix}")
-    table = pd.read_parquet(survey.catalog)
-    if suffix == ".csv":
-        table.to_csv(catalog, index=False)
-    else:
-        table.to_parquet(catalog, index=False)
-    output = tmp_path / "out"
-    config = config_for(survey, model_folder, output, catalog=str(catalog))
-    first = score(config)
-    written = {path: path.stat().st_mtime_ns for path in output.rglob("*")}
-    assert score(config) == first
-    assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == written
-    # As if the job had been lost between its record and its end.
-    (output / "_unfinished").write_text('{"--tta": "flips"}')
-    with pytest.raises(OutputError, match="unfinished results of another job"):
-        score(config)
-    (output / "_unfinished").unlink()
-    (part,) = output.glob("part-*.parquet")
-    moved = part.rename(tmp_path / part.name)
-    pq.write_table(pq.read_table(moved).slice(1), part)
-    with pytest.raises(OutputError, match="holds 89 of the 90 rows"):
-        score(config)
-    moved.rename(part)
-    if suffix == ".csv":
-        table.iloc[:-1].to_csv(catalog, index=False)
-    else:
-        table.iloc[:-1].to_parquet(catalog, index=False)
-    with pytest.raises(OutputError, match="its number of rows was 90, now 89"):
-        score(config)
-
-
-def test_chunks_too_large_for_two_stages_are_refused_when_a_job_goes_on(
-    ray_here: None, survey: Survey, model_folder: str, tmp_path: Path
-) -> None:
-    output = tmp_path / "out"
-    begin_output(str(output), {pipeline.ROWS_PER_CHUNK: 10**6})
-    with pytest.raises(
-        OutputError,
-        match=r"begun with 1000000 rows a chunk, .*\(at most \d+\); .*--plan fused",
-    ):
-        score(config_for(survey, model_folder, output, plan="two-stage"))
-
-
-def test_kept_columns_that_the_predictions_have_are_refused(
-    survey: Survey, model_folder: str, tmp_path: Path
-) -> None:
-    config = config_for(
-        survey,
-        model_folder,
-        tmp_path / "out",
-        keep=("object_id",),
-    )
-    with pytest.raises(CatalogError, match="--keep object_id.*columns of that name"):
-        score(config)
-
-
-def test_a_folder_that_is_no_model_is_refused(survey: Survey, tmp_path: Path) -> None:
-    config = config_for(survey, str(survey.catalog.parent), tmp_path / "out")
-    with pytest.raises(ModelFolderError, match=r"lacks model\.json and model\.keras"):
-        score(config)
-
-
-def test_more_actors_than_cpus_are_refused(
-    survey: Survey, model_folder: str, tmp_path: Path
-) -> None:
-    config = config_for(
-        survey,
-        model_folder,
-        tmp_path / "out",
-        num_workers=999,
-    )
-    with pytest.raises(ResourceError, match="--num-workers 999"):
-        score(config)
 
 
 @pytest.mark.real_data
@@ -383,10 +230,11 @@ def test_of_the_real_survey_exactly_the_truncated_image_fails(
 
 
 def test_lost_rows_end_the_job_in_an_error(
-    scored: Path, survey: Survey, tmp_path: Path
+    scored: Path, unlabelled: Survey, tmp_path: Path
 ) -> None:
     catalog = open_catalog(
-        ScoreConfig(catalog=str(survey.catalog), model="m", output="o"), str(tmp_path)
+        ScoreConfig(catalog=str(unlabelled.catalog), model="m", output="o"),
+        str(tmp_path),
     )
     table = pq.read_table(scored)
     pq.write_table(table.slice(1), tmp_path / "part.parquet")
@@ -395,10 +243,11 @@ def test_lost_rows_end_the_job_in_an_error(
 
 
 def test_rows_written_twice_end_the_job_in_an_error(
-    scored: Path, survey: Survey, tmp_path: Path
+    scored: Path, unlabelled: Survey, tmp_path: Path
 ) -> None:
     catalog = open_catalog(
-        ScoreConfig(catalog=str(survey.catalog), model="m", output="o"), str(tmp_path)
+        ScoreConfig(catalog=str(unlabelled.catalog), model="m", output="o"),
+        str(tmp_path),
     )
     table = pq.read_table(scored)
     pq.write_table(table, tmp_path / "whole.parquet")

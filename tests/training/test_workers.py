@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,16 +29,22 @@ class Runs:
 
     def case(self, name: str) -> tuple[Case, Case, Case]:
         """One worker's arrays, then those of both of two workers."""
-        one, first, second = (
-            {
-                key.partition("/")[2]: file[key]
-                for key in file.files
-                if key.startswith(f"{name}/")
-            }
-            for file in self._files
-        )
-        assert one
+        one, first, second = (_arrays_of(name, file) for file in self._files)
         return one, first, second
+
+    def alone(self, name: str) -> Case:
+        """One worker's arrays."""
+        return _arrays_of(name, self._files[0])
+
+
+def _arrays_of(name: str, file: Any) -> Case:
+    arrays = {
+        key.partition("/")[2]: file[key]
+        for key in file.files
+        if key.startswith(f"{name}/")
+    }
+    assert arrays
+    return arrays
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +86,13 @@ def test_both_workers_end_with_the_same_bits(runs: Runs, name: str) -> None:
     assert first.keys() == second.keys()
     for what in first:
         np.testing.assert_array_equal(first[what], second[what], err_msg=what)
+
+
+def test_the_same_seed_gives_the_same_mobilenet_bit_for_bit(runs: Runs) -> None:
+    first, again = runs.alone("mobilenet_v1"), runs.alone("mobilenet_v1_again")
+    assert first.keys() == again.keys()
+    for what in first:
+        np.testing.assert_array_equal(first[what], again[what], err_msg=what)
 
 
 @pytest.mark.parametrize("name", ["lenet5", "uneven", "few", "l2", "sync_batch_norm"])

@@ -72,10 +72,9 @@ class Worker:
         )
 
     def train(self, num_galaxies: int, num_held_back: int, **flags: Any) -> Results:
-        """Train LeNet-5, which has no batch norm, as a training worker does."""
-        config = TrainConfig(
-            catalog="c", output="o", network="lenet5", image_size=SIZE_PX, **flags
-        )
+        """Train as a worker does; by default LeNet-5, which has no batch norm."""
+        flags = {"network": "lenet5", **flags}
+        config = TrainConfig(catalog="c", output="o", image_size=SIZE_PX, **flags)
         learner = Learner(config, NUM_CLASSES, "float32", self.collective)
         training = self.reader(num_galaxies, config)
         validation = self.reader(num_held_back, config)
@@ -147,6 +146,9 @@ def main(output: str) -> None:
         "sync_batch_norm": worker.train_small(sync_batch_norm=True),
         "l2": worker.train_small(l2=0.1),
     }
+    if worker.num_workers == 1:
+        for name in ("mobilenet_v1", "mobilenet_v1_again"):
+            cases[name] = worker.train(10, 3, network="mobilenet_v1", seed=7)
     arrays = {f"{c}/{what}": a for c, case in cases.items() for what, a in case.items()}
     np.savez(output, allow_pickle=False, **arrays)
 
