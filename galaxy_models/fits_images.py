@@ -14,7 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from galaxy_models.decode_rule import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS, DecodeRule
+from galaxy_models.config.decode_rule import (
+    MAX_IMAGE_BYTES,
+    MAX_IMAGE_PIXELS,
+    DecodeRule,
+)
 from galaxy_models.errors import FailureReason, ImageDecodeError
 from galaxy_models.unpacking import check_tiles, gunzip, harden_astropy
 

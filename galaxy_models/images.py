@@ -24,7 +24,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 
 from galaxy_models import storage
-from galaxy_models.decode_rule import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS, DecodeRule
+from galaxy_models.config.decode_rule import (
+    MAX_IMAGE_BYTES,
+    MAX_IMAGE_PIXELS,
+    DecodeRule,
+)
 from galaxy_models.errors import FailureReason, ImageDecodeError, InputError
 from galaxy_models.fits_images import decode_fits, is_fits
 from galaxy_models.image_paths import image_uri

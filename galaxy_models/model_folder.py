@@ -24,7 +24,7 @@ from math import inf
 from typing import Any
 
 from galaxy_models import storage, trained_network
-from galaxy_models.decode_rule import DecodeRule
+from galaxy_models.config.decode_rule import DecodeRule
 from galaxy_models.errors import ConfigError, ModelFolderError
 from galaxy_models.litert import LiteRTNetwork
 from galaxy_models.shipped_models import model_folder_uri, shipped_names

@@ -12,7 +12,7 @@ from galaxy_models.config import (
     ScoreConfig,
     TrainConfig,
 )
-from galaxy_models.decode_rule import DecodeRule
+from galaxy_models.config.decode_rule import DecodeRule
 from galaxy_models.errors import ConfigError
 
 

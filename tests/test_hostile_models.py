@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from galaxy_models.config import ScoreConfig
-from galaxy_models.decode_rule import DecodeRule
+from galaxy_models.config.decode_rule import DecodeRule
 from galaxy_models.errors import ModelFolderError
 from galaxy_models.litert import LiteRTNetwork
 from galaxy_models.model_folder import (

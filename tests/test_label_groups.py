@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from galaxy_models.config.label_groups import members, parse_label_groups
 from galaxy_models.errors import ConfigError
-from galaxy_models.label_groups import members, parse_label_groups
 
 CLASSES = ("cigar", "in_between", "round", "spiral")
 GROUPS = parse_label_groups(["elliptical=round+in_between+cigar", "anticlock=spiral"])

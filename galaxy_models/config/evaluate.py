@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from galaxy_models.flag_checks import check_endpoint, check_image_prefixes, require
-from galaxy_models.label_groups import parse_label_groups
+from galaxy_models.config.checks import check_endpoint, check_image_prefixes, require
+from galaxy_models.config.label_groups import parse_label_groups
 
 MAX_BINS = 1000
 MAX_GALLERY_SIZE = 200  # about 5 kB of the page a cutout

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from galaxy_models.flag_checks import check_seed, require
+from galaxy_models.config.checks import check_seed, require
 
 
 @dataclass(frozen=True, kw_only=True)

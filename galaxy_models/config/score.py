@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from galaxy_models.config.catalog import CatalogConfig
-from galaxy_models.flag_checks import (
+from galaxy_models.config.checks import (
     check_choice,
     check_count_or_auto,
     check_endpoint,

@@ -6,8 +6,7 @@ from math import inf
 from typing import Literal, get_args
 
 from galaxy_models.config.catalog import CatalogConfig
-from galaxy_models.decode_rule import DecodeRule
-from galaxy_models.flag_checks import (
+from galaxy_models.config.checks import (
     check_choice,
     check_count_or_auto,
     check_crop_fraction,
@@ -17,7 +16,8 @@ from galaxy_models.flag_checks import (
     check_seed,
     require,
 )
-from galaxy_models.label_groups import parse_label_groups
+from galaxy_models.config.decode_rule import DecodeRule
+from galaxy_models.config.label_groups import parse_label_groups
 
 NetworkName = Literal["mobilenet_v1", "mobilenet_v2", "mobilenet_v2_paper", "lenet5"]
 NETWORK_NAMES: tuple[NetworkName, ...] = get_args(NetworkName)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from galaxy_models.config.label_groups import LabelGroups
 from galaxy_models.errors import ConfigError
-from galaxy_models.label_groups import LabelGroups
 
 JOINED_BY = " / "  # the labels of one coarse class that has no other name
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from galaxy_models import object_store, output_folder, storage
 from galaxy_models.config import EvaluateConfig
+from galaxy_models.config.label_groups import parse_label_groups
 from galaxy_models.errors import PredictionsError
 from galaxy_models.evaluation import figures
 from galaxy_models.evaluation import wording as names
@@ -29,7 +30,6 @@ from galaxy_models.evaluation.results import Evaluation, LabelledPart, metrics_r
 from galaxy_models.evaluation.sky_map import read_sky_map
 from galaxy_models.evaluation.tally import Tally
 from galaxy_models.figures import confusion_counts_plot
-from galaxy_models.label_groups import parse_label_groups
 from galaxy_models.predictions import Predictions, open_predictions
 
 logger = logging.getLogger(__name__)

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from galaxy_models.config.label_groups import LabelGroups
 from galaxy_models.evaluation.agreement import Agreement
 from galaxy_models.evaluation.gallery_rows import GalleryRows
 from galaxy_models.evaluation.labels import Labels
 from galaxy_models.evaluation.sky_map import SkyMap
 from galaxy_models.evaluation.tally import Tally
-from galaxy_models.label_groups import LabelGroups
 from galaxy_models.predictions import Predictions
 
 

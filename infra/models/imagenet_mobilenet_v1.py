@@ -16,7 +16,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from galaxy_models import model_folder
-from galaxy_models.decode_rule import DecodeRule
+from galaxy_models.config.decode_rule import DecodeRule
 from galaxy_models.model_folder import ModelCard
 from galaxy_models.networks import build_network
 

@@ -10,11 +10,11 @@ import pytest
 from prediction_files import CLASSES, write_labels
 
 from galaxy_models.config import EvaluateConfig
+from galaxy_models.config.label_groups import parse_label_groups
 from galaxy_models.errors import CatalogError, ConfigError
 from galaxy_models.evaluation.coarse_classes import coarse_classes
 from galaxy_models.evaluation.labels import Labels, read_labels
 from galaxy_models.id_index import IdIndex
-from galaxy_models.label_groups import parse_label_groups
 
 BIG = 587722981742084096  # no float64 holds it and its neighbour apart
 

@@ -9,7 +9,7 @@ import pytest
 from astropy.io import fits
 
 from galaxy_models.config import ScoreConfig, TrainConfig
-from galaxy_models.decode_rule import DecodeRule
+from galaxy_models.config.decode_rule import DecodeRule
 from galaxy_models.errors import ConfigError
 from galaxy_models.model_folder import read_card
 from galaxy_models.scoring import score

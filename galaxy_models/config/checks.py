@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from galaxy_models.decode_rule import are_fits_bands, is_positive
+from galaxy_models.config.decode_rule import are_fits_bands, is_positive
 from galaxy_models.errors import ConfigError
 
 
