@@ -19,7 +19,7 @@ SIGNATURES = (
     b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"RIFF", b"\x1f\x8b",
     b"SIMPLE  =                    T".ljust(80),
 )  # fmt: skip
-SCRIPT = Path(__file__).with_name("image_fuzz.py")
+SCRIPT = Path(__file__).parent / "support/image_fuzz.py"
 
 EDIT = st.builds(
     Edit,

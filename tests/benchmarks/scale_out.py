@@ -35,7 +35,7 @@ from short_and_long_runs import Result, measure
 from galaxy_models.config import NetworkName
 from galaxy_models.shipped_models import model_reference
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests' own cluster
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))  # the tests' own cluster
 
 from ray_cluster import RayHead, running_head
 

@@ -31,7 +31,7 @@ from contest import list_images, say, train_model, write_catalog
 
 from galaxy_models import storage
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests' own servers
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))  # the tests' own servers
 
 from fault_proxy import FaultProxy
 from job_process import JobProcess

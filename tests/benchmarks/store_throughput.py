@@ -52,7 +52,7 @@ from galaxy_models.errors import ImageDecodeError
 from galaxy_models.scoring import read_ahead
 from galaxy_models.shipped_models import model_reference
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests' own server
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))  # the tests' own server
 
 from s3_server import running_s3_server
 

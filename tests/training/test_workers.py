@@ -14,7 +14,7 @@ from galaxy_models.training.backend import free_port
 
 pytestmark = pytest.mark.slow
 
-SCRIPT = Path(__file__).with_name("worker_process.py")
+SCRIPT = Path(__file__).parents[1] / "support/worker_process.py"
 ROOT = SCRIPT.parents[2]
 TIMEOUT_S = 300
 

@@ -1,6 +1,6 @@
 """A training worker as a process of its own, without Ray: several small trainings.
 
-    python worker_process.py OUTPUT.npz
+    python tests/support/worker_process.py OUTPUT.npz
 
 Which of how many workers it is stands in TF_CONFIG; without it the process is alone.
 Every array that it saves is named CASE/WHAT.

@@ -1,6 +1,6 @@
 """Run by ``test_cluster_environment.py``: a cluster that was started without keys.
 
-    python tests/cluster_environment.py
+    python tests/support/cluster_environment.py
 
 Prints as JSON what one of its workers sees of the driver's variables, and what gives
 the secret away: files of Ray's session, or the arguments of a process. It is a process

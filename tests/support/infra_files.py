@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
 
 MANIFESTS = tuple(sorted(INFRA.glob("kuberay/*.yaml")))

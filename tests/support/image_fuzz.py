@@ -1,6 +1,6 @@
 """Mutate image files and decode them, with bounded memory, for some seconds.
 
-    python tests/image_fuzz.py --seconds 600 --seed 1 --last-input last.bin
+    python tests/support/image_fuzz.py --seconds 600 --seed 1 --last-input last.bin
 
 A file that takes the process down is left in ``--last-input``.
 """

@@ -4,7 +4,7 @@ It checks signatures, so that wrong credentials are refused as on AWS. Everythin
 it writes lies in one folder, and it ends with its context. This module knows nothing
 of what tests put there.
 
-    python tests/s3_server.py FOLDER IP
+    python tests/support/s3_server.py FOLDER IP
 
 serves another address, in a network namespace say: prints the variables that lead
 there and a new bucket's URI as JSON, and ends with its input.

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 480
 KILLED_WITHIN_S = 20  # busy machines take seconds; an orphaned Ray takes 60
 RAY_OUTLIVES_S = 2.0  # its driver, and may still write
