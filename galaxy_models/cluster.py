@@ -20,10 +20,10 @@ import ray
 import ray.data
 from ray._private import ray_constants
 
-from galaxy_models import object_store
 from galaxy_models.errors import ResourceError
 from galaxy_models.ray_messages import raylet_in_log
 from galaxy_models.resources import Resources
+from galaxy_models.storage import s3
 
 logger = logging.getLogger(__name__)
 
@@ -196,7 +196,7 @@ def _cluster_options() -> dict[str, Any]:
     which Ray stores: as ``env_vars`` it would stand in their processes' arguments, in
     Ray's logs and on its dashboard.
     """
-    variables = object_store.environment()
+    variables = s3.environment()
     if not variables:
         return {}
     return {"runtime_env": {"worker_process_setup_hook": _environment_of(variables)}}

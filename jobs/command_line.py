@@ -12,8 +12,8 @@ from typing import Any, Protocol, TypeVar
 
 import tyro
 
-from galaxy_models import object_store
 from galaxy_models.errors import GalaxyBatchError, InputError, without_password
+from galaxy_models.storage import s3
 from jobs.stop_signals import StopSignals
 from jobs.summary import Summary
 
@@ -82,7 +82,7 @@ def run_job(
 def _is_foreseen(error: Exception) -> bool:
     """Whether it is told in a line; a bug keeps its traceback."""
     return isinstance(error, GalaxyBatchError) or (
-        isinstance(error, OSError) and object_store.is_store_error(error)
+        isinstance(error, OSError) and s3.is_store_error(error)
     )
 
 
@@ -92,7 +92,7 @@ def _verdict(error: Exception) -> tuple[int, str]:
         return EXIT_BAD_INPUT, without_password(str(error))
     if isinstance(error, GalaxyBatchError):
         return EXIT_FAILED, without_password(str(error))
-    return EXIT_FAILED, f"{without_password(str(error))}; {object_store.RUN_AGAIN}"
+    return EXIT_FAILED, f"{without_password(str(error))}; {s3.RUN_AGAIN}"
 
 
 def parse(

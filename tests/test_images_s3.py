@@ -7,7 +7,7 @@ import pytest
 from fault_proxy import FaultProxy
 from s3_server import S3Server
 
-from galaxy_models import object_store, storage
+from galaxy_models import storage
 from galaxy_models.catalog import open_catalog
 from galaxy_models.config import CatalogConfig
 from galaxy_models.errors import (
@@ -48,7 +48,7 @@ def test_a_missing_object_or_bucket_is_a_failed_row(s3_bucket: str) -> None:
 def test_a_store_that_stops_answering_is_no_failed_row(
     s3_server: S3Server, s3_bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(object_store, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(s3, "PATIENCE_S", 1.0)
     with FaultProxy(s3_server.endpoint_url, share=1, faults=("500",)) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint_url)
         start_s = time.monotonic()
@@ -105,7 +105,7 @@ def test_images_that_are_not_in_the_bucket_are_called_missing(
 def test_a_catalog_whose_store_fails_is_not_called_broken(
     s3_server: S3Server, s3_bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(object_store, "PATIENT_ATTEMPTS", 1)
+    monkeypatch.setattr(s3, "PATIENT_ATTEMPTS", 1)
     uri = f"{s3_bucket}/sky.csv"
     storage.write_bytes(uri, b"object_id,image\n1,1.jpg\n")
     with FaultProxy(s3_server.endpoint_url, share=0, faults=("503",)) as proxy:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from galaxy_models import object_store, output_folder, storage
+from galaxy_models import storage
 from galaxy_models.config import EvaluateConfig
 from galaxy_models.config.label_groups import parse_label_groups
 from galaxy_models.errors import PredictionsError
@@ -31,6 +31,7 @@ from galaxy_models.evaluation.sky_map import read_sky_map
 from galaxy_models.evaluation.tally import Tally
 from galaxy_models.figures import confusion_counts_plot
 from galaxy_models.predictions import Predictions, open_predictions
+from galaxy_models.storage import output_folder, s3
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ def evaluate(config: EvaluateConfig) -> Report:
             written.
         StorageError: an object store stopped answering.
     """
-    object_store.use_endpoint(config.s3_endpoint_url)
+    s3.use_endpoint(config.s3_endpoint_url)
     output = output_folder.check_output(config.output, RECORD_NAME, config.overwrite)
     source = open_cutouts(config)
     evaluation = _evaluate(config)

@@ -11,14 +11,7 @@ from typing import Any
 import ray
 import ray.data
 
-from galaxy_models import (
-    cluster,
-    model_folder,
-    object_store,
-    output_folder,
-    shared_paths,
-    storage,
-)
+from galaxy_models import cluster, model_folder, shared_paths, storage
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import ModelFolderError, OutputError, ScoringError, told_in
 from galaxy_models.job_log import JobLog, job_log
@@ -44,6 +37,7 @@ from galaxy_models.scoring.progress import Progress
 from galaxy_models.scoring.run_record import RUN_RECORD_NAME, RunRecord, record_run
 from galaxy_models.scoring.task import Task, finished_record, goes_on, open_task
 from galaxy_models.shipped_models import model_reference
+from galaxy_models.storage import output_folder, s3
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +58,7 @@ def score(config: ScoreConfig) -> RunRecord:
         ScoringError: rows were lost, or too many images failed.
         StorageError: an object store stopped answering.
     """
-    object_store.use_endpoint(config.s3_endpoint_url)
+    s3.use_endpoint(config.s3_endpoint_url)
     record = finished_record(config)
     if record is None:
         record = _score(config)
@@ -196,7 +190,7 @@ def _predict_what_remains(
             ray.get(finishing)
     except ray.exceptions.RayError as error:
         trace = str(error)
-        told = object_store.failure_in(trace) or told_in(trace, ModelFolderError)
+        told = s3.failure_in(trace) or told_in(trace, ModelFolderError)
         raise told or ScoringError(
             f"scoring stopped: {error}. The same command goes on with what is left."
         ) from error

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from galaxy_models import model_folder, output_folder, shared_paths, storage
+from galaxy_models import model_folder, shared_paths, storage
 from galaxy_models.catalog import Catalog, open_catalog
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import OutputError
 from galaxy_models.model_folder import ModelCard
 from galaxy_models.scoring.checks import check_columns, check_model
 from galaxy_models.scoring.run_record import RunRecord, read_run_record
+from galaxy_models.storage import output_folder
 from galaxy_models.tables import open_parquet_folder
 from galaxy_models.tables.numbered_rows import NumberedRows, number_rows
 

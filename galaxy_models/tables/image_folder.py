@@ -5,7 +5,7 @@ from itertools import islice
 
 import pyarrow as pa
 
-from galaxy_models import listing
+from galaxy_models.storage import glob
 from galaxy_models.tables.table import Table
 
 SUFFIXES = (
@@ -30,7 +30,7 @@ class ImageFolder(Table):
         self.uri = self.image_root = uri
 
     def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
-        paths = (path for path in listing.walk_files(self.uri) if is_image(path))
+        paths = (path for path in glob.walk_files(self.uri) if is_image(path))
         while some := list(islice(paths, ROWS_PER_BATCH)):
             rows = pa.RecordBatch.from_pylist(
                 [self._row(path) for path in some], schema=self.schema

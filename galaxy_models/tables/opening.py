@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from galaxy_models import listing, storage
+from galaxy_models import storage
 from galaxy_models.errors import CatalogError, InputError
+from galaxy_models.storage import glob
 from galaxy_models.tables import delimited, fits, parquet, votable, webdataset
 from galaxy_models.tables.delimited import DelimitedTable
 from galaxy_models.tables.fits import FitsTable
@@ -39,7 +40,7 @@ def open_table(uri: str, flag: str = "--catalog") -> Table:
             return _open_file(uri)
         if storage.is_folder(uri):
             return _open_folder(uri)
-        if listing.is_pattern(uri):
+        if glob.is_pattern(uri):
             return _open_pattern(uri, flag)
     except OSError as error:
         raise unreadable(uri, error) from error
@@ -68,7 +69,7 @@ def _open_folder(uri: str) -> Table:
     if HATS_DATA in names and not set(names).isdisjoint(HATS_PROPERTIES):
         return open_parquet_folder(uri, storage.join(uri, HATS_DATA))
     examples: dict[str, str] = {}
-    for path in listing.walk_files(uri):
+    for path in glob.walk_files(uri):
         kind = "Parquet files" if path.lower().endswith(parquet.SUFFIXES) else "images"
         if kind == "Parquet files" or is_image(path):
             examples.setdefault(kind, path)
@@ -89,14 +90,14 @@ def _open_folder(uri: str) -> Table:
 
 def _open_pattern(pattern: str, flag: str) -> Table:
     try:
-        uris = listing.expand_pattern(pattern)
+        uris = glob.expand_pattern(pattern)
     except InputError as error:
         raise CatalogError(str(error)) from error
     if not uris:
         raise CatalogError(
             f"no file matches {pattern}; check the pattern given to {flag}."
         )
-    folder = listing.pattern_folder(pattern)
+    folder = glob.pattern_folder(pattern)
     if all(uri.lower().endswith(parquet.SUFFIXES) for uri in uris):
         paths = [uri.removeprefix(folder).lstrip("/") for uri in uris]
         return open_parquet(pattern, folder, paths)

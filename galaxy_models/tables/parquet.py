@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.dataset as pa_dataset
 import pyarrow.parquet as pq
 
-from galaxy_models import listing, storage
+from galaxy_models import storage
 from galaxy_models.errors import CatalogError
+from galaxy_models.storage import glob
 from galaxy_models.tables.table import Table, unreadable
 
 SUFFIXES = (".parquet", ".parq", ".pq")
@@ -148,7 +149,7 @@ def open_parquet_folder(uri: str, base_uri: str | None = None) -> ParquetTable:
     base_uri = base_uri or uri
     paths = [
         path
-        for path in listing.walk_files(base_uri)
+        for path in glob.walk_files(base_uri)
         if path.lower().endswith(SUFFIXES) and path.rpartition("/")[2] != HATS_SAMPLE
     ]
     if not paths:

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from galaxy_models import object_store
 from galaxy_models.errors import CatalogError, GalaxyBatchError
+from galaxy_models.storage import s3
 
 
 class Table(ABC):
@@ -57,8 +57,8 @@ class Table(ABC):
 
 def unreadable(uri: str, error: Exception | str) -> GalaxyBatchError:
     """Say in a line that a table cannot be read: its own fault, or its store's."""
-    if isinstance(error, OSError) and object_store.is_store_error(error):
-        return object_store.explained(uri, error)
+    if isinstance(error, OSError) and s3.is_store_error(error):
+        return s3.explained(uri, error)
     reason = " ".join(str(error).split())
     return CatalogError(
         f"cannot read the catalog {uri}: {reason}; if it was cut short or damaged, "

@@ -16,14 +16,7 @@ import ray.train
 from pandas import DataFrame
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
-from galaxy_models import (
-    cluster,
-    model_folder,
-    object_store,
-    output_folder,
-    shared_paths,
-    storage,
-)
+from galaxy_models import cluster, model_folder, shared_paths, storage
 from galaxy_models.catalog import Catalog, open_catalog
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import ModelFolderError, TrainingError, told_in
@@ -31,6 +24,7 @@ from galaxy_models.job_log import JobLog, job_log
 from galaxy_models.job_metrics import job_metrics
 from galaxy_models.model_folder import LiteRTRecord, ModelCard
 from galaxy_models.resources import check_num_workers, training_workers
+from galaxy_models.storage import output_folder, s3
 from galaxy_models.training.backend import CollectiveConfig
 from galaxy_models.training.checkpoint import read_state
 from galaxy_models.training.examples import DECODE_CPUS, decode_examples
@@ -86,7 +80,7 @@ def fit(config: TrainConfig) -> ModelCard:
             lost more often than ``config.max_restarts``.
         StorageError: an object store stopped answering.
     """
-    object_store.use_endpoint(config.s3_endpoint_url)
+    s3.use_endpoint(config.s3_endpoint_url)
     resume = config.resume == "auto" and not config.overwrite
     output = output_folder.check_output(
         config.output, model_folder.CARD_NAME, config.overwrite, resume
@@ -221,7 +215,7 @@ def _run_workers(plan: WorkerPlan, log: JobLog) -> ray.train.Result:
         result = trainer.fit()
     except ray.train.TrainingFailedError as error:
         trace = str(error)
-        told = object_store.failure_in(trace) or told_in(trace, ModelFolderError)
+        told = s3.failure_in(trace) or told_in(trace, ModelFolderError)
         raise told or TrainingError(
             f"training failed: {error}. The same command goes on from the last epoch."
         ) from error

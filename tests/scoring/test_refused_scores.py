@@ -16,9 +16,9 @@ from galaxy_models.errors import (
     ResourceError,
     ScoringError,
 )
-from galaxy_models.output_folder import begin_output
 from galaxy_models.scoring import pipeline, score
 from galaxy_models.simulation import Survey
+from galaxy_models.storage.output_folder import begin_output
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ import pytest
 from fault_proxy import Fault, FaultProxy
 from s3_server import S3Server
 
-from galaxy_models import object_store, output_folder, storage
+from galaxy_models import storage
 from galaxy_models.errors import (
     InputError,
     OutputError,
@@ -17,6 +17,7 @@ from galaxy_models.errors import (
     StoreAccessError,
     UnreachableStoreError,
 )
+from galaxy_models.storage import output_folder, s3
 
 MARKER = "_run.json"
 DEAD_ENDPOINT = "http://127.0.0.1:9"
@@ -185,9 +186,9 @@ def test_the_flags_endpoint_comes_before_the_environments(
     monkeypatch.setenv("AWS_ENDPOINT_URL", DEAD_ENDPOINT)
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", DEAD_ENDPOINT)
 
-    object_store.use_endpoint(None)
+    s3.use_endpoint(None)
     assert os.environ["AWS_ENDPOINT_URL"] == DEAD_ENDPOINT
-    object_store.use_endpoint(s3_server.endpoint_url)
+    s3.use_endpoint(s3_server.endpoint_url)
 
     assert storage.list_names(s3_bucket) == []
 
@@ -224,7 +225,7 @@ def test_a_store_with_bad_moments_gives_every_object(
 def test_an_answer_that_does_not_come_is_asked_for_again(
     s3_server: S3Server, s3_bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(object_store, "ANSWER_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(s3, "ANSWER_TIMEOUT_S", 1.0)
     storage.write_bytes(f"{s3_bucket}/a", b"galaxy")
     with FaultProxy(
         s3_server.endpoint_url, share=0.5, faults=("slow",), slow_s=5
@@ -240,7 +241,7 @@ def test_an_answer_that_does_not_come_is_asked_for_again(
 def test_a_store_that_stops_answering_fails_the_job_after_a_while(
     s3_server: S3Server, s3_bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(object_store, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(s3, "PATIENCE_S", 1.0)
     storage.write_bytes(f"{s3_bucket}/a", b"galaxy")
     with FaultProxy(s3_server.endpoint_url, share=0, faults=("503",)) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint_url)
@@ -275,7 +276,7 @@ def test_keys_that_run_out_fail_the_job_but_a_single_refusal_does_not(
     ],
 )
 def test_a_stores_failure_is_found_in_a_workers_trace(trace: str, message: str) -> None:
-    found = object_store.failure_in(trace)
+    found = s3.failure_in(trace)
 
     assert found is not None
     assert message in str(found)
@@ -283,5 +284,5 @@ def test_a_stores_failure_is_found_in_a_workers_trace(trace: str, message: str) 
 
 
 def test_other_failures_are_not_the_stores() -> None:
-    assert object_store.failure_in("ValueError: AWS") is None
-    assert not object_store.is_store_error(OSError("disk full"))
+    assert s3.failure_in("ValueError: AWS") is None
+    assert not s3.is_store_error(OSError("disk full"))

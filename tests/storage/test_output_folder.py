@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from galaxy_models import output_folder, storage
+from galaxy_models import storage
 from galaxy_models.errors import OutputError
+from galaxy_models.storage import output_folder
 
 MARKER = "_run.json"
 RECORD = {"--network": "lenet5", "classes": ("a", "b")}

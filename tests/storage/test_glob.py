@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from galaxy_models import listing
 from galaxy_models.errors import InputError
+from galaxy_models.storage import glob
 
 
 @pytest.fixture
@@ -35,24 +35,24 @@ def test_a_pattern_is_expanded_as_a_shell_would(
     pattern: str, names: list[str], sky: Path
 ) -> None:
     expected = [f"{sky}/{name}" for name in names]
-    assert listing.expand_pattern(f"{sky}/{pattern}") == expected
+    assert glob.expand_pattern(f"{sky}/{pattern}") == expected
 
 
 def test_a_name_that_braces_spell_out_must_be_there(sky: Path) -> None:
     with pytest.raises(InputError, match=r"no file .*s-11\.tar, which .*\{08\.\.12\}"):
-        listing.expand_pattern(f"{sky}/s-{{08..12}}.tar")
+        glob.expand_pattern(f"{sky}/s-{{08..12}}.tar")
 
 
 def test_the_folder_of_a_pattern_holds_all_its_files() -> None:
-    assert listing.pattern_folder("s3://bucket/a/b-*/c/*.parquet") == "s3://bucket/a"
-    assert listing.pattern_folder("/sky/part-?.parquet") == "/sky"
+    assert glob.pattern_folder("s3://bucket/a/b-*/c/*.parquet") == "s3://bucket/a"
+    assert glob.pattern_folder("/sky/part-?.parquet") == "/sky"
 
 
 def test_hidden_files_and_folders_are_passed_by(sky: Path) -> None:
-    assert list(listing.walk_files(str(sky))) == [
+    assert list(glob.walk_files(str(sky))) == [
         "a/b/x.parquet", "a/y.parquet", "s-08.tar", "s-09.tar", "s-10.tar",
     ]  # fmt: skip
 
 
 def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
-    assert list(listing.walk_files(str(tmp_path / "nowhere"))) == []
+    assert list(glob.walk_files(str(tmp_path / "nowhere"))) == []

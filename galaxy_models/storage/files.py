@@ -1,7 +1,7 @@
 """Any URI -> filesystem and bytes.
 
 A URI is a local path (absolute or relative), ``file://…`` or ``s3://bucket/key``.
-What an object store's errors mean is told by ``object_store``: every function here
+What an object store's errors mean is told by ``s3``: every function here
 may raise its ``StoreAccessError`` (the user's to mend) and ``StorageError`` (the job
 fails and can be run again, as when a disk is full). This module knows nothing of
 catalogs, images or models.
@@ -21,8 +21,8 @@ from typing import TypeVar
 import pyarrow as pa
 from pyarrow import fs
 
-from galaxy_models import object_store
 from galaxy_models.errors import GalaxyBatchError, InputError, StorageError
+from galaxy_models.storage import s3
 
 Result = TypeVar("Result")
 
@@ -96,7 +96,7 @@ def filesystem_and_path(uri: str) -> tuple[fs.FileSystem, str]:
     if not is_remote(uri):
         return _local_filesystem(), uri
     bucket_uri = "/".join(uri.split("/")[:3])
-    return object_store.filesystem(bucket_uri), uri.partition("://")[2]
+    return s3.filesystem(bucket_uri), uri.partition("://")[2]
 
 
 @lru_cache(maxsize=1)
@@ -117,12 +117,12 @@ def read_bytes(uri: str, max_bytes: int | None = None) -> bytes:
     """
     uri = absolute_uri(uri)
     if is_remote(uri):
-        return object_store.read(uri, max_bytes)
+        return s3.read(uri, max_bytes)
     with open(uri, "rb", opener=_open_at_once) as stream:
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise OSError("not a regular file")
-        object_store.check_size(status.st_size, max_bytes)
+        s3.check_size(status.st_size, max_bytes)
         return stream.read(status.st_size)
 
 
@@ -147,7 +147,7 @@ def write_bytes(uri: str, data: bytes) -> None:
 
     uri = absolute_uri(uri)
     if is_remote(uri):  # an object appears when it is complete
-        object_store.ask(uri, write_all)
+        s3.ask(uri, write_all)
         return
     try:
         make_folder(parent(uri))
@@ -173,8 +173,8 @@ def unwritable(uri: str, error: OSError) -> GalaxyBatchError:
         uri: the file, local or not.
         error: what pyarrow or the system raised.
     """
-    if object_store.is_store_error(error):
-        return object_store.explained(uri, error)
+    if s3.is_store_error(error):
+        return s3.explained(uri, error)
     if error.errno in FULL:
         what, remedy = f"the disk of {parent(uri)} is full", "make room there"
     else:
@@ -189,7 +189,7 @@ def _work_on(
     """Do something on disk, or in an object store as ``object_store.ask`` does."""
     uri = absolute_uri(uri)
     if is_remote(uri):
-        return object_store.ask(uri, work, is_look=is_look)
+        return s3.ask(uri, work, is_look=is_look)
     return work(_local_filesystem(), uri)
 
 
@@ -215,7 +215,7 @@ def is_folder(uri: str) -> bool:
 def _file_type(uri: str) -> fs.FileType:
     info = _work_on(uri, lambda store, path: store.get_file_info(path), is_look=True)
     if info.type == fs.FileType.NotFound and is_remote(uri):
-        object_store.check_bucket(uri)
+        s3.check_bucket(uri)
     return info.type
 
 
@@ -228,7 +228,7 @@ def list_names(folder_uri: str) -> list[str]:
 
     infos = _work_on(folder_uri, list_infos, is_look=True)
     if not infos and is_remote(folder_uri):
-        object_store.check_bucket(folder_uri)
+        s3.check_bucket(folder_uri)
     return sorted(info.base_name for info in infos)
 
 
