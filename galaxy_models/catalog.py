@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 import ray.data
 from ray.data.datasource.partitioning import Partitioning
 
-from galaxy_models import shared_paths, storage
+from galaxy_models import storage
+from galaxy_models.cluster import shared_paths
 from galaxy_models.columns import find_column
 from galaxy_models.config import CatalogConfig
 from galaxy_models.errors import CatalogError

@@ -5,7 +5,8 @@ Looks at names and at whether files exist; pixels it does not know.
 
 import pyarrow as pa
 
-from galaxy_models import shared_paths, storage
+from galaxy_models import storage
+from galaxy_models.cluster import shared_paths
 from galaxy_models.columns import image_sources
 from galaxy_models.errors import (
     CatalogError,

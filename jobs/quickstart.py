@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from galaxy_models import figures, storage
-from galaxy_models.cluster import ray_session
+from galaxy_models.cluster.session import ray_session
 from galaxy_models.config import QuickstartConfig, ScoreConfig, TrainConfig
 from galaxy_models.errors import OutputError
 from galaxy_models.images import DecodeRule, read_images

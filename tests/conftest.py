@@ -99,7 +99,7 @@ def many_galaxies(labelled: Survey, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="session")
 def ray_here() -> Iterator[None]:
     """One embedded Ray for all tests that need one: starting it takes seconds."""
-    from galaxy_models.cluster import ray_session
+    from galaxy_models.cluster.session import ray_session
 
     with ray_session():
         yield

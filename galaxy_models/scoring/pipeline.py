@@ -11,11 +11,12 @@ from typing import Any
 import ray
 import ray.data
 
-from galaxy_models import cluster, model_folder, shared_paths, storage
+from galaxy_models import model_folder, storage
+from galaxy_models.cluster import session, shared_paths
+from galaxy_models.cluster.job_log import JobLog, job_log
+from galaxy_models.cluster.metrics import JobMetrics, job_metrics
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import ModelFolderError, OutputError, ScoringError, told_in
-from galaxy_models.job_log import JobLog, job_log
-from galaxy_models.job_metrics import JobMetrics, job_metrics
 from galaxy_models.scoring.engines import LITERT_FILES
 from galaxy_models.scoring.kept_chunk import KeptChunk
 from galaxy_models.scoring.ledger import CHUNKS_NAME, Ledger, Remaining
@@ -78,12 +79,12 @@ def _score(config: ScoreConfig) -> RunRecord:
     output = output_folder.check_output(
         config.output, RUN_RECORD_NAME, config.overwrite, goes_on(config)
     )
-    with cluster.joined_cluster() as joined:
+    with session.joined_cluster() as joined:
         if joined is not None:
             check_resources(config, joined)
             shared_paths.check_output(output)
         task = open_task(config, storage.join(output, output_folder.STAGING_NAME))
-        with cluster.ray_session() as resources:
+        with session.ray_session() as resources:
             stages = plan_stages(config, task.card, resources, task.catalog.num_rows)
             plan = _predictor_plan(task, stages, output)
             _check_engine(plan)

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from galaxy_models import model_folder, shared_paths, storage
+from galaxy_models import model_folder, storage
 from galaxy_models.catalog import Catalog, open_catalog
+from galaxy_models.cluster import shared_paths
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import OutputError
 from galaxy_models.model_folder import ModelCard

@@ -16,14 +16,15 @@ import ray.train
 from pandas import DataFrame
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
-from galaxy_models import cluster, model_folder, shared_paths, storage
+from galaxy_models import model_folder, storage
 from galaxy_models.catalog import Catalog, open_catalog
+from galaxy_models.cluster import session, shared_paths
+from galaxy_models.cluster.job_log import JobLog, job_log
+from galaxy_models.cluster.metrics import job_metrics
+from galaxy_models.cluster.resources import check_num_workers, training_workers
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import ModelFolderError, TrainingError, told_in
-from galaxy_models.job_log import JobLog, job_log
-from galaxy_models.job_metrics import job_metrics
 from galaxy_models.model_folder import LiteRTRecord, ModelCard
-from galaxy_models.resources import check_num_workers, training_workers
 from galaxy_models.storage import output_folder, s3
 from galaxy_models.training.backend import CollectiveConfig
 from galaxy_models.training.checkpoint import read_state
@@ -85,7 +86,7 @@ def fit(config: TrainConfig) -> ModelCard:
     output = output_folder.check_output(
         config.output, model_folder.CARD_NAME, config.overwrite, resume
     )
-    with cluster.joined_cluster() as joined:
+    with session.joined_cluster() as joined:
         if joined is not None:
             check_num_workers(config.num_workers, joined)
             shared_paths.check_output(output)
@@ -110,7 +111,7 @@ def _train(task: "Task") -> ModelCard:
     """Start Ray, decode, fit and write; all that costs time."""
     config, labels = task.config, task.labels
     with (
-        cluster.ray_session() as resources,
+        session.ray_session() as resources,
         job_metrics(task.output) as metrics,
         job_log(on_figures=LiveFigures(metrics)) as log,
     ):

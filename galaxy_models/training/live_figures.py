@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from galaxy_models.job_metrics import JobMetrics
+from galaxy_models.cluster.metrics import JobMetrics
 
 METRICS_OF_COLUMNS: dict[str, tuple[str, dict[str, str]]] = {
     "epoch": ("train_epoch", {}),

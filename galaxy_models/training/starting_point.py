@@ -7,7 +7,8 @@ only there.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from galaxy_models import model_folder, shared_paths
+from galaxy_models import model_folder
+from galaxy_models.cluster import shared_paths
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import ConfigError
 from galaxy_models.shipped_models import model_reference

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import ray.train
 
+from galaxy_models.cluster.job_log import JobLog
 from galaxy_models.config import TrainConfig
-from galaxy_models.job_log import JobLog
 from galaxy_models.model_folder import MODEL_NAME
 from galaxy_models.tensorflow_runtime import start_tensorflow
 from galaxy_models.training.batches import BatchReader

@@ -5,7 +5,7 @@ import re
 
 from infra_files import DASHBOARD
 
-from galaxy_models.job_metrics import JOB_METRICS, OUTPUT_LABEL
+from galaxy_models.cluster.metrics import JOB_METRICS, OUTPUT_LABEL
 
 SHOWN = json.loads(DASHBOARD.read_text())
 QUERIES = [target["expr"] for panel in SHOWN["panels"] for target in panel["targets"]]

@@ -16,7 +16,7 @@ import ray
 from ray.cluster_utils import Cluster
 from secret_watch import files_with, watched_arguments
 
-from galaxy_models.cluster import ray_session
+from galaxy_models.cluster.session import ray_session
 
 VARIABLES = {
     "AWS_ACCESS_KEY_ID": "the-key",

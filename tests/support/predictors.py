@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from galaxy_models.catalog import Catalog
+from galaxy_models.cluster.job_log import JobLog
 from galaxy_models.config.decode_rule import DecodeRule
-from galaxy_models.job_log import JobLog
 from galaxy_models.model_folder import ModelCard
 from galaxy_models.scoring.ledger import Ledger
 from galaxy_models.scoring.predictor import (

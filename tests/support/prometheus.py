@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import ray
 from prometheus_client.parser import text_string_to_metric_families
 
-from galaxy_models.job_metrics import JOB_METRICS, OUTPUT_LABEL
+from galaxy_models.cluster.metrics import JOB_METRICS, OUTPUT_LABEL
 
 TIMEOUT_S = 240  # Ray's processes report every 10 s
 Samples = dict[tuple[str, str], float]

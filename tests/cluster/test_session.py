@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from job_process import pids_below
 
-from galaxy_models.cluster import ray_session
+from galaxy_models.cluster.session import ray_session
 from galaxy_models.errors import ResourceError
 
 LISTENING = "0A"  # in /proc/net/tcp

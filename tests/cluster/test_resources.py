@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from galaxy_models.cluster.resources import Resources, scoring_workers, training_workers
 from galaxy_models.errors import ResourceError
-from galaxy_models.resources import Resources, scoring_workers, training_workers
 
 LAPTOP = Resources(cpus_by_host=(2,))
 BATCH_SIZE = 32

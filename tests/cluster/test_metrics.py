@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from prometheus import samples_of
 
+from galaxy_models.cluster.metrics import JOB_METRICS, job_metrics
 from galaxy_models.config import ScoreConfig, TrainConfig
-from galaxy_models.job_metrics import JOB_METRICS, job_metrics
 from galaxy_models.scoring import score
 from galaxy_models.simulation import Survey
 from galaxy_models.training import fit
@@ -17,7 +17,7 @@ from galaxy_models.training import fit
 pytestmark = pytest.mark.slow
 
 RAY_DROPS_GAUGES_AFTER_S = 20  # two of its reports
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_rows_failures_and_seconds_of_a_scoring(

@@ -20,9 +20,9 @@ import ray
 import ray.data
 from ray._private import ray_constants
 
+from galaxy_models.cluster.ray_output import raylet_in_log
+from galaxy_models.cluster.resources import Resources
 from galaxy_models.errors import ResourceError
-from galaxy_models.ray_messages import raylet_in_log
-from galaxy_models.resources import Resources
 from galaxy_models.storage import s3
 
 logger = logging.getLogger(__name__)

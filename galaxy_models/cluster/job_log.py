@@ -16,7 +16,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from galaxy_models.ray_messages import stderr_unheard
+from galaxy_models.cluster.ray_output import stderr_unheard
 
 logger = logging.getLogger(__name__)
 

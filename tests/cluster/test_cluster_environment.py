@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cluster_environment import VARIABLES
 
-SCRIPT = Path(__file__).parent / "support/cluster_environment.py"
+SCRIPT = Path(__file__).parents[1] / "support/cluster_environment.py"
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from galaxy_models.ray_messages import raylet_in_log, stderr_unheard
+from galaxy_models.cluster.ray_output import raylet_in_log, stderr_unheard
 
 DIED = (
     "\x1b[33m(raylet)\x1b[0m A worker died or was killed. To troubleshoot the problem, "
