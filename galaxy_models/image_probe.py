@@ -15,7 +15,7 @@ from galaxy_models.errors import (
     StoreAccessError,
     UnreachableStoreError,
 )
-from galaxy_models.image_paths import image_uri
+from galaxy_models.images.allowed_paths import image_uri
 from galaxy_models.tables import Table
 
 NUM_PROBED_IMAGES = 20

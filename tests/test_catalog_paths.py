@@ -9,7 +9,7 @@ import pytest
 from galaxy_models.catalog import open_catalog
 from galaxy_models.config import CatalogConfig
 from galaxy_models.errors import CatalogError, ImageDecodeError
-from galaxy_models.images import read_files
+from galaxy_models.images.decode import read_files
 
 
 @pytest.fixture

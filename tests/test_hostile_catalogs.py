@@ -20,7 +20,7 @@ import ray.data  # noqa: F401 - it is what tells Arrow to unpickle
 from galaxy_models.catalog import Catalog
 from galaxy_models.columns import image_sources
 from galaxy_models.errors import CatalogError
-from galaxy_models.images import DecodeRule, read_images
+from galaxy_models.images.decode import DecodeRule, read_images
 from galaxy_models.tables.numbered_rows import RowReader, number_rows
 
 Opener = Callable[..., Catalog]

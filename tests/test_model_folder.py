@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from galaxy_models.errors import ModelFolderError
-from galaxy_models.images import DecodeRule
+from galaxy_models.images.decode import DecodeRule
 from galaxy_models.model_folder import (
     CARD_NAME,
     MODEL_NAME,

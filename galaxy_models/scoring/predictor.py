@@ -16,7 +16,7 @@ from galaxy_models.catalog import Catalog
 from galaxy_models.cluster.job_log import JobLog
 from galaxy_models.columns import image_sources
 from galaxy_models.config import EngineName, TtaName
-from galaxy_models.images import decode_files
+from galaxy_models.images.decode import decode_files
 from galaxy_models.model_folder import ModelCard
 from galaxy_models.schemas import STATUS_FAILED, STATUS_OK, predictions_schema
 from galaxy_models.scoring.engines import load_engine

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from galaxy_models.images import ImageFile, ImageSource, read_files
+from galaxy_models.images.decode import ImageFile, ImageSource, read_files
 
 # Best of 4, 16, 64 threads and 1, 8 files from an object store on loopback (1,468
 # images/s; 64 × 8: 1,412, 4 × 1: 997). A store far away may want more threads.

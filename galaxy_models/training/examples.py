@@ -20,7 +20,7 @@ from galaxy_models.cluster.job_log import JobLog
 from galaxy_models.columns import image_sources
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import TrainingError
-from galaxy_models.images import read_images
+from galaxy_models.images.decode import read_images
 from galaxy_models.training.labels import Side, label_texts, sides_of
 
 DECODE_BATCH_SIZE = 64  # galaxies; small enough that every CPU gets some

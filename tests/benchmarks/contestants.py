@@ -24,7 +24,7 @@ import tyro
 from contest import Contest, num_cpus, prediction_rows
 from numpy.typing import NDArray
 
-from galaxy_models.images import decode_image
+from galaxy_models.images.decode import decode_image
 from galaxy_models.scoring.engines import load_engine
 
 INT8_ENGINE: Final = "litert-int8"

@@ -11,8 +11,8 @@ from contest import Contest, num_cpus
 from daft.functions import decode_image, download, resize
 from numpy.typing import NDArray
 
-from galaxy_models import images
-from galaxy_models.images import DecodeRule
+from galaxy_models.images import decode
+from galaxy_models.images.decode import DecodeRule
 from galaxy_models.scoring.engines import load_engine
 
 BATCH_SIZE = 32  # images; as the other contestants
@@ -52,7 +52,7 @@ class Int8Rows:
     @daft.method.batch(return_dtype=PROBABILITIES, batch_size=BATCH_SIZE)
     def predict(self, files: Any) -> list[NDArray[np.float32]]:
         """Predict a batch (a ``daft.Series``) of JPEG files' bytes."""
-        decoded = [images.decode_image(data, self._rule) for data in files.to_pylist()]
+        decoded = [decode.decode_image(data, self._rule) for data in files.to_pylist()]
         return list(self._engine.predict(np.stack(decoded)))
 
 

@@ -27,7 +27,7 @@ import tyro
 from numpy.typing import NDArray
 from PIL import Image
 
-from galaxy_models.images import DecodeRule, decode_image
+from galaxy_models.images.decode import DecodeRule, decode_image
 from galaxy_models.model_folder import load_model, read_card
 from galaxy_models.simulation import CLASSES, draw_galaxy
 

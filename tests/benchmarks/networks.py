@@ -25,7 +25,7 @@ from contest import run_command, say
 from numpy.typing import NDArray
 
 from galaxy_models.config import NETWORK_NAMES, NetworkName, TrainConfig
-from galaxy_models.images import read_images
+from galaxy_models.images.decode import read_images
 from galaxy_models.litert import LiteRTNetwork
 from galaxy_models.model_folder import (
     CARD_NAME,

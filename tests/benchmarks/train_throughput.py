@@ -36,7 +36,7 @@ import tyro
 from contest import num_cpus, run_command, say
 
 from galaxy_models.config import NetworkName
-from galaxy_models.images import DecodeRule, read_images
+from galaxy_models.images.decode import DecodeRule, read_images
 from galaxy_models.simulation import write_survey
 from galaxy_models.tensorflow_runtime import start_tensorflow
 

@@ -9,7 +9,7 @@ import pytest
 from job_here import NEEDED, raising, run
 
 from galaxy_models.config import QuickstartConfig, ScoreConfig, TrainConfig
-from galaxy_models.images import DecodeRule
+from galaxy_models.images.decode import DecodeRule
 from galaxy_models.model_folder import ModelCard, hash_model, write_card
 from galaxy_models.scoring import score
 from galaxy_models.simulation import Survey

@@ -8,7 +8,7 @@ from galaxy_models import model_folder
 from galaxy_models.cluster.resources import Resources
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import ModelFolderError, ResourceError
-from galaxy_models.images import DecodeRule
+from galaxy_models.images.decode import DecodeRule
 from galaxy_models.model_folder import LiteRTRecord, ModelCard
 from galaxy_models.scoring.engines import choose_engine
 from galaxy_models.scoring.plan import WRITE_CPUS, StagePlan, plan_stages

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from galaxy_models.errors import ImageDecodeError
-from galaxy_models.images import ImageFile, ImageSource
+from galaxy_models.images.decode import ImageFile, ImageSource
 from galaxy_models.scoring import read_ahead as module
 from galaxy_models.scoring.read_ahead import FILES_PER_READ, read_ahead
 

@@ -16,7 +16,7 @@ from galaxy_models.calibration import with_temperature
 from galaxy_models.catalog import open_catalog
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import ScoringError
-from galaxy_models.images import DecodeRule, read_images
+from galaxy_models.images.decode import DecodeRule, read_images
 from galaxy_models.model_folder import load_model, read_card
 from galaxy_models.scoring import pipeline, score
 from galaxy_models.scoring.run_record import count_predictions

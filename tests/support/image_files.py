@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from galaxy_models.errors import ImageDecodeError
-from galaxy_models.images import DecodeRule, decode_image
+from galaxy_models.images.decode import DecodeRule, decode_image
 from galaxy_models.simulation import draw_galaxy
 
 RULE = DecodeRule(32)

@@ -21,7 +21,7 @@ from image_files import encoded, fits_file, fluxes, noise_picture, tiles_file
 from PIL import Image
 
 from galaxy_models.errors import FailureReason, ImageDecodeError
-from galaxy_models.images import DecodeRule, decode_image
+from galaxy_models.images.decode import DecodeRule, decode_image
 
 RULE = DecodeRule(16)
 SIDE = 24

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from galaxy_models import model_folder as folders
-from galaxy_models.images import DecodeRule, read_images
+from galaxy_models.images.decode import DecodeRule, read_images
 from galaxy_models.litert import LiteRTNetwork
 from galaxy_models.model_folder import load_model, read_card
 from galaxy_models.simulation import Survey

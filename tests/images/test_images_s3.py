@@ -17,7 +17,7 @@ from galaxy_models.errors import (
     StoreAccessError,
     UnreachableStoreError,
 )
-from galaxy_models.images import read_files
+from galaxy_models.images.decode import read_files
 from galaxy_models.scoring.read_ahead import read_ahead
 from galaxy_models.tables import open_table
 

@@ -1,6 +1,6 @@
 """Whatever a file holds, it becomes pixels or a known reason: no crash, no hang.
 
-Deeper: ``IMAGE_FUZZ_SECONDS=600 python -m pytest tests/test_image_fuzz.py``.
+Deeper: ``IMAGE_FUZZ_SECONDS=600 python -m pytest tests/images/test_image_fuzz.py``.
 """
 
 import os
@@ -19,7 +19,7 @@ SIGNATURES = (
     b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"RIFF", b"\x1f\x8b",
     b"SIMPLE  =                    T".ljust(80),
 )  # fmt: skip
-SCRIPT = Path(__file__).parent / "support/image_fuzz.py"
+SCRIPT = Path(__file__).parents[1] / "support/image_fuzz.py"
 
 EDIT = st.builds(
     Edit,

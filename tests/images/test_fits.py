@@ -12,8 +12,8 @@ from image_files import RULE, failure, fits_file, fluxes, tiles_file
 from numpy.typing import NDArray
 
 from galaxy_models.errors import ImageDecodeError
-from galaxy_models.fits_images import decode_fits
-from galaxy_models.images import DecodeRule, decode_image
+from galaxy_models.images.decode import DecodeRule, decode_image
+from galaxy_models.images.fits import decode_fits
 
 CUBE = fluxes()
 Pixels = NDArray[Any]

@@ -20,7 +20,7 @@ from galaxy_models.config.decode_rule import (
     DecodeRule,
 )
 from galaxy_models.errors import FailureReason, ImageDecodeError
-from galaxy_models.unpacking import check_tiles, gunzip, harden_astropy
+from galaxy_models.images.fits_limits import check_tiles, gunzip, harden_astropy
 
 FITS_START = b"SIMPLE  ="
 HEADER_END = b"END".ljust(80)

@@ -17,7 +17,7 @@ from image_files import (
 from numpy.typing import NDArray
 from PIL import Image
 
-from galaxy_models.images import DecodeRule, decode_image
+from galaxy_models.images.decode import DecodeRule, decode_image
 from galaxy_models.simulation import CLASSES
 
 MAX_MEAN_DISTANCE = 1.5  # grey levels, an image's mean; promised by decode_image

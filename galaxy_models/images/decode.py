@@ -30,9 +30,9 @@ from galaxy_models.config.decode_rule import (
     DecodeRule,
 )
 from galaxy_models.errors import FailureReason, ImageDecodeError, InputError
-from galaxy_models.fits_images import decode_fits, is_fits
-from galaxy_models.image_paths import image_uri
-from galaxy_models.resampling import resize_square, resize_with_pillow
+from galaxy_models.images.allowed_paths import image_uri
+from galaxy_models.images.fits import decode_fits, is_fits
+from galaxy_models.images.resize import resize_square, resize_with_pillow
 
 __all__ = [
     "DecodeRule", "ImageFile", "decode_files", "decode_image", "read_files",

@@ -27,9 +27,9 @@ from image_files import (
 )
 from PIL import Image
 
-from galaxy_models.images import DecodeRule, read_images
+from galaxy_models.images.decode import DecodeRule, read_images
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG"])
@@ -136,7 +136,7 @@ def test_a_decompression_bomb_is_reported_as_too_large(side: int) -> None:
 def test_a_whole_jpeg_that_is_too_large_is_not_decoded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("galaxy_models.images.MAX_IMAGE_PIXELS", 424 * 424 - 1)
+    monkeypatch.setattr("galaxy_models.images.decode.MAX_IMAGE_PIXELS", 424 * 424 - 1)
 
     assert failure(encoded(galaxy(), "JPEG")).reason == "too_large"
 
@@ -162,7 +162,9 @@ def test_headers_that_claim_a_billion_pixels_a_side_are_too_large() -> None:
 def test_a_fits_image_that_is_a_little_too_large_is_named_with_its_size(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("galaxy_models.fits_images.MAX_IMAGE_PIXELS", 3 * 40 * 40 - 1)
+    monkeypatch.setattr(
+        "galaxy_models.images.decode.fits.MAX_IMAGE_PIXELS", 3 * 40 * 40 - 1
+    )
 
     assert failure(fits_file(fluxes())).detail == "40×40×3 px, over 4799 pixels"
 
@@ -171,7 +173,7 @@ def test_a_gzip_bomb_is_too_large_and_never_stands_in_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bomb = gzip.compress(fits_file(fluxes()) + bytes(100_000_000), 1)
-    monkeypatch.setattr("galaxy_models.fits_images.MAX_IMAGE_BYTES", 1_000_000)
+    monkeypatch.setattr("galaxy_models.images.decode.fits.MAX_IMAGE_BYTES", 1_000_000)
 
     tracemalloc.start()
     error = failure(bomb)
@@ -186,11 +188,11 @@ def test_a_gzip_bomb_is_too_large_and_never_stands_in_memory(
 def test_a_bomb_in_a_tile_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     data = tiles_file(np.zeros((500, 500), np.float32), "GZIP_1")
 
-    monkeypatch.setattr("galaxy_models.unpacking.MAX_TILE_PIXELS", 499)
+    monkeypatch.setattr("galaxy_models.images.decode.fits_limits.MAX_TILE_PIXELS", 499)
     assert "500 tiles of 500 pixels" in failure(data).detail
 
-    monkeypatch.setattr("galaxy_models.unpacking.MAX_TILE_PIXELS", 500)
-    monkeypatch.setattr("galaxy_models.unpacking.MAX_BYTES_A_PIXEL", 2)
+    monkeypatch.setattr("galaxy_models.images.decode.fits_limits.MAX_TILE_PIXELS", 500)
+    monkeypatch.setattr("galaxy_models.images.decode.fits_limits.MAX_BYTES_A_PIXEL", 2)
     error = failure(data)
     assert error.reason == "too_large"
     assert "over 1000 when unpacked" in error.detail

@@ -13,7 +13,7 @@ from image_files import HTML, RULE, encoded, galaxy, noise_picture
 from PIL import Image
 
 from galaxy_models.errors import ConfigError, ImageDecodeError
-from galaxy_models.images import DecodeRule, decode_image, read_images
+from galaxy_models.images.decode import DecodeRule, decode_image, read_images
 from galaxy_models.simulation import CLASSES
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from galaxy_models.errors import ImageDecodeError, InputError
-from galaxy_models.image_paths import image_uri
+from galaxy_models.images.allowed_paths import image_uri
 
 
 @pytest.mark.parametrize(
