@@ -19,9 +19,9 @@ from galaxy_models.cluster.session import ray_session
 from galaxy_models.config import QuickstartConfig, ScoreConfig, TrainConfig
 from galaxy_models.errors import OutputError
 from galaxy_models.images.decode import DecodeRule, read_images
-from galaxy_models.schemas import STATUS_FAILED, STATUS_OK
 from galaxy_models.scoring import score
 from galaxy_models.simulation import write_survey
+from galaxy_models.tables.prediction_schema import STATUS_FAILED, STATUS_OK
 from galaxy_models.training import fit
 from jobs.command_line import run_job
 

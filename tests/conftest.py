@@ -16,10 +16,10 @@ from s3_server import UNSET_VARIABLES, S3Server, running_s3_server
 from score_job import NUM_ROWS
 from unlabelled_survey import write_unlabelled
 
-from galaxy_models.catalog import Catalog, open_catalog
 from galaxy_models.config import CatalogConfig, EvaluateConfig, TrainConfig
 from galaxy_models.model_folder import CARD_NAME
 from galaxy_models.simulation import Survey, write_survey
+from galaxy_models.tables.catalog import Catalog, open_catalog
 
 SmallTraining = Callable[..., TrainConfig]
 

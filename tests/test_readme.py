@@ -16,7 +16,7 @@ from galaxy_models.config import (
     TrainConfig,
 )
 from galaxy_models.errors import FailureReason
-from galaxy_models.schemas import PREDICTION_COLUMNS
+from galaxy_models.tables.prediction_schema import PREDICTION_COLUMNS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -13,7 +13,7 @@ from galaxy_models.errors import PredictionsError
 from galaxy_models.evaluation import metrics
 from galaxy_models.evaluation.labels import UNUSED, Labels
 from galaxy_models.evaluation.predictions import PredictionBatch
-from galaxy_models.id_index import NOT_FOUND
+from galaxy_models.tables.id_index import NOT_FOUND
 
 
 class Join:

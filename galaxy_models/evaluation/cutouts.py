@@ -14,12 +14,12 @@ import pyarrow.compute as pc
 import simplejpeg
 
 from galaxy_models import storage
-from galaxy_models.columns import find_column, image_sources
 from galaxy_models.config import EvaluateConfig
 from galaxy_models.errors import CatalogError
 from galaxy_models.images.allowed_paths import allowed_folders
 from galaxy_models.images.decode import DecodeRule, read_images
-from galaxy_models.tables import Table, open_table
+from galaxy_models.tables.columns import find_column, image_sources
+from galaxy_models.tables.formats import Table, open_table
 
 logger = logging.getLogger(__name__)
 

@@ -13,13 +13,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from galaxy_models import storage
-from galaxy_models.columns import find_column
 from galaxy_models.config import EvaluateConfig
 from galaxy_models.errors import CatalogError, ConfigError
 from galaxy_models.evaluation.coarse_classes import CoarseClasses
-from galaxy_models.id_index import IdIndex
-from galaxy_models.object_ids import fingerprint_ids, shown
-from galaxy_models.tables import Table, open_table
+from galaxy_models.tables.columns import find_column
+from galaxy_models.tables.formats import Table, open_table
+from galaxy_models.tables.id_index import IdIndex
+from galaxy_models.tables.object_ids import fingerprint_ids, shown
 
 UNUSED = -1  # in place of a class: excluded, or no label at all
 

@@ -30,8 +30,8 @@ from galaxy_models.evaluation.results import Evaluation, LabelledPart, metrics_r
 from galaxy_models.evaluation.sky_map import read_sky_map
 from galaxy_models.evaluation.tally import Tally
 from galaxy_models.figures import confusion_counts_plot
-from galaxy_models.predictions import Predictions, open_predictions
 from galaxy_models.storage import output_folder, s3
+from galaxy_models.tables.predictions import Predictions, open_predictions
 
 logger = logging.getLogger(__name__)
 

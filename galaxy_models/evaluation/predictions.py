@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from galaxy_models.evaluation.coarse_classes import CoarseClasses
-from galaxy_models.predictions import Predictions, read_predictions
+from galaxy_models.tables.predictions import Predictions, read_predictions
 
 FAILED = -1  # in place of a class
 

@@ -16,7 +16,7 @@ from galaxy_models.evaluation.gallery_rows import GalleryRows
 from galaxy_models.evaluation.labels import Labels
 from galaxy_models.evaluation.sky_map import SkyMap
 from galaxy_models.evaluation.tally import Tally
-from galaxy_models.predictions import Predictions
+from galaxy_models.tables.predictions import Predictions
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from galaxy_models.columns import find_column
 from galaxy_models.errors import CatalogError
-from galaxy_models.tables import Table
+from galaxy_models.tables.columns import find_column
+from galaxy_models.tables.formats import Table
 
 Floats = NDArray[np.float64]
 

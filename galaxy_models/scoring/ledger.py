@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from galaxy_models import storage
-from galaxy_models.vo_parquet import votable_metadata
+from galaxy_models.tables.votable_metadata import votable_metadata
 
 CHUNKS_NAME = "_chunks"
 COMPRESSION = "zstd"

@@ -12,19 +12,23 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from galaxy_models.calibration import with_temperature
-from galaxy_models.catalog import Catalog
 from galaxy_models.cluster.job_log import JobLog
-from galaxy_models.columns import image_sources
 from galaxy_models.config import EngineName, TtaName
 from galaxy_models.images.decode import decode_files
 from galaxy_models.model_folder import ModelCard
-from galaxy_models.schemas import STATUS_FAILED, STATUS_OK, predictions_schema
 from galaxy_models.scoring.engines import load_engine
 from galaxy_models.scoring.kept_chunk import KeptChunk, Stopwatch, count_failures
 from galaxy_models.scoring.ledger import Ledger
 from galaxy_models.scoring.read_ahead import FILES_PER_READ, read_ahead
 from galaxy_models.scoring.symmetries import average_views, symmetric_views
-from galaxy_models.tables.numbered_rows import NumberedRows, RowReader
+from galaxy_models.tables.catalog import Catalog
+from galaxy_models.tables.columns import image_sources
+from galaxy_models.tables.formats.numbered_rows import NumberedRows, RowReader
+from galaxy_models.tables.prediction_schema import (
+    STATUS_FAILED,
+    STATUS_OK,
+    predictions_schema,
+)
 
 CHUNK_COLUMN = "chunk"  # its number in the ledger
 PIXELS_COLUMN = "_pixels"  # between the two stages only

@@ -12,13 +12,13 @@ from typing import Any
 import pyarrow as pa
 
 from galaxy_models import storage
-from galaxy_models.catalog import Catalog
 from galaxy_models.errors import CatalogError, ScoringError
 from galaxy_models.model_folder import library_versions
-from galaxy_models.object_ids import IdSet
-from galaxy_models.schemas import STATUS_FAILED, STATUS_OK
 from galaxy_models.scoring.predictor import PredictorPlan
-from galaxy_models.tables import open_parquet_folder
+from galaxy_models.tables.catalog import Catalog
+from galaxy_models.tables.formats import open_parquet_folder
+from galaxy_models.tables.object_ids import IdSet
+from galaxy_models.tables.prediction_schema import STATUS_FAILED, STATUS_OK
 
 RUN_RECORD_NAME = "_run.json"  # a leading underscore: Parquet readers pass it by
 COUNTED_COLUMNS = ("object_id", "predicted_class", "status", "error")

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from galaxy_models import model_folder, storage
-from galaxy_models.catalog import Catalog, open_catalog
 from galaxy_models.cluster import shared_paths
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import OutputError
@@ -17,8 +16,9 @@ from galaxy_models.model_folder import ModelCard
 from galaxy_models.scoring.checks import check_columns, check_model
 from galaxy_models.scoring.run_record import RunRecord, read_run_record
 from galaxy_models.storage import output_folder
-from galaxy_models.tables import open_parquet_folder
-from galaxy_models.tables.numbered_rows import NumberedRows, number_rows
+from galaxy_models.tables.catalog import Catalog, open_catalog
+from galaxy_models.tables.formats import open_parquet_folder
+from galaxy_models.tables.formats.numbered_rows import NumberedRows, number_rows
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ import ray
 from numpy.typing import NDArray
 from ray.data.block import BlockAccessor
 
-from galaxy_models.catalog import Catalog, stream_rows
 from galaxy_models.cluster.job_log import JobLog
-from galaxy_models.columns import image_sources
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import TrainingError
 from galaxy_models.images.decode import read_images
+from galaxy_models.tables.catalog import Catalog, stream_rows
+from galaxy_models.tables.columns import image_sources
 from galaxy_models.training.labels import Side, label_texts, sides_of
 
 DECODE_BATCH_SIZE = 64  # galaxies; small enough that every CPU gets some

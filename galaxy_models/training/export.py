@@ -42,7 +42,7 @@ from galaxy_models.model_folder import (
     hash_model,
     load_network,
 )
-from galaxy_models.schemas import probability_column
+from galaxy_models.tables.prediction_schema import probability_column
 from galaxy_models.tensorflow_runtime import start_tensorflow
 from galaxy_models.training.examples import Examples
 

@@ -17,7 +17,6 @@ from pandas import DataFrame
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from galaxy_models import model_folder, storage
-from galaxy_models.catalog import Catalog, open_catalog
 from galaxy_models.cluster import session, shared_paths
 from galaxy_models.cluster.job_log import JobLog, job_log
 from galaxy_models.cluster.metrics import job_metrics
@@ -26,6 +25,7 @@ from galaxy_models.config import TrainConfig
 from galaxy_models.errors import ModelFolderError, TrainingError, told_in
 from galaxy_models.model_folder import LiteRTRecord, ModelCard
 from galaxy_models.storage import output_folder, s3
+from galaxy_models.tables.catalog import Catalog, open_catalog
 from galaxy_models.training.backend import CollectiveConfig
 from galaxy_models.training.checkpoint import read_state
 from galaxy_models.training.examples import DECODE_CPUS, decode_examples

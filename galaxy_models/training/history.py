@@ -17,7 +17,7 @@ from tensorboardX import SummaryWriter
 
 from galaxy_models import figures, model_folder, storage
 from galaxy_models.calibration import fit_temperature, negative_log_likelihood
-from galaxy_models.schemas import probability_column
+from galaxy_models.tables.prediction_schema import probability_column
 
 logger = logging.getLogger(__name__)
 

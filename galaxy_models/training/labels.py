@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from galaxy_models.catalog import Catalog
 from galaxy_models.config import TrainConfig
 from galaxy_models.config.label_groups import LabelGroups, members, parse_label_groups
 from galaxy_models.errors import CatalogError
-from galaxy_models.object_ids import shown
+from galaxy_models.tables.catalog import Catalog
+from galaxy_models.tables.object_ids import shown
 
 Side = Literal["training", "validation", "test"]
 

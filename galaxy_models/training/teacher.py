@@ -16,12 +16,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from galaxy_models.catalog import Catalog
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import PredictionsError
-from galaxy_models.id_index import NOT_FOUND, IdIndex
-from galaxy_models.object_ids import fingerprint_ids, shown
-from galaxy_models.predictions import open_predictions, read_predictions
+from galaxy_models.tables.catalog import Catalog
+from galaxy_models.tables.id_index import NOT_FOUND, IdIndex
+from galaxy_models.tables.object_ids import fingerprint_ids, shown
+from galaxy_models.tables.predictions import open_predictions, read_predictions
 
 Probabilities = NDArray[np.float32]
 

@@ -14,7 +14,7 @@ from galaxy_models.config.label_groups import parse_label_groups
 from galaxy_models.errors import CatalogError, ConfigError
 from galaxy_models.evaluation.coarse_classes import coarse_classes
 from galaxy_models.evaluation.labels import Labels, read_labels
-from galaxy_models.id_index import IdIndex
+from galaxy_models.tables.id_index import IdIndex
 
 BIG = 587722981742084096  # no float64 holds it and its neighbour apart
 

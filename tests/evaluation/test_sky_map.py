@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from galaxy_models.evaluation.sky_map import SkyMap, read_sky_map
-from galaxy_models.tables import open_parquet
+from galaxy_models.tables.formats import open_parquet
 
 
 def write(folder: Path, metadata: Any = None, **columns: Any) -> Any:

@@ -12,7 +12,7 @@ from galaxy_models.evaluation.gallery_rows import FailedGalaxy, GalleryRows
 from galaxy_models.evaluation.labels import Labels
 from galaxy_models.evaluation.predictions import PredictionBatch
 from galaxy_models.evaluation.tally import Tally
-from galaxy_models.id_index import IdIndex
+from galaxy_models.tables.id_index import IdIndex
 
 FAILED = (np.nan, np.nan)
 

@@ -8,7 +8,6 @@ from fault_proxy import FaultProxy
 from s3_server import S3Server
 
 from galaxy_models import storage
-from galaxy_models.catalog import open_catalog
 from galaxy_models.config import CatalogConfig
 from galaxy_models.errors import (
     CatalogError,
@@ -19,7 +18,8 @@ from galaxy_models.errors import (
 )
 from galaxy_models.images.decode import read_files
 from galaxy_models.scoring.read_ahead import read_ahead
-from galaxy_models.tables import open_table
+from galaxy_models.tables.catalog import open_catalog
+from galaxy_models.tables.formats import open_table
 
 DEAD_ENDPOINT = "http://127.0.0.1:9"
 NUM_IMAGES = 300

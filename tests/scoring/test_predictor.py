@@ -22,10 +22,10 @@ from predictors import (
     rows_with,
 )
 
-from galaxy_models.schemas import predictions_schema
 from galaxy_models.scoring import predictor
 from galaxy_models.scoring.kept_chunk import KeptChunk
 from galaxy_models.scoring.predictor import PredictorPlan, prediction_rows
+from galaxy_models.tables.prediction_schema import predictions_schema
 
 ID_18_DIGITS = 587722981736841315
 VIEWS = np.array(

@@ -8,8 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from galaxy_models.catalog import Catalog
 from galaxy_models.simulation import Survey
+from galaxy_models.tables.catalog import Catalog
 
 HEADER = "object_id,image\n"
 

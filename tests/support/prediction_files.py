@@ -9,8 +9,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from galaxy_models.schemas import predictions_schema, probability_column
 from galaxy_models.simulation import Survey
+from galaxy_models.tables.prediction_schema import (
+    predictions_schema,
+    probability_column,
+)
 
 CLASSES = ("edge_on", "round", "spiral")
 FAILED = "truncated: the file ends early"

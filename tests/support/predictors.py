@@ -8,7 +8,6 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from galaxy_models.catalog import Catalog
 from galaxy_models.cluster.job_log import JobLog
 from galaxy_models.config.decode_rule import DecodeRule
 from galaxy_models.model_folder import ModelCard
@@ -19,8 +18,9 @@ from galaxy_models.scoring.predictor import (
     PredictorPlan,
     decode_chunk,
 )
-from galaxy_models.tables import ParquetTable
-from galaxy_models.tables.numbered_rows import NumberedRows
+from galaxy_models.tables.catalog import Catalog
+from galaxy_models.tables.formats import ParquetTable
+from galaxy_models.tables.formats.numbered_rows import NumberedRows
 
 CLASSES = ("cigar", "round", "spiral")
 

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from galaxy_models.catalog import Catalog
 from galaxy_models.cluster.job_log import JobLog
 from galaxy_models.config import TrainConfig
-from galaxy_models.tables import ParquetTable
+from galaxy_models.tables.catalog import Catalog
+from galaxy_models.tables.formats import ParquetTable
 from galaxy_models.training.examples import decode_side
 from galaxy_models.training.labels import label_texts
 

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from galaxy_models.catalog import Catalog, open_catalog
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import CatalogError
+from galaxy_models.tables.catalog import Catalog, open_catalog
 from galaxy_models.training.labels import (
     Labels,
     read_labels,

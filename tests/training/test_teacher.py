@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from prediction_files import FAILED, row, write_predictions, write_survey_predictions
 
-from galaxy_models.catalog import open_catalog
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import CatalogError, PredictionsError
 from galaxy_models.model_folder import read_card
 from galaxy_models.simulation import Survey
+from galaxy_models.tables.catalog import open_catalog
 from galaxy_models.training import fit
 from galaxy_models.training.teacher import Teacher, read_teacher
 

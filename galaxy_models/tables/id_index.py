@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from galaxy_models.object_ids import plain_integers
+from galaxy_models.tables.object_ids import plain_integers
 
 NOT_FOUND = -1  # in place of a row
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from galaxy_models.catalog import open_catalog
 from galaxy_models.config import CatalogConfig
 from galaxy_models.errors import CatalogError, ImageDecodeError
 from galaxy_models.images.decode import read_files
+from galaxy_models.tables.catalog import open_catalog
 
 
 @pytest.fixture

@@ -18,13 +18,13 @@ from ray.data.datasource.partitioning import Partitioning
 
 from galaxy_models import storage
 from galaxy_models.cluster import shared_paths
-from galaxy_models.columns import find_column
 from galaxy_models.config import CatalogConfig
 from galaxy_models.errors import CatalogError
-from galaxy_models.image_probe import probe_images
 from galaxy_models.images.allowed_paths import allowed_folders
-from galaxy_models.object_ids import fingerprint_ids, plain_integers
-from galaxy_models.tables import ParquetTable, Table, open_parquet, open_table
+from galaxy_models.tables.columns import find_column
+from galaxy_models.tables.first_images import probe_images
+from galaxy_models.tables.formats import ParquetTable, Table, open_parquet, open_table
+from galaxy_models.tables.object_ids import fingerprint_ids, plain_integers
 
 ROWS_PER_STAGED_GROUP = 100_000  # about 6 MB of ids and paths
 

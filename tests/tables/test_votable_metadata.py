@@ -11,10 +11,10 @@ from astropy.table import Table
 
 from galaxy_models.config import ScoreConfig
 from galaxy_models.model_folder import read_card
-from galaxy_models.schemas import predictions_schema
 from galaxy_models.scoring import score
 from galaxy_models.simulation import Survey
-from galaxy_models.vo_parquet import votable_metadata
+from galaxy_models.tables.prediction_schema import predictions_schema
+from galaxy_models.tables.votable_metadata import votable_metadata
 
 ID_18_DIGITS = 587722981736841315
 

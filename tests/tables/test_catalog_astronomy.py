@@ -14,11 +14,11 @@ from astropy.table import MaskedColumn
 from astropy.table import Table as AstropyTable
 from catalog_files import rows_of
 
-from galaxy_models.catalog import Catalog
 from galaxy_models.errors import CatalogError
-from galaxy_models.tables import fits as fits_tables
-from galaxy_models.tables import open_table
-from galaxy_models.tables.table import arrow_array
+from galaxy_models.tables.catalog import Catalog
+from galaxy_models.tables.formats import fits as fits_tables
+from galaxy_models.tables.formats import open_table
+from galaxy_models.tables.formats.table import arrow_array
 
 Opener = Callable[..., Catalog]
 

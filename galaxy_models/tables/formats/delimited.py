@@ -10,7 +10,7 @@ import pyarrow.dataset as pa_dataset
 
 from galaxy_models import storage
 from galaxy_models.errors import CatalogError
-from galaxy_models.tables.table import Table, unreadable
+from galaxy_models.tables.formats.table import Table, unreadable
 
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 # The only place where Arrow says which column it was.

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from galaxy_models.catalog import Catalog, open_catalog
-from galaxy_models.columns import image_sources
 from galaxy_models.config import CatalogConfig
 from galaxy_models.errors import CatalogError
-from galaxy_models.tables import webdataset
+from galaxy_models.tables.catalog import Catalog, open_catalog
+from galaxy_models.tables.columns import image_sources
+from galaxy_models.tables.formats import webdataset
 
 Opener = Callable[..., Catalog]
 

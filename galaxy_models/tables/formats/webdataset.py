@@ -18,8 +18,8 @@ import pyarrow as pa
 
 from galaxy_models import storage
 from galaxy_models.errors import CatalogError
-from galaxy_models.tables.image_folder import is_image
-from galaxy_models.tables.table import Table, unreadable
+from galaxy_models.tables.formats.image_folder import is_image
+from galaxy_models.tables.formats.table import Table, unreadable
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz")
 TEXT_FILES = ("cls", "txt")

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from galaxy_models.errors import CatalogError
-from galaxy_models.tables import Table
+from galaxy_models.tables.formats import Table
 
 REMEDY = "every galaxy needs its own id"
 MAX_NAMED_VALUES = 5  # how many offending values a message shows

@@ -6,7 +6,7 @@ from itertools import islice
 import pyarrow as pa
 
 from galaxy_models.storage import glob
-from galaxy_models.tables.table import Table
+from galaxy_models.tables.formats.table import Table
 
 SUFFIXES = (
     ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp",

@@ -7,11 +7,11 @@ import pyarrow as pa
 import pytest
 from catalog_files import HEADER, Opener, frame_of, part
 
-from galaxy_models.catalog import open_catalog
 from galaxy_models.config import CatalogConfig
 from galaxy_models.errors import CatalogError
-from galaxy_models.object_ids import IdSet
-from galaxy_models.tables import open_parquet
+from galaxy_models.tables.catalog import open_catalog
+from galaxy_models.tables.formats import open_parquet
+from galaxy_models.tables.object_ids import IdSet
 
 ID_18_DIGITS = 587722981736841315  # SDSS DR7: beyond what a float64 holds
 ID_19_DIGITS = 1237648720693755919  # SDSS DR8

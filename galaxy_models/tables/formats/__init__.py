@@ -10,9 +10,13 @@
 Knows files and columns; it does not know what columns mean.
 """
 
-from galaxy_models.tables.opening import open_table
-from galaxy_models.tables.parquet import ParquetTable, open_parquet, open_parquet_folder
-from galaxy_models.tables.table import Table
+from galaxy_models.tables.formats.opening import open_table
+from galaxy_models.tables.formats.parquet import (
+    ParquetTable,
+    open_parquet,
+    open_parquet_folder,
+)
+from galaxy_models.tables.formats.table import Table
 
 __all__ = [
     "ParquetTable",

@@ -14,7 +14,7 @@ from astropy.io import fits
 
 from galaxy_models import storage
 from galaxy_models.errors import CatalogError
-from galaxy_models.tables.table import Table, arrow_array, field, unreadable
+from galaxy_models.tables.formats.table import Table, arrow_array, field, unreadable
 
 SUFFIXES = (".fits", ".fit", ".fits.gz", ".fit.gz")
 CHUNK_BYTES = 16 * 2**20

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from galaxy_models import storage
-from galaxy_models.tables.parquet import ParquetTable
-from galaxy_models.tables.table import unreadable
+from galaxy_models.tables.formats.parquet import ParquetTable
+from galaxy_models.tables.formats.table import unreadable
 
 NUM_FOOTER_READERS = 16  # threads; a store takes milliseconds to answer
 MAX_KEPT_BYTES = 64 * 2**20  # of a row group that the next rows may be read from

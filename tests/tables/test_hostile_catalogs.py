@@ -17,11 +17,11 @@ import pyarrow.parquet as pq
 import pytest
 import ray.data  # noqa: F401 - it is what tells Arrow to unpickle
 
-from galaxy_models.catalog import Catalog
-from galaxy_models.columns import image_sources
 from galaxy_models.errors import CatalogError
 from galaxy_models.images.decode import DecodeRule, read_images
-from galaxy_models.tables.numbered_rows import RowReader, number_rows
+from galaxy_models.tables.catalog import Catalog
+from galaxy_models.tables.columns import image_sources
+from galaxy_models.tables.formats.numbered_rows import RowReader, number_rows
 
 Opener = Callable[..., Catalog]
 IDS = ["a", "b"]

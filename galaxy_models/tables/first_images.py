@@ -7,7 +7,6 @@ import pyarrow as pa
 
 from galaxy_models import storage
 from galaxy_models.cluster import shared_paths
-from galaxy_models.columns import image_sources
 from galaxy_models.errors import (
     CatalogError,
     ImageDecodeError,
@@ -16,7 +15,8 @@ from galaxy_models.errors import (
     UnreachableStoreError,
 )
 from galaxy_models.images.allowed_paths import image_uri
-from galaxy_models.tables import Table
+from galaxy_models.tables.columns import image_sources
+from galaxy_models.tables.formats import Table
 
 NUM_PROBED_IMAGES = 20
 

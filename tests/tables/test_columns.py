@@ -2,8 +2,8 @@
 
 import pytest
 
-from galaxy_models.columns import ALIASES, find_column
 from galaxy_models.errors import CatalogError
+from galaxy_models.tables.columns import ALIASES, find_column
 
 
 def found(name: str, *names: str) -> str:

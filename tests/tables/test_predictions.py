@@ -11,8 +11,8 @@ from prediction_files import CLASSES, FAILED, row, write_predictions
 from galaxy_models.errors import CatalogError, PredictionsError
 from galaxy_models.evaluation.coarse_classes import coarse_classes
 from galaxy_models.evaluation.predictions import PredictionBatch, read_batches
-from galaxy_models.predictions import Predictions, open_predictions
-from galaxy_models.schemas import classes_of, predictions_schema
+from galaxy_models.tables.prediction_schema import classes_of, predictions_schema
+from galaxy_models.tables.predictions import Predictions, open_predictions
 
 FINE = coarse_classes(CLASSES, {})
 

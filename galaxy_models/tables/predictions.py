@@ -13,9 +13,13 @@ from numpy.typing import NDArray
 
 from galaxy_models import storage
 from galaxy_models.errors import PredictionsError
-from galaxy_models.schemas import STATUS_OK, classes_of, probability_column
 from galaxy_models.storage.output_folder import UNFINISHED_NAME
-from galaxy_models.tables import ParquetTable, open_table
+from galaxy_models.tables.formats import ParquetTable, open_table
+from galaxy_models.tables.prediction_schema import (
+    STATUS_OK,
+    classes_of,
+    probability_column,
+)
 
 NEEDED_COLUMNS = ("object_id", "confidence", "status", "error")
 LEAST_TOLERANCE = 0.02  # of a sum of probabilities

@@ -8,12 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 from catalog_files import part, rows_of, write_part
 
-from galaxy_models.catalog import Catalog, open_catalog
 from galaxy_models.config import CatalogConfig
 from galaxy_models.errors import CatalogError
-from galaxy_models.tables import open_table
-from galaxy_models.tables.numbered_rows import RowReader, number_rows
-from galaxy_models.tables.parquet import NULL_VALUE
+from galaxy_models.tables.catalog import Catalog, open_catalog
+from galaxy_models.tables.formats import open_table
+from galaxy_models.tables.formats.numbered_rows import RowReader, number_rows
+from galaxy_models.tables.formats.parquet import NULL_VALUE
 
 Opener = Callable[..., Catalog]
 

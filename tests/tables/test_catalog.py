@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 from catalog_files import HEADER, Opener, frame_of, part
 
-from galaxy_models.catalog import open_catalog
 from galaxy_models.config import CatalogConfig
 from galaxy_models.errors import CatalogError
+from galaxy_models.tables.catalog import open_catalog
 
 ONE_ROW = "object_id,image\n7,1.jpg\n"
 

@@ -8,8 +8,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from galaxy_models.errors import CatalogError
-from galaxy_models.tables import numbered_rows, open_parquet, open_parquet_folder
-from galaxy_models.tables.numbered_rows import NumberedRows, RowReader, number_rows
+from galaxy_models.tables.formats import (
+    numbered_rows,
+    open_parquet,
+    open_parquet_folder,
+)
+from galaxy_models.tables.formats.numbered_rows import (
+    NumberedRows,
+    RowReader,
+    number_rows,
+)
 
 SIZES = (7, 1, 20, 3)
 

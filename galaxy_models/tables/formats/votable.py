@@ -15,7 +15,7 @@ from astropy.io.votable import parse_single_table
 
 from galaxy_models import storage
 from galaxy_models.errors import CatalogError
-from galaxy_models.tables.table import Table, arrow_array, field, unreadable
+from galaxy_models.tables.formats.table import Table, arrow_array, field, unreadable
 
 SUFFIXES = (".vot", ".votable", ".xml", ".vot.gz", ".votable.gz", ".xml.gz")
 ROWS_PER_BATCH = 65_536

@@ -7,8 +7,8 @@ import pyarrow.csv as pa_csv
 import pytest
 from catalog_files import part, rows_of
 
-from galaxy_models.catalog import Catalog
 from galaxy_models.errors import CatalogError, StorageError
+from galaxy_models.tables.catalog import Catalog
 
 Opener = Callable[..., Catalog]
 

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from galaxy_models import storage
 from galaxy_models.errors import CatalogError, InputError
 from galaxy_models.storage import glob
-from galaxy_models.tables import delimited, fits, parquet, votable, webdataset
-from galaxy_models.tables.delimited import DelimitedTable
-from galaxy_models.tables.fits import FitsTable
-from galaxy_models.tables.image_folder import ImageFolder, is_image
-from galaxy_models.tables.parquet import open_parquet, open_parquet_folder
-from galaxy_models.tables.table import Table, unreadable
-from galaxy_models.tables.votable import VOTable
-from galaxy_models.tables.webdataset import ShardedTable
+from galaxy_models.tables.formats import delimited, fits, parquet, votable, webdataset
+from galaxy_models.tables.formats.delimited import DelimitedTable
+from galaxy_models.tables.formats.fits import FitsTable
+from galaxy_models.tables.formats.image_folder import ImageFolder, is_image
+from galaxy_models.tables.formats.parquet import open_parquet, open_parquet_folder
+from galaxy_models.tables.formats.table import Table, unreadable
+from galaxy_models.tables.formats.votable import VOTable
+from galaxy_models.tables.formats.webdataset import ShardedTable
 
 FILE_KINDS: tuple[tuple[tuple[str, ...], Callable[[str], Table]], ...] = (
     (parquet.SUFFIXES, open_parquet),

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from galaxy_models import storage
 from galaxy_models.errors import CatalogError
 from galaxy_models.storage import glob
-from galaxy_models.tables.table import Table, unreadable
+from galaxy_models.tables.formats.table import Table, unreadable
 
 SUFFIXES = (".parquet", ".parq", ".pq")
 HATS_SAMPLE = "data_thumbnail.parquet"  # some of the rows once more

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from galaxy_models.schemas import (
+from galaxy_models.tables.prediction_schema import (
     PREDICTION_COLUMNS,
     predictions_schema,
     probability_column,
