@@ -1,0 +1,10 @@
+"""Bytes -> pixels.
+
+    decode.py         any image file -> a uint8 square, by the model's decode rule
+    fits.py           FITS images -> the same
+    fits_limits.py    what of a FITS file is refused before it is unpacked
+    resize.py         resizing that antialiases
+    allowed_paths.py  which images a catalog may name
+
+It knows neither catalogs nor networks, and not Ray.
+"""

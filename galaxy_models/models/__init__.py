@@ -1,0 +1,14 @@
+"""Networks, and the folders that trained ones live in.
+
+    networks/              architectures
+    shipped/               model folders that come with the package
+    card.py                what a model is: model.json
+    folder.py              a model folder, read and checked
+    keras_weights.py       model.keras -> a network of this project's
+    litert.py              a LiteRT file -> probabilities, without TensorFlow
+    calibration.py         temperature scaling
+    tensorflow_runtime.py  how a process starts TensorFlow
+
+It does not know Ray. Importing the room imports nothing: networks cost TensorFlow's
+seconds.
+"""

@@ -1,0 +1,14 @@
+"""Catalogs in, predictions out: tables and what their columns mean.
+
+    formats/              any table of galaxies -> Arrow batches; a module a format
+    catalog.py            a checked catalog
+    first_images.py       whether any of a catalog's first images exists
+    columns.py            columns by their usual names
+    object_ids.py         ids: present, unique, hashed
+    id_index.py           ids of one table among those of another
+    prediction_schema.py  the columns of predictions
+    votable_metadata.py   units and UCDs, as VOParquet has them
+    predictions.py        predictions read back
+
+It knows neither pixels nor networks, and not Ray.
+"""
