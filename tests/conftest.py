@@ -17,7 +17,7 @@ from score_job import NUM_ROWS
 from unlabelled_survey import write_unlabelled
 
 from galaxy_models.config import CatalogConfig, EvaluateConfig, TrainConfig
-from galaxy_models.model_folder import CARD_NAME
+from galaxy_models.models.card import CARD_NAME
 from galaxy_models.simulation import Survey, write_survey
 from galaxy_models.tables.catalog import Catalog, open_catalog
 

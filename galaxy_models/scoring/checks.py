@@ -5,7 +5,7 @@ Knows flags, the model's card and columns; it starts nothing.
 
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import CatalogError, ConfigError
-from galaxy_models.model_folder import ModelCard
+from galaxy_models.models.card import ModelCard
 from galaxy_models.tables.catalog import Catalog
 from galaxy_models.tables.prediction_schema import (
     SPREAD_COLUMN,

@@ -11,19 +11,19 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from galaxy_models import model_folder
 from galaxy_models.config import EngineName
 from galaxy_models.errors import ModelFolderError
-from galaxy_models.model_folder import ModelCard
-from galaxy_models.tensorflow_runtime import start_tensorflow
+from galaxy_models.models.card import FLOAT_NAME, INT8_NAME, ModelCard
+from galaxy_models.models.folder import load_litert, load_model
+from galaxy_models.models.tensorflow_runtime import start_tensorflow
 
 logger = logging.getLogger(__name__)
 
 MIN_INT8_AGREEMENT = 0.99  # of validation galaxies; below it auto predicts in float
 
 LITERT_FILES: dict[EngineName, str] = {
-    "litert-int8": model_folder.INT8_NAME,
-    "litert-float": model_folder.FLOAT_NAME,
+    "litert-int8": INT8_NAME,
+    "litert-float": FLOAT_NAME,
 }
 
 
@@ -67,7 +67,7 @@ def choose_engine(
     if on_gpus:
         return "keras"
     if "litert-int8" in served:
-        agreement = card.litert[model_folder.INT8_NAME].agreement
+        agreement = card.litert[INT8_NAME].agreement
         if agreement >= MIN_INT8_AGREEMENT:
             return "litert-int8"
         logger.info(
@@ -95,7 +95,7 @@ def load_engine(
     """
     if name == "keras":
         return KerasEngine(model, threads, on_gpu=on_gpu)
-    return model_folder.load_litert(model, LITERT_FILES[name], threads)
+    return load_litert(model, LITERT_FILES[name], threads)
 
 
 class KerasEngine:
@@ -116,7 +116,7 @@ class KerasEngine:
 
         import tensorflow as tf
 
-        network = model_folder.load_model(model)
+        network = load_model(model)
         if on_gpu:
             for layer in network.layers[1:-1]:  # but for the pixels and the softmax
                 layer.dtype_policy = "mixed_float16"

@@ -11,12 +11,14 @@ from typing import Any
 import ray
 import ray.data
 
-from galaxy_models import model_folder, storage
+from galaxy_models import storage
 from galaxy_models.cluster import session, shared_paths
 from galaxy_models.cluster.job_log import JobLog, job_log
 from galaxy_models.cluster.metrics import JobMetrics, job_metrics
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import ModelFolderError, OutputError, ScoringError, told_in
+from galaxy_models.models.folder import load_litert
+from galaxy_models.models.shipped import model_reference
 from galaxy_models.scoring.engines import LITERT_FILES
 from galaxy_models.scoring.kept_chunk import KeptChunk
 from galaxy_models.scoring.ledger import CHUNKS_NAME, Ledger, Remaining
@@ -37,7 +39,6 @@ from galaxy_models.scoring.predictor import (
 from galaxy_models.scoring.progress import Progress
 from galaxy_models.scoring.run_record import RUN_RECORD_NAME, RunRecord, record_run
 from galaxy_models.scoring.task import Task, finished_record, goes_on, open_task
-from galaxy_models.shipped_models import model_reference
 from galaxy_models.storage import output_folder, s3
 
 logger = logging.getLogger(__name__)
@@ -154,9 +155,7 @@ def _ledger(task: Task, stages: StagePlan, output: str) -> Ledger:
 def _check_engine(plan: PredictorPlan) -> None:
     """Load a LiteRT file once, here, where a misfit is told before work begins."""
     if plan.engine in LITERT_FILES:
-        model_folder.load_litert(
-            plan.model, LITERT_FILES[plan.engine], threads=1, optimised=False
-        )
+        load_litert(plan.model, LITERT_FILES[plan.engine], threads=1, optimised=False)
 
 
 def _predict_what_remains(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from galaxy_models.cluster.resources import Resources, scoring_workers
 from galaxy_models.config import EngineName, ScoreConfig
 from galaxy_models.errors import ResourceError
-from galaxy_models.model_folder import ModelCard
+from galaxy_models.models.card import ModelCard
 from galaxy_models.scoring.engines import choose_engine
 
 # Actors must not take every CPU: tasks that decode, or make files of chunks, would wait

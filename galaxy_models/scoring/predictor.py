@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from galaxy_models.calibration import with_temperature
 from galaxy_models.cluster.job_log import JobLog
 from galaxy_models.config import EngineName, TtaName
 from galaxy_models.images.decode import decode_files
-from galaxy_models.model_folder import ModelCard
+from galaxy_models.models.calibration import with_temperature
+from galaxy_models.models.card import ModelCard
 from galaxy_models.scoring.engines import load_engine
 from galaxy_models.scoring.kept_chunk import KeptChunk, Stopwatch, count_failures
 from galaxy_models.scoring.ledger import Ledger

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from galaxy_models import storage
 from galaxy_models.errors import CatalogError, ScoringError
-from galaxy_models.model_folder import library_versions
+from galaxy_models.models.card import library_versions
 from galaxy_models.scoring.predictor import PredictorPlan
 from galaxy_models.tables.catalog import Catalog
 from galaxy_models.tables.formats import open_parquet_folder

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from galaxy_models import model_folder, storage
+from galaxy_models import storage
 from galaxy_models.cluster import shared_paths
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import OutputError
-from galaxy_models.model_folder import ModelCard
+from galaxy_models.models.card import ModelCard
+from galaxy_models.models.folder import read_card, required_files
 from galaxy_models.scoring.checks import check_columns, check_model
 from galaxy_models.scoring.run_record import RunRecord, read_run_record
 from galaxy_models.storage import output_folder
@@ -67,8 +68,8 @@ def open_task(config: ScoreConfig, staging_uri: str) -> Task:
     Raises:
         InputError: one of them cannot serve.
     """
-    card = model_folder.read_card(config.model)
-    shared_paths.check_inputs("--model", model_folder.files(config.model, card))
+    card = read_card(config.model)
+    shared_paths.check_inputs("--model", required_files(config.model, card))
     check_model(config, card)
     catalog = open_catalog(config, staging_uri, config.keep, for_ray=False)
     keep = tuple(map(catalog.column, config.keep))

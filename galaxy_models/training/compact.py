@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from galaxy_models.trained_network import WEIGHTS_NAME
+from galaxy_models.models.keras_weights import WEIGHTS_NAME
 
 FLOAT32_MANTISSA_BITS = 23
 SMALLEST_PACKED = 1024  # values; below it a chunk's index costs more than it spares

@@ -34,16 +34,11 @@ from numpy.typing import NDArray
 from pandas import DataFrame
 
 from galaxy_models.config import TrainConfig
-from galaxy_models.litert import LiteRTNetwork
-from galaxy_models.model_folder import (
-    FLOAT_NAME,
-    INT8_NAME,
-    LiteRTRecord,
-    hash_model,
-    load_network,
-)
+from galaxy_models.models.card import FLOAT_NAME, INT8_NAME, LiteRTRecord, hash_model
+from galaxy_models.models.folder import load_network
+from galaxy_models.models.litert import LiteRTNetwork
+from galaxy_models.models.tensorflow_runtime import start_tensorflow
 from galaxy_models.tables.prediction_schema import probability_column
-from galaxy_models.tensorflow_runtime import start_tensorflow
 from galaxy_models.training.examples import Examples
 
 NUM_CALIBRATION = 256  # training galaxies whose maps give the ranges of int8

@@ -16,14 +16,22 @@ import ray.train
 from pandas import DataFrame
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
-from galaxy_models import model_folder, storage
+from galaxy_models import storage
 from galaxy_models.cluster import session, shared_paths
 from galaxy_models.cluster.job_log import JobLog, job_log
 from galaxy_models.cluster.metrics import job_metrics
 from galaxy_models.cluster.resources import check_num_workers, training_workers
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import ModelFolderError, TrainingError, told_in
-from galaxy_models.model_folder import LiteRTRecord, ModelCard
+from galaxy_models.models.card import (
+    CARD_NAME,
+    MODEL_NAME,
+    LiteRTRecord,
+    ModelCard,
+    hash_model,
+    library_versions,
+)
+from galaxy_models.models.folder import TEST_NAME, write_card
 from galaxy_models.storage import output_folder, s3
 from galaxy_models.tables.catalog import Catalog, open_catalog
 from galaxy_models.training.backend import CollectiveConfig
@@ -84,7 +92,7 @@ def fit(config: TrainConfig) -> ModelCard:
     s3.use_endpoint(config.s3_endpoint_url)
     resume = config.resume == "auto" and not config.overwrite
     output = output_folder.check_output(
-        config.output, model_folder.CARD_NAME, config.overwrite, resume
+        config.output, CARD_NAME, config.overwrite, resume
     )
     with session.joined_cluster() as joined:
         if joined is not None:
@@ -233,20 +241,20 @@ def _write_folder(
     with result.checkpoint.as_directory() as name:
         folder = Path(name)
         _check_equal_workers(folder)
-        model = (folder / model_folder.MODEL_NAME).read_bytes()
+        model = (folder / MODEL_NAME).read_bytes()
         history = read_state(folder).history
         predictions = read_shards(folder, "validation-*.parquet")
-    storage.write_bytes(storage.join(output, model_folder.MODEL_NAME), model)
+    storage.write_bytes(storage.join(output, MODEL_NAME), model)
     write_history(output, history, plan.title)
     write_predictions(output, predictions)
     if config.test_fraction:
-        write_table(output, model_folder.TEST_NAME, read_test_labels(catalog, config))
+        write_table(output, TEST_NAME, read_test_labels(catalog, config))
     litert = _export(model, plan, predictions)
     card = ModelCard(
         network=config.network,
         classes=labels.classes,
         decode_rule=config.decode_rule,
-        model_hash=model_folder.hash_model(model),
+        model_hash=hash_model(model),
         training=dataclasses.asdict(config),
         data={
             "catalog": catalog.uri,
@@ -260,9 +268,9 @@ def _write_folder(
         num_epochs=len(history),
         temperature=fitted_temperature(predictions, labels.classes),
         litert=litert,
-        versions=model_folder.library_versions(),
+        versions=library_versions(),
     )
-    model_folder.write_card(output, card)
+    write_card(output, card)
     return card
 
 

@@ -15,8 +15,14 @@ import pyarrow.parquet as pq
 from pandas import DataFrame
 from tensorboardX import SummaryWriter
 
-from galaxy_models import figures, model_folder, storage
-from galaxy_models.calibration import fit_temperature, negative_log_likelihood
+from galaxy_models import figures, storage
+from galaxy_models.models.calibration import fit_temperature, negative_log_likelihood
+from galaxy_models.models.folder import (
+    CONFUSION_NAME,
+    HISTORY_NAME,
+    HISTORY_PLOT_NAME,
+    VALIDATION_NAME,
+)
 from galaxy_models.tables.prediction_schema import probability_column
 
 logger = logging.getLogger(__name__)
@@ -96,8 +102,8 @@ def write_history(folder_uri: str, history: Sequence[EpochRow], title: str) -> N
     """
     table = DataFrame(history)
     contents = {
-        model_folder.HISTORY_NAME: table.to_csv(index=False).encode(),
-        model_folder.HISTORY_PLOT_NAME: figures.history_plot(table, title),
+        HISTORY_NAME: table.to_csv(index=False).encode(),
+        HISTORY_PLOT_NAME: figures.history_plot(table, title),
     }
     for side, names in (
         ("training", {name: name for name in SHOWN_IN_TRAINING}),
@@ -130,12 +136,12 @@ def write_predictions(folder_uri: str, predictions: DataFrame) -> None:
         if name.startswith(probability_column(""))
     ]
     table = pa.Table.from_pandas(predictions, preserve_index=False)
-    write_table(folder_uri, model_folder.VALIDATION_NAME, table)
+    write_table(folder_uri, VALIDATION_NAME, table)
     of_classes = predictions[predictions["label"].isin(classes)]
     plot = figures.confusion_plot(
         of_classes["label"].tolist(), of_classes["predicted_class"].tolist(), classes
     )
-    storage.write_bytes(storage.join(folder_uri, model_folder.CONFUSION_NAME), plot)
+    storage.write_bytes(storage.join(folder_uri, CONFUSION_NAME), plot)
 
 
 def write_table(folder_uri: str, name: str, table: pa.Table) -> None:

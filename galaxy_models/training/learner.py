@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import TrainingError
-from galaxy_models.networks import build_network
+from galaxy_models.models.networks import build_network
 from galaxy_models.tables.prediction_schema import probability_column
 from galaxy_models.training.batches import Batch
 from galaxy_models.training.checkpoint import Arrays

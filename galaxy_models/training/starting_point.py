@@ -7,11 +7,11 @@ only there.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from galaxy_models import model_folder
 from galaxy_models.cluster import shared_paths
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import ConfigError
-from galaxy_models.shipped_models import model_reference
+from galaxy_models.models.folder import load_model, read_card, required_files
+from galaxy_models.models.shipped import model_reference
 
 if TYPE_CHECKING:  # imports TensorFlow
     import keras
@@ -32,7 +32,7 @@ class StartingPoint:
 
     def copy_weights(self, network: "keras.Model") -> None:
         """Give a new network of the same kind the model's weights, in place."""
-        source = model_folder.load_model(self.model)
+        source = load_model(self.model)
         for layer in network.layers:
             if layer.name != HEAD_NAME or not self.has_new_head:
                 layer.set_weights(source.get_layer(layer.name).get_weights())
@@ -57,8 +57,8 @@ def find_starting_point(
     if config.start_from is None:
         return None
     model = model_reference(config.start_from)
-    card = model_folder.read_card(model)
-    shared_paths.check_inputs("--start-from", model_folder.files(model, card))
+    card = read_card(model)
+    shared_paths.check_inputs("--start-from", required_files(model, card))
     trained = {
         "network": card.network,
         "alpha": card.training.get("alpha", 1.0),

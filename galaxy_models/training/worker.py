@@ -17,8 +17,8 @@ import ray.train
 
 from galaxy_models.cluster.job_log import JobLog
 from galaxy_models.config import TrainConfig
-from galaxy_models.model_folder import MODEL_NAME
-from galaxy_models.tensorflow_runtime import start_tensorflow
+from galaxy_models.models.card import MODEL_NAME
+from galaxy_models.models.tensorflow_runtime import start_tensorflow
 from galaxy_models.training.batches import BatchReader
 from galaxy_models.training.checkpoint import (
     Arrays,

@@ -15,10 +15,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from galaxy_models import model_folder
 from galaxy_models.config.decode_rule import DecodeRule
-from galaxy_models.model_folder import ModelCard
-from galaxy_models.networks import build_network
+from galaxy_models.models.card import ModelCard
+from galaxy_models.models.networks import build_network
 
 IMAGE_SIZE_PX = 96
 CLASSES = ("nothing", "something")  # a model has some; training replaces them
@@ -48,16 +47,16 @@ def make_folder(graph: Path, folder: Path) -> None:
     network = build_network("mobilenet_v1", len(CLASSES), IMAGE_SIZE_PX)
     copy_weights(read_constants(graph), network)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / model_folder.MODEL_NAME
+    path = folder / folder.MODEL_NAME
     network.save(path)
     card = ModelCard(
         network="mobilenet_v1",
         classes=CLASSES,
         decode_rule=DecodeRule(IMAGE_SIZE_PX),
-        model_hash=model_folder.hash_model(path.read_bytes()),
-        versions=model_folder.library_versions(),
+        model_hash=folder.hash_model(path.read_bytes()),
+        versions=folder.library_versions(),
     )
-    model_folder.write_card(str(folder), card)
+    folder.write_card(str(folder), card)
 
 
 def read_constants(graph: Path) -> Constants:

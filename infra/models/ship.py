@@ -13,17 +13,24 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from galaxy_models import model_folder
-from galaxy_models.shipped_models import FOLDER
+from galaxy_models.models.card import INT8_NAME, MODEL_NAME
+from galaxy_models.models.folder import (
+    CONFUSION_NAME,
+    HISTORY_NAME,
+    HISTORY_PLOT_NAME,
+    read_card,
+    write_card,
+)
+from galaxy_models.models.shipped import FOLDER
 
 MAX_BYTES = 12_000_000  # of the whole folder, in git for good
 
 SHIPPED = (
-    model_folder.MODEL_NAME,
-    model_folder.INT8_NAME,
-    model_folder.HISTORY_NAME,
-    model_folder.HISTORY_PLOT_NAME,
-    model_folder.CONFUSION_NAME,
+    MODEL_NAME,
+    INT8_NAME,
+    HISTORY_NAME,
+    HISTORY_PLOT_NAME,
+    CONFUSION_NAME,
 )
 PATHS = ("catalog", "output", "start_from", "teacher", "image_root")
 """Flags that hold paths."""
@@ -37,7 +44,7 @@ def ship(source: Path, name: str) -> Path:
     """
     target = FOLDER / name
     target.mkdir(exist_ok=True)
-    card = model_folder.read_card(str(source))
+    card = read_card(str(source))
     for file in SHIPPED:
         shutil.copyfile(source / file, target / file)
     training = {
@@ -45,9 +52,9 @@ def ship(source: Path, name: str) -> Path:
         for key, value in card.training.items()
     }
     data = {**card.data, "catalog": Path(card.data["catalog"]).name}
-    litert = {model_folder.INT8_NAME: card.litert[model_folder.INT8_NAME]}
+    litert = {INT8_NAME: card.litert[INT8_NAME]}
     card = dataclasses.replace(card, training=training, data=data, litert=litert)
-    model_folder.write_card(str(target), card)
+    write_card(str(target), card)
     size = sum(path.stat().st_size for path in target.iterdir())
     if size > MAX_BYTES:
         raise ValueError(f"{target} holds {size} bytes, more than {MAX_BYTES}")

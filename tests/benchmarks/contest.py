@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from galaxy_models.model_folder import MODEL_NAME, ModelCard, read_card
+from galaxy_models.models.card import MODEL_NAME, ModelCard
+from galaxy_models.models.folder import read_card
 from galaxy_models.simulation import write_survey
 
 ROOT = Path(__file__).parents[2]

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from galaxy_models.images.decode import DecodeRule, decode_image
-from galaxy_models.model_folder import load_model, read_card
+from galaxy_models.models.folder import load_model, read_card
 from galaxy_models.simulation import CLASSES, draw_galaxy
 
 Decoder = Callable[[bytes, DecodeRule], NDArray[np.uint8]]

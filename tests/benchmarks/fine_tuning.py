@@ -23,7 +23,8 @@ from contest import run_command, say
 from galaxy_models.config import TrainConfig
 from galaxy_models.evaluation.metrics import accuracy, confusion_matrix, macro_f1
 from galaxy_models.images.decode import read_images
-from galaxy_models.model_folder import CARD_NAME, load_model, read_card
+from galaxy_models.models.card import CARD_NAME
+from galaxy_models.models.folder import load_model, read_card
 from galaxy_models.training.labels import sides_of
 
 

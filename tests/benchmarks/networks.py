@@ -26,17 +26,11 @@ from numpy.typing import NDArray
 
 from galaxy_models.config import NETWORK_NAMES, NetworkName, TrainConfig
 from galaxy_models.images.decode import read_images
-from galaxy_models.litert import LiteRTNetwork
-from galaxy_models.model_folder import (
-    CARD_NAME,
-    INT8_NAME,
-    ModelCard,
-    load_litert,
-    load_model,
-    read_card,
-)
-from galaxy_models.networks.complexity import count_multiply_adds
-from galaxy_models.shipped_models import model_folder_uri, shipped_names
+from galaxy_models.models.card import CARD_NAME, INT8_NAME, ModelCard
+from galaxy_models.models.folder import load_litert, load_model, read_card
+from galaxy_models.models.litert import LiteRTNetwork
+from galaxy_models.models.networks.complexity import count_multiply_adds
+from galaxy_models.models.shipped import model_folder_uri, shipped_names
 from galaxy_models.training.labels import sides_of
 
 VALIDATION_FRACTION = 0.1

@@ -33,7 +33,7 @@ from contest import (
 from short_and_long_runs import Result, measure
 
 from galaxy_models.config import NetworkName
-from galaxy_models.shipped_models import model_reference
+from galaxy_models.models.shipped import model_reference
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))  # the tests' own cluster
 

@@ -47,7 +47,7 @@ from contest import (
 )
 
 from galaxy_models.config import NetworkName
-from galaxy_models.shipped_models import model_reference
+from galaxy_models.models.shipped import model_reference
 
 POLL_S = 0.1
 SAMPLE_S = 1.0  # between two readings of memory, which cost the machine a little

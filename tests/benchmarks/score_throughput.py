@@ -53,8 +53,9 @@ from contest import (
 from short_and_long_runs import Result, measure
 
 from galaxy_models.config import NetworkName
-from galaxy_models.model_folder import INT8_NAME, read_card
-from galaxy_models.shipped_models import model_folder_uri, model_reference
+from galaxy_models.models.card import INT8_NAME
+from galaxy_models.models.folder import read_card
+from galaxy_models.models.shipped import model_folder_uri, model_reference
 
 Name = Literal["ours", "blog", "ray_pattern", "daft_keras", "daft_int8", "floor"]
 NAMES: tuple[Name, ...] = get_args(Name)

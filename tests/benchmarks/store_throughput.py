@@ -49,8 +49,8 @@ from short_and_long_runs import Result, measure
 from galaxy_models import storage
 from galaxy_models.config import NetworkName
 from galaxy_models.errors import ImageDecodeError
+from galaxy_models.models.shipped import model_reference
 from galaxy_models.scoring import read_ahead
-from galaxy_models.shipped_models import model_reference
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))  # the tests' own server
 

@@ -37,8 +37,8 @@ from contest import num_cpus, run_command, say
 
 from galaxy_models.config import NetworkName
 from galaxy_models.images.decode import DecodeRule, read_images
+from galaxy_models.models.tensorflow_runtime import start_tensorflow
 from galaxy_models.simulation import write_survey
-from galaxy_models.tensorflow_runtime import start_tensorflow
 
 Name = Literal["keras", "one_worker", "two_workers"]
 NAMES: tuple[Name, ...] = get_args(Name)
@@ -85,7 +85,7 @@ def train_as_keras_documents(benchmark: Benchmark, catalog: Path, output: Path) 
     import keras
     import tensorflow as tf
 
-    from galaxy_models.networks import build_network
+    from galaxy_models.models.networks import build_network
 
     table = pd.read_csv(catalog)
     images, errors = read_images(

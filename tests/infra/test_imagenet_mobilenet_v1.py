@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from galaxy_models.model_folder import load_model, read_card
+from galaxy_models.models.folder import load_model, read_card
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "infra" / "models" / "imagenet_mobilenet_v1.py"

@@ -23,7 +23,7 @@ from network_hosts import NetworkHost, NoHostsError, network_hosts
 from ray_cluster import RAY, RayHead, RayNode, running_head
 from score_job import assert_whole
 
-from galaxy_models.model_folder import load_model, read_card
+from galaxy_models.models.folder import load_model, read_card
 from galaxy_models.simulation import Survey
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster, pytest.mark.timeout(900)]

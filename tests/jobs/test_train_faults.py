@@ -14,7 +14,7 @@ from job_process import JobProcess
 
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import OutputError
-from galaxy_models.model_folder import load_model, read_card
+from galaxy_models.models.folder import load_model, read_card
 from galaxy_models.simulation import Survey
 from galaxy_models.training import fit
 from jobs.command_line import parse

@@ -11,7 +11,7 @@ from astropy.io import fits
 from galaxy_models.config import ScoreConfig, TrainConfig
 from galaxy_models.config.decode_rule import DecodeRule
 from galaxy_models.errors import ConfigError
-from galaxy_models.model_folder import read_card
+from galaxy_models.models.folder import read_card
 from galaxy_models.scoring import score
 from galaxy_models.training import fit
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from galaxy_models.model_folder import load_model
+from galaxy_models.models.folder import load_model
 from galaxy_models.scoring import engines
 from galaxy_models.scoring.engines import KerasEngine, load_engine
 from galaxy_models.simulation import Survey

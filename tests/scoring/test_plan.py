@@ -4,12 +4,11 @@ from typing import Any
 
 import pytest
 
-from galaxy_models import model_folder
 from galaxy_models.cluster.resources import Resources
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import ModelFolderError, ResourceError
 from galaxy_models.images.decode import DecodeRule
-from galaxy_models.model_folder import LiteRTRecord, ModelCard
+from galaxy_models.models.card import FLOAT_NAME, INT8_NAME, LiteRTRecord, ModelCard
 from galaxy_models.scoring.engines import choose_engine
 from galaxy_models.scoring.plan import WRITE_CPUS, StagePlan, plan_stages
 
@@ -30,7 +29,7 @@ def record(agreement: float) -> LiteRTRecord:
 
 def card_with(**agreements: float) -> ModelCard:
     """A card of a folder with LiteRT files of these agreements."""
-    names = {"int8": model_folder.INT8_NAME, "float32": model_folder.FLOAT_NAME}
+    names = {"int8": INT8_NAME, "float32": FLOAT_NAME}
     return ModelCard(
         network="mobilenet_v1",
         classes=("round", "spiral"),

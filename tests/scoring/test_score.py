@@ -12,11 +12,11 @@ import pytest
 from numpy.typing import NDArray
 from unlabelled_survey import NUM_UNLABELLED, config_for
 
-from galaxy_models.calibration import with_temperature
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import ScoringError
 from galaxy_models.images.decode import DecodeRule, read_images
-from galaxy_models.model_folder import load_model, read_card
+from galaxy_models.models.calibration import with_temperature
+from galaxy_models.models.folder import load_model, read_card
 from galaxy_models.scoring import pipeline, score
 from galaxy_models.scoring.run_record import count_predictions
 from galaxy_models.simulation import CLASSES, Survey

@@ -11,11 +11,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from galaxy_models.calibration import with_temperature
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import CatalogError, ConfigError
 from galaxy_models.images.decode import DecodeRule, read_images
-from galaxy_models.model_folder import load_model, read_card
+from galaxy_models.models.calibration import with_temperature
+from galaxy_models.models.folder import load_model, read_card
 from galaxy_models.scoring import score
 from galaxy_models.simulation import Survey
 

@@ -10,7 +10,7 @@ import pytest
 
 from galaxy_models.cluster.job_log import JobLog
 from galaxy_models.config.decode_rule import DecodeRule
-from galaxy_models.model_folder import ModelCard
+from galaxy_models.models.card import ModelCard
 from galaxy_models.scoring.ledger import Ledger
 from galaxy_models.scoring.predictor import (
     FusedPredictor,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from galaxy_models.tensorflow_runtime import start_tensorflow
+from galaxy_models.models.tensorflow_runtime import start_tensorflow
 
 start_tensorflow(threads=1, deterministic=True)
 

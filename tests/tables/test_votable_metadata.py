@@ -10,7 +10,7 @@ from astropy import units
 from astropy.table import Table
 
 from galaxy_models.config import ScoreConfig
-from galaxy_models.model_folder import read_card
+from galaxy_models.models.folder import read_card
 from galaxy_models.scoring import score
 from galaxy_models.simulation import Survey
 from galaxy_models.tables.prediction_schema import predictions_schema

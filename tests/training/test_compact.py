@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from galaxy_models.model_folder import MODEL_NAME, load_network
+from galaxy_models.models.card import MODEL_NAME
+from galaxy_models.models.folder import load_network
 from galaxy_models.training.compact import pack_model, round_mantissa
 
 
@@ -27,7 +28,7 @@ def test_floats_of_few_bits_stay_as_they_are() -> None:
 @pytest.mark.slow
 def test_a_packed_model_has_the_same_weights_in_a_smaller_file(tmp_path: Path) -> None:
     keras = pytest.importorskip("keras")
-    from galaxy_models.networks import build_network
+    from galaxy_models.models.networks import build_network
 
     network = build_network("mobilenet_v2_paper", 3, 32, alpha=0.35)
     network.set_weights([round_mantissa(w, 9) for w in network.get_weights()])

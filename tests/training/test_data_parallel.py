@@ -8,7 +8,7 @@ import pytest
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
 
-from galaxy_models.networks import build_network  # noqa: E402
+from galaxy_models.models.networks import build_network  # noqa: E402
 from galaxy_models.training.collective import Collective  # noqa: E402
 from galaxy_models.training.data_parallel import DataParallelNetwork  # noqa: E402
 

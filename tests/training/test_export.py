@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from galaxy_models import model_folder as folders
 from galaxy_models.images.decode import DecodeRule, read_images
-from galaxy_models.litert import LiteRTNetwork
-from galaxy_models.model_folder import load_model, read_card
+from galaxy_models.models.card import CARD_NAME, FLOAT_NAME, INT8_NAME
+from galaxy_models.models.folder import VALIDATION_NAME, load_model, read_card
+from galaxy_models.models.litert import LiteRTNetwork
 from galaxy_models.simulation import Survey
 from galaxy_models.training import export
 
@@ -19,13 +19,13 @@ pytestmark = pytest.mark.slow
 
 def test_the_card_says_how_well_the_litert_files_agree(model_folder: str) -> None:
     card = read_card(model_folder)
-    predictions = pd.read_parquet(Path(model_folder) / folders.VALIDATION_NAME)
-    floats = card.litert[folders.FLOAT_NAME]
+    predictions = pd.read_parquet(Path(model_folder) / VALIDATION_NAME)
+    floats = card.litert[FLOAT_NAME]
     assert floats.agreement == 1
     assert floats.val_accuracy == pytest.approx(card.metrics["val_accuracy"])
     assert floats.max_probability_difference < 1e-4
     assert floats.num_galaxies == len(predictions)
-    int8 = card.litert[folders.INT8_NAME]
+    int8 = card.litert[INT8_NAME]
     assert 0 <= int8.agreement <= 1
     assert 0 < int8.max_probability_difference < 1
 
@@ -33,15 +33,15 @@ def test_the_card_says_how_well_the_litert_files_agree(model_folder: str) -> Non
 def test_the_int8_file_is_a_fraction_of_the_float_file(model_folder: str) -> None:
     sizes = {
         name: (Path(model_folder) / name).stat().st_size
-        for name in (folders.INT8_NAME, folders.FLOAT_NAME)
+        for name in (INT8_NAME, FLOAT_NAME)
     }
-    assert sizes[folders.INT8_NAME] < 0.5 * sizes[folders.FLOAT_NAME]
+    assert sizes[INT8_NAME] < 0.5 * sizes[FLOAT_NAME]
 
 
 def test_the_card_on_disk_is_plain_json(model_folder: str) -> None:
-    card = json.loads((Path(model_folder) / folders.CARD_NAME).read_text())
-    assert set(card["litert"]) == {folders.INT8_NAME, folders.FLOAT_NAME}
-    assert np.isfinite(card["litert"][folders.INT8_NAME]["agreement"])
+    card = json.loads((Path(model_folder) / CARD_NAME).read_text())
+    assert set(card["litert"]) == {INT8_NAME, FLOAT_NAME}
+    assert np.isfinite(card["litert"][INT8_NAME]["agreement"])
 
 
 def test_convolutions_stay_in_float_until_the_classes_agree(
@@ -50,7 +50,7 @@ def test_convolutions_stay_in_float_until_the_classes_agree(
     paths = pd.read_csv(labelled.catalog)["image"].tolist()
     images, _ = read_images(paths, str(labelled.catalog.parent), DecodeRule(32))
     network = load_model(model_folder)
-    float_file = (Path(model_folder) / folders.FLOAT_NAME).read_bytes()
+    float_file = (Path(model_folder) / FLOAT_NAME).read_bytes()
     expected = network.predict_on_batch(images)
     differences = []
     for enough, num_float_layers in ((0, 0), (2, 2)):  # always; never: lenet5 has 2

@@ -13,10 +13,10 @@ import pytest
 from catalog_files import repeated
 from PIL import Image
 
-from galaxy_models.calibration import negative_log_likelihood
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import CatalogError, OutputError, ResourceError, TrainingError
-from galaxy_models.model_folder import load_model, read_card
+from galaxy_models.models.calibration import negative_log_likelihood
+from galaxy_models.models.folder import load_model, read_card
 from galaxy_models.simulation import CLASSES, Survey
 from galaxy_models.training import fit
 from galaxy_models.training.labels import Labels, label_weights, sides_of

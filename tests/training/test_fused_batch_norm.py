@@ -8,7 +8,7 @@ import pytest
 keras = pytest.importorskip("keras")
 import tensorflow as tf  # noqa: E402
 
-from galaxy_models.networks import build_network  # noqa: E402
+from galaxy_models.models.networks import build_network  # noqa: E402
 from galaxy_models.training.fused_batch_norm import (  # noqa: E402
     FusedBatchNormalization,
     fuse_batch_norms,

@@ -9,7 +9,7 @@ import pytest
 
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import ConfigError, ModelFolderError
-from galaxy_models.model_folder import load_model, read_card
+from galaxy_models.models.folder import load_model, read_card
 from galaxy_models.simulation import Survey
 from galaxy_models.training import fit
 from galaxy_models.training.starting_point import HEAD_NAME, find_starting_point

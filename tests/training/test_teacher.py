@@ -9,7 +9,7 @@ from prediction_files import FAILED, row, write_predictions, write_survey_predic
 
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import CatalogError, PredictionsError
-from galaxy_models.model_folder import read_card
+from galaxy_models.models.folder import read_card
 from galaxy_models.simulation import Survey
 from galaxy_models.tables.catalog import open_catalog
 from galaxy_models.training import fit

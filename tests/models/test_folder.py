@@ -12,20 +12,18 @@ import pytest
 
 from galaxy_models.errors import ModelFolderError
 from galaxy_models.images.decode import DecodeRule
-from galaxy_models.model_folder import (
+from galaxy_models.models.card import (
     CARD_NAME,
     MODEL_NAME,
     LiteRTRecord,
     ModelCard,
     hash_model,
     library_versions,
-    load_model,
-    read_card,
-    write_card,
 )
+from galaxy_models.models.folder import load_model, read_card, write_card
 
 LITERT_FIELDS = [field.name for field in dataclasses.fields(LiteRTRecord)]
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 CARD = ModelCard(
     network="lenet5",
     classes=("cigar", "round", "spirale barrée"),
@@ -194,7 +192,7 @@ def test_versions_name_what_decides_a_result() -> None:
 
 def test_reading_a_card_does_not_import_tensorflow(folder: Path) -> None:
     code = (
-        f"from galaxy_models.model_folder import read_card; read_card({str(folder)!r})"
+        f"from galaxy_models.models.folder import read_card; read_card({str(folder)!r})"
     )
 
     assert not {"tensorflow", "keras"} & modules_after(code)
@@ -210,7 +208,7 @@ def test_the_jobs_are_imported_without_tensorflow() -> None:
 @pytest.fixture(scope="module")
 def small_network(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The bytes of the network that ``CARD`` names."""
-    from galaxy_models.networks import build_network
+    from galaxy_models.models.networks import build_network
 
     path = tmp_path_factory.mktemp("model") / MODEL_NAME
     build_network("lenet5", len(CARD.classes), 64).save(path)

@@ -8,16 +8,17 @@ import pyarrow as pa
 import pytest
 from job_process import JobProcess
 
-from galaxy_models import model_folder
 from galaxy_models.config import ScoreConfig, TrainConfig
 from galaxy_models.errors import ModelFolderError
-from galaxy_models.scoring import score
-from galaxy_models.shipped_models import (
+from galaxy_models.models.card import CARD_NAME, INT8_NAME
+from galaxy_models.models.folder import read_card
+from galaxy_models.models.shipped import (
     FOLDER,
     model_folder_uri,
     model_reference,
     shipped_names,
 )
+from galaxy_models.scoring import score
 from galaxy_models.simulation import Survey
 from galaxy_models.training import fit
 from galaxy_models.training.labels import sides_of
@@ -32,8 +33,8 @@ def test_galaxy_zoo_is_shipped() -> None:
 
 @pytest.mark.parametrize("name", shipped_names())
 def test_a_shipped_model_is_whole_and_small(name: str) -> None:
-    card = model_folder.read_card(name)
-    assert model_folder.INT8_NAME in card.litert
+    card = read_card(name)
+    assert INT8_NAME in card.litert
     files = list((FOLDER / name).iterdir())
     assert sum(path.stat().st_size for path in files) < MAX_BYTES
 
@@ -41,12 +42,12 @@ def test_a_shipped_model_is_whole_and_small(name: str) -> None:
 @pytest.mark.parametrize("name", shipped_names())
 def test_a_shipped_model_says_what_it_is_and_nothing_of_its_machine(name: str) -> None:
     assert (FOLDER / name / "MODEL_CARD.md").exists()
-    text = (FOLDER / name / model_folder.CARD_NAME).read_text()
+    text = (FOLDER / name / CARD_NAME).read_text()
     assert re.findall(r'"/[^"]*"', text) == []
 
 
 def test_galaxy_zoo_tells_the_five_classes_of_galaxy_zoo_2() -> None:
-    assert model_folder.read_card("galaxy-zoo").classes == CLASSES
+    assert read_card("galaxy-zoo").classes == CLASSES
 
 
 def test_a_name_is_good_on_every_host_and_a_path_is_a_folder(
@@ -61,7 +62,7 @@ def test_a_name_is_good_on_every_host_and_a_path_is_a_folder(
 
 def test_an_unknown_name_is_refused_with_the_names_that_there_are() -> None:
     with pytest.raises(ModelFolderError, match="galaxy-zoology; .*: galaxy-zoo"):
-        model_folder.read_card("galaxy-zoology")
+        read_card("galaxy-zoology")
 
 
 @pytest.mark.slow
@@ -86,7 +87,7 @@ def test_a_folder_of_images_is_scored_without_any_training(
 def test_training_may_start_from_a_shipped_model(
     ray_here: None, labelled: Survey, tmp_path: Path
 ) -> None:
-    shipped = model_folder.read_card("galaxy-zoo")
+    shipped = read_card("galaxy-zoo")
     output = str(tmp_path / "mine")
     fit(
         TrainConfig(
@@ -100,7 +101,7 @@ def test_training_may_start_from_a_shipped_model(
             num_workers=1,
         )
     )
-    assert model_folder.read_card(output).data["start_from"] == shipped.model_hash
+    assert read_card(output).data["start_from"] == shipped.model_hash
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +111,7 @@ def unseen(
     """Predictions for the galaxies of Galaxy Zoo 2 that training never saw."""
     folder = galaxy_data / "galaxy_zoo_2"
     catalog = pd.read_csv(folder / "catalog.csv")
-    card = model_folder.read_card("galaxy-zoo")
+    card = read_card("galaxy-zoo")
     flags = TrainConfig(
         catalog="c",
         output="o",

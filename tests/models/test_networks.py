@@ -9,14 +9,14 @@ import pytest
 from numpy.typing import NDArray
 
 from galaxy_models.errors import ConfigError
-from galaxy_models.networks import (
+from galaxy_models.models.networks import (
     BATCH_NORM_MOMENTUM,
     NETWORKS,
     blocks,
     build_network,
     count_multiply_adds,
 )
-from galaxy_models.networks.mobilenet_v2 import scaled_filters
+from galaxy_models.models.networks.mobilenet_v2 import scaled_filters
 
 SMALL_SIZES = (32, 64, 100)  # px; these run a forward pass
 LARGE_SIZES = (128, 160, 224, 256)  # px; these are built only

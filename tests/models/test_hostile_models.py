@@ -20,15 +20,9 @@ import pytest
 from galaxy_models.config import ScoreConfig
 from galaxy_models.config.decode_rule import DecodeRule
 from galaxy_models.errors import ModelFolderError
-from galaxy_models.litert import LiteRTNetwork
-from galaxy_models.model_folder import (
-    MODEL_NAME,
-    ModelCard,
-    hash_model,
-    load_model,
-    read_card,
-    write_card,
-)
+from galaxy_models.models.card import MODEL_NAME, ModelCard, hash_model
+from galaxy_models.models.folder import load_model, read_card, write_card
+from galaxy_models.models.litert import LiteRTNetwork
 from galaxy_models.scoring import score
 from galaxy_models.simulation import Survey
 
@@ -74,7 +68,7 @@ def rewritten(model: bytes, **members: bytes) -> bytes:
 @pytest.fixture(scope="module")
 def good_model(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """An honest ``model.keras``."""
-    from galaxy_models.networks import build_network
+    from galaxy_models.models.networks import build_network
 
     path = tmp_path_factory.mktemp("good") / MODEL_NAME
     build_network("lenet5", len(CLASSES), SIZE_PX).save(path)
@@ -85,7 +79,7 @@ def with_layer(layer: Any, folder: Path) -> bytes:
     """The bytes of a network that ends in a layer of somebody's own."""
     import keras
 
-    from galaxy_models.networks import build_network
+    from galaxy_models.models.networks import build_network
 
     honest = build_network("lenet5", len(CLASSES), SIZE_PX)
     network = keras.Model(honest.input, layer(honest.output), name="lenet5")
@@ -243,7 +237,7 @@ def test_weights_are_not_read_from_another_file(
 def test_what_unpacks_to_too_much_is_refused(
     good_model: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("galaxy_models.trained_network.MAX_MEMBER_BYTES", 2**16)
+    monkeypatch.setattr("galaxy_models.models.keras_weights.MAX_MEMBER_BYTES", 2**16)
     model = write_folder(tmp_path / "model", good_model)
 
     with pytest.raises(ModelFolderError, match=r"model\.weights\.h5 in it has \d+ by"):

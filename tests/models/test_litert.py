@@ -4,13 +4,9 @@ import numpy as np
 import pytest
 
 from galaxy_models.errors import ModelFolderError
-from galaxy_models.litert import LiteRTNetwork
-from galaxy_models.model_folder import (
-    FLOAT_NAME,
-    INT8_NAME,
-    load_litert,
-    load_model,
-)
+from galaxy_models.models.card import FLOAT_NAME, INT8_NAME
+from galaxy_models.models.folder import load_litert, load_model
+from galaxy_models.models.litert import LiteRTNetwork
 
 
 def random_images(num: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from galaxy_models.calibration import (
+from galaxy_models.models.calibration import (
     TEMPERATURE_BOUNDS,
     fit_temperature,
     negative_log_likelihood,
@@ -151,11 +151,12 @@ def test_surprise_is_counted_in_nats() -> None:
 
 def test_scoring_does_not_import_scipy_s_optimisers() -> None:
     code = (
-        "import sys, galaxy_models.calibration; print('scipy.optimize' in sys.modules)"
+        "import sys, galaxy_models.models.calibration; "
+        "print('scipy.optimize' in sys.modules)"
     )
     finished = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
         check=True,

@@ -14,116 +14,32 @@ folder, whoever made it: only numbers are taken from it (see ``trained_network``
 module does not know Ray.
 """
 
-import dataclasses
-import hashlib
-import importlib.metadata
-import json
-import platform
-from dataclasses import dataclass, field
-from math import inf
 from typing import Any
 
-from galaxy_models import storage, trained_network
-from galaxy_models.config.decode_rule import DecodeRule
+from galaxy_models import storage
 from galaxy_models.errors import ConfigError, ModelFolderError
-from galaxy_models.litert import LiteRTNetwork
-from galaxy_models.shipped_models import model_folder_uri, shipped_names
+from galaxy_models.models import keras_weights
+from galaxy_models.models.card import (
+    CARD_NAME,
+    MODEL_NAME,
+    ModelCard,
+    card_to_json,
+    hash_model,
+    parse_card,
+)
+from galaxy_models.models.litert import LiteRTNetwork
+from galaxy_models.models.shipped import model_folder_uri, shipped_names
 
-MODEL_NAME = "model.keras"
-INT8_NAME = "model_int8.tflite"
-FLOAT_NAME = "model_float.tflite"
-CARD_NAME = "model.json"
 HISTORY_NAME = "history.csv"
 HISTORY_PLOT_NAME = "history.png"
 CONFUSION_NAME = "confusion_matrix.png"
 VALIDATION_NAME = "validation_predictions.parquet"
 TEST_NAME = "test_labels.parquet"
-VERSIONED_PACKAGES = (
-    "ai-edge-litert", "astropy", "keras", "numpy", "opencv-python-headless", "pillow",
-    "pyarrow", "ray", "simplejpeg", "tensorflow",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class LiteRTRecord:
-    """A LiteRT file of the folder, and how its predictions compare with Keras'.
-
-    All figures are over the validation galaxies.
-    """
-
-    file_hash: str
-    """SHA-256 of the file."""
-
-    agreement: float
-    """Share of galaxies given the class that ``model.keras`` gives, 0 to 1."""
-
-    val_accuracy: float
-    """Share of galaxies given their label, 0 to 1; ``metrics`` has Keras'."""
-
-    max_probability_difference: float
-    """Largest difference of any class's probability from Keras', 0 to 1."""
-
-    num_galaxies: int
-    """Galaxies compared."""
-
-    num_float_layers: int = 0
-    """int8 only: leading convolutions kept in float, so that faint light survives."""
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """What a model is and where it comes from; ``model.json``."""
-
-    network: str
-    """Architecture, a name of ``NETWORKS``."""
-
-    classes: tuple[str, ...]
-    """Class names in the order of the network's outputs."""
-
-    decode_rule: DecodeRule
-    """How an image became pixels in training, and must at scoring."""
-
-    model_hash: str
-    """SHA-256 of ``model.keras``; names the model."""
-
-    training: dict[str, Any] = field(default_factory=dict)
-    """The configuration that ``jobs.train`` ran with."""
-
-    data: dict[str, Any] = field(default_factory=dict)
-    """The labelled catalog: where, its fingerprint, galaxies a class and side."""
-
-    metrics: dict[str, float] = field(default_factory=dict)
-    """Figures on the validation galaxies, of the weights that were kept."""
-
-    num_epochs: int = 0
-    """Epochs that were trained; 0 in folders of older versions."""
-
-    temperature: float = 1.0
-    """What scoring divides the logits by, so that probabilities mean what they say;
-    fitted on the validation galaxies. 1, as in folders of version 0.1, for none."""
-
-    litert: dict[str, LiteRTRecord] = field(default_factory=dict)
-    """The folder's LiteRT files by name; empty in folders of version 0.1."""
-
-    versions: dict[str, str] = field(default_factory=dict)
-    """Library versions in training."""
-
-
-def hash_model(data: bytes) -> str:
-    """Name a model by its content: SHA-256 in hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def library_versions() -> dict[str, str]:
-    """Versions of what decides a result, for the record."""
-    found = {name: importlib.metadata.version(name) for name in VERSIONED_PACKAGES}
-    return {"python": platform.python_version(), **found}
 
 
 def write_card(folder_uri: str, card: ModelCard) -> None:
     """Write ``model.json``; the last file of a model folder."""
-    text = json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False)
-    storage.write_bytes(storage.join(folder_uri, CARD_NAME), text.encode() + b"\n")
+    storage.write_bytes(storage.join(folder_uri, CARD_NAME), card_to_json(card))
 
 
 def read_card(model: str) -> ModelCard:
@@ -157,7 +73,7 @@ def read_card(model: str) -> ModelCard:
     return card
 
 
-def files(model: str, card: ModelCard) -> list[str]:
+def required_files(model: str, card: ModelCard) -> list[str]:
     """Name the files that all hosts must see; none of a model that each one brings."""
     if model in shipped_names():
         return []
@@ -184,40 +100,9 @@ def _check_hash(folder_uri: str, name: str, expected: str) -> None:
 def _parse_card(folder_uri: str) -> ModelCard:
     uri = storage.join(folder_uri, CARD_NAME)
     try:
-        content = json.loads(storage.read_bytes(uri))
-        content["decode_rule"] = _parse_rule(content["decode_rule"])
-        content["classes"] = tuple(content["classes"])
-        content["litert"] = {
-            name: LiteRTRecord(**record)
-            for name, record in content.get("litert", {}).items()
-        }
-        card = ModelCard(**content)
-        _check_values(card)
-        return card
+        return parse_card(storage.read_bytes(uri))
     except (ValueError, KeyError, TypeError, ConfigError) as error:
         raise ModelFolderError(f"cannot understand {uri}: {error!r}") from error
-
-
-def _check_values(card: ModelCard) -> None:
-    """Refuse a card that no training wrote.
-
-    Raises:
-        ValueError: saying what is wrong.
-    """
-    if not 0 < card.temperature < inf:
-        raise ValueError(f"temperature {card.temperature}: above 0 and finite")
-    if not all(isinstance(name, str) for name in card.classes):
-        raise ValueError(f"classes {list(card.classes)}: names only")
-    if not isinstance(card.training, dict):
-        raise ValueError(f"training {card.training!r}: flags and their values")
-    strange = set(card.litert).difference((INT8_NAME, FLOAT_NAME))
-    if strange:  # a path, maybe, that leads out of the folder
-        raise ValueError(f"litert {sorted(strange)}: no such files")
-
-
-def _parse_rule(content: dict[str, Any]) -> DecodeRule:
-    bands = tuple(content.get("fits_bands", ()))  # JSON knows only lists
-    return DecodeRule(**{**content, "fits_bands": bands})
 
 
 def load_model(model: str) -> Any:
@@ -266,10 +151,10 @@ def load_network(
         ConfigError: there is no such network.
         ValueError: these are not its weights.
     """
-    from galaxy_models.networks import build_network  # imports TensorFlow
+    from galaxy_models.models.networks import build_network
 
     network = build_network(name, num_classes, image_size, alpha)
-    trained_network.load_weights(network, data)
+    keras_weights.load_weights(network, data)
     return network
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import keras
 
-from galaxy_models.networks import blocks
+from galaxy_models.models.networks import blocks
 
 
 class Block(NamedTuple):

@@ -11,11 +11,11 @@ import keras
 
 from galaxy_models.config import MIN_IMAGE_SIZE_PX, NETWORKS_WITH_ALPHA
 from galaxy_models.errors import ConfigError
-from galaxy_models.networks.blocks import BATCH_NORM_MOMENTUM
-from galaxy_models.networks.complexity import count_multiply_adds
-from galaxy_models.networks.lenet5 import lenet5
-from galaxy_models.networks.mobilenet_v1 import mobilenet_v1
-from galaxy_models.networks.mobilenet_v2 import mobilenet_v2, mobilenet_v2_paper
+from galaxy_models.models.networks.blocks import BATCH_NORM_MOMENTUM
+from galaxy_models.models.networks.complexity import count_multiply_adds
+from galaxy_models.models.networks.lenet5 import lenet5
+from galaxy_models.models.networks.mobilenet_v1 import mobilenet_v1
+from galaxy_models.models.networks.mobilenet_v2 import mobilenet_v2, mobilenet_v2_paper
 
 __all__ = [
     "BATCH_NORM_MOMENTUM",

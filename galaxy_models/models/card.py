@@ -1,0 +1,147 @@
+"""What a model is: the card of a model folder, ``model.json``.
+
+It knows the card's fields and what they may be; where the folder lies, and what else
+is in it, ``folder`` knows.
+"""
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import platform
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any
+
+from galaxy_models.config.decode_rule import DecodeRule
+
+MODEL_NAME = "model.keras"
+INT8_NAME = "model_int8.tflite"
+FLOAT_NAME = "model_float.tflite"
+CARD_NAME = "model.json"
+VERSIONED_PACKAGES = (
+    "ai-edge-litert", "astropy", "keras", "numpy", "opencv-python-headless", "pillow",
+    "pyarrow", "ray", "simplejpeg", "tensorflow",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LiteRTRecord:
+    """A LiteRT file of the folder, and how its predictions compare with Keras'.
+
+    All figures are over the validation galaxies.
+    """
+
+    file_hash: str
+    """SHA-256 of the file."""
+
+    agreement: float
+    """Share of galaxies given the class that ``model.keras`` gives, 0 to 1."""
+
+    val_accuracy: float
+    """Share of galaxies given their label, 0 to 1; ``metrics`` has Keras'."""
+
+    max_probability_difference: float
+    """Largest difference of any class's probability from Keras', 0 to 1."""
+
+    num_galaxies: int
+    """Galaxies compared."""
+
+    num_float_layers: int = 0
+    """int8 only: leading convolutions kept in float, so that faint light survives."""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model is and where it comes from; ``model.json``."""
+
+    network: str
+    """Architecture, a name of ``NETWORKS``."""
+
+    classes: tuple[str, ...]
+    """Class names in the order of the network's outputs."""
+
+    decode_rule: DecodeRule
+    """How an image became pixels in training, and must at scoring."""
+
+    model_hash: str
+    """SHA-256 of ``model.keras``; names the model."""
+
+    training: dict[str, Any] = field(default_factory=dict)
+    """The configuration that ``jobs.train`` ran with."""
+
+    data: dict[str, Any] = field(default_factory=dict)
+    """The labelled catalog: where, its fingerprint, galaxies a class and side."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    """Figures on the validation galaxies, of the weights that were kept."""
+
+    num_epochs: int = 0
+    """Epochs that were trained; 0 in folders of older versions."""
+
+    temperature: float = 1.0
+    """What scoring divides the logits by, so that probabilities mean what they say;
+    fitted on the validation galaxies. 1, as in folders of version 0.1, for none."""
+
+    litert: dict[str, LiteRTRecord] = field(default_factory=dict)
+    """The folder's LiteRT files by name; empty in folders of version 0.1."""
+
+    versions: dict[str, str] = field(default_factory=dict)
+    """Library versions in training."""
+
+
+def hash_model(data: bytes) -> str:
+    """Name a model by its content: SHA-256 in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what decides a result, for the record."""
+    found = {name: importlib.metadata.version(name) for name in VERSIONED_PACKAGES}
+    return {"python": platform.python_version(), **found}
+
+
+def card_to_json(card: ModelCard) -> bytes:
+    """Spell a card as the content of ``model.json``."""
+    text = json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False)
+    return text.encode() + b"\n"
+
+
+def parse_card(data: bytes) -> ModelCard:
+    """Read the content of ``model.json``.
+
+    Raises:
+        ValueError, KeyError, TypeError, ConfigError: no training wrote it.
+    """
+    content = json.loads(data)
+    content["decode_rule"] = _parse_rule(content["decode_rule"])
+    content["classes"] = tuple(content["classes"])
+    content["litert"] = {
+        name: LiteRTRecord(**record)
+        for name, record in content.get("litert", {}).items()
+    }
+    card = ModelCard(**content)
+    _check_values(card)
+    return card
+
+
+def _check_values(card: ModelCard) -> None:
+    """Refuse a card that no training wrote.
+
+    Raises:
+        ValueError: saying what is wrong.
+    """
+    if not 0 < card.temperature < inf:
+        raise ValueError(f"temperature {card.temperature}: above 0 and finite")
+    if not all(isinstance(name, str) for name in card.classes):
+        raise ValueError(f"classes {list(card.classes)}: names only")
+    if not isinstance(card.training, dict):
+        raise ValueError(f"training {card.training!r}: flags and their values")
+    strange = set(card.litert).difference((INT8_NAME, FLOAT_NAME))
+    if strange:  # a path, maybe, that leads out of the folder
+        raise ValueError(f"litert {sorted(strange)}: no such files")
+
+
+def _parse_rule(content: dict[str, Any]) -> DecodeRule:
+    bands = tuple(content.get("fits_bands", ()))  # JSON knows only lists
+    return DecodeRule(**{**content, "fits_bands": bands})
