@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from galaxy_models.config import TrainConfig
 from galaxy_models.training.augmentation import random_transforms, transform_images
+from galaxy_models.training.distillation import Teacher
 from galaxy_models.training.examples import Columns, Examples
-from galaxy_models.training.lanes import Lanes, lane_order
-from galaxy_models.training.teacher import Teacher
+from galaxy_models.training.sampler import Lanes, lane_order
 
 MIXED_BYTES = 512 * 2**20  # decoded galaxies that all workers hold to mix, in sum
 BATCHES_AHEAD = 2

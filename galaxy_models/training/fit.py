@@ -36,8 +36,10 @@ from galaxy_models.storage import output_folder, s3
 from galaxy_models.tables.catalog import Catalog, open_catalog
 from galaxy_models.training.backend import CollectiveConfig
 from galaxy_models.training.checkpoint import read_state
+from galaxy_models.training.distillation import Teacher, read_teacher
 from galaxy_models.training.examples import DECODE_CPUS, decode_examples
 from galaxy_models.training.export import export_litert
+from galaxy_models.training.fine_tuning import StartingPoint, find_starting_point
 from galaxy_models.training.history import (
     fitted_temperature,
     read_shards,
@@ -53,8 +55,6 @@ from galaxy_models.training.labels import (
     read_test_labels,
 )
 from galaxy_models.training.live_figures import LiveFigures
-from galaxy_models.training.starting_point import StartingPoint, find_starting_point
-from galaxy_models.training.teacher import Teacher, read_teacher
 from galaxy_models.training.worker import WorkerPlan, train_worker
 
 logger = logging.getLogger(__name__)

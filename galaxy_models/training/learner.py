@@ -19,9 +19,9 @@ from galaxy_models.training.batches import Batch
 from galaxy_models.training.checkpoint import Arrays
 from galaxy_models.training.collective import Collective
 from galaxy_models.training.data_parallel import DataParallelNetwork
+from galaxy_models.training.fine_tuning import HEAD_NAME, StartingPoint
 from galaxy_models.training.fused_batch_norm import fuse_batch_norms
 from galaxy_models.training.labels import Labels
-from galaxy_models.training.starting_point import HEAD_NAME, StartingPoint
 
 Sums = NDArray[np.float64]  # summed loss, correct predictions, galaxies
 

@@ -26,17 +26,17 @@ from galaxy_models.training.checkpoint import (
     read_state,
     write_state,
 )
-from galaxy_models.training.compact import (
+from galaxy_models.training.distillation import Teacher
+from galaxy_models.training.examples import Examples
+from galaxy_models.training.fine_tuning import StartingPoint
+from galaxy_models.training.history import EpochRow, write_history
+from galaxy_models.training.labels import Labels
+from galaxy_models.training.schedule import Standing, after_epoch
+from galaxy_models.training.weight_compression import (
     FLOAT32_MANTISSA_BITS,
     pack_model,
     round_mantissa,
 )
-from galaxy_models.training.examples import Examples
-from galaxy_models.training.history import EpochRow, write_history
-from galaxy_models.training.labels import Labels
-from galaxy_models.training.schedule import Standing, after_epoch
-from galaxy_models.training.starting_point import StartingPoint
-from galaxy_models.training.teacher import Teacher
 
 if TYPE_CHECKING:  # imports TensorFlow
     from galaxy_models.training.learner import Learner, Sums

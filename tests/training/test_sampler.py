@@ -5,7 +5,7 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from galaxy_models.training.lanes import Lanes, lane_order
+from galaxy_models.training.sampler import Lanes, lane_order
 
 
 def order(

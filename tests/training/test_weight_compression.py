@@ -7,7 +7,7 @@ import pytest
 
 from galaxy_models.models.card import MODEL_NAME
 from galaxy_models.models.folder import load_network
-from galaxy_models.training.compact import pack_model, round_mantissa
+from galaxy_models.training.weight_compression import pack_model, round_mantissa
 
 
 @pytest.mark.parametrize("bits", [1, 7, 9, 23])

@@ -12,7 +12,7 @@ from galaxy_models.errors import ConfigError, ModelFolderError
 from galaxy_models.models.folder import load_model, read_card
 from galaxy_models.simulation import Survey
 from galaxy_models.training import fit
-from galaxy_models.training.starting_point import HEAD_NAME, find_starting_point
+from galaxy_models.training.fine_tuning import HEAD_NAME, find_starting_point
 
 SmallTraining = Callable[..., TrainConfig]
 

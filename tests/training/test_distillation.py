@@ -13,7 +13,7 @@ from galaxy_models.models.folder import read_card
 from galaxy_models.simulation import Survey
 from galaxy_models.tables.catalog import open_catalog
 from galaxy_models.training import fit
-from galaxy_models.training.teacher import Teacher, read_teacher
+from galaxy_models.training.distillation import Teacher, read_teacher
 
 SmallTraining = Callable[..., TrainConfig]
 CLASSES = ("round", "spiral")
