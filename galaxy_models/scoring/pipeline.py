@@ -19,8 +19,8 @@ from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import ModelFolderError, OutputError, ScoringError, told_in
 from galaxy_models.models.folder import load_litert
 from galaxy_models.models.shipped import model_reference
+from galaxy_models.scoring.chunk_result import KeptChunk
 from galaxy_models.scoring.engines import LITERT_FILES
-from galaxy_models.scoring.kept_chunk import KeptChunk
 from galaxy_models.scoring.ledger import CHUNKS_NAME, Ledger, Remaining
 from galaxy_models.scoring.plan import (
     WRITE_CPUS,

@@ -16,11 +16,11 @@ from galaxy_models.config import EngineName, TtaName
 from galaxy_models.images.decode import decode_files
 from galaxy_models.models.calibration import with_temperature
 from galaxy_models.models.card import ModelCard
+from galaxy_models.scoring.augmentation import average_views, symmetric_views
+from galaxy_models.scoring.chunk_result import KeptChunk, Stopwatch, count_failures
 from galaxy_models.scoring.engines import load_engine
-from galaxy_models.scoring.kept_chunk import KeptChunk, Stopwatch, count_failures
 from galaxy_models.scoring.ledger import Ledger
-from galaxy_models.scoring.read_ahead import FILES_PER_READ, read_ahead
-from galaxy_models.scoring.symmetries import average_views, symmetric_views
+from galaxy_models.scoring.prefetch import FILES_PER_READ, read_ahead
 from galaxy_models.tables.catalog import Catalog
 from galaxy_models.tables.columns import image_sources
 from galaxy_models.tables.formats.numbered_rows import NumberedRows, RowReader

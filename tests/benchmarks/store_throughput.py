@@ -11,7 +11,7 @@ stages are measured, each in rounds in which disk and store take turns; medians 
               lie on disk in either case
 
 How many threads read, and how many files each in turn, are constants of
-``galaxy_models.scoring.read_ahead``. Name several values, ``--num-readers 4 16 64
+``galaxy_models.scoring.prefetch``. Name several values, ``--num-readers 4 16 64
 --files-per-read 1 8 32``, and the reading stage is measured with each pair.
 
 The rate of scoring is a difference quotient of a short and a long run, as in
@@ -50,7 +50,7 @@ from galaxy_models import storage
 from galaxy_models.config import NetworkName
 from galaxy_models.errors import ImageDecodeError
 from galaxy_models.models.shipped import model_reference
-from galaxy_models.scoring import read_ahead
+from galaxy_models.scoring import prefetch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))  # the tests' own server
 
@@ -76,10 +76,10 @@ class Benchmark:
     stages: tuple[Stage, ...] = ("reading", "scoring")
     """What is measured."""
 
-    num_readers: tuple[int, ...] = (read_ahead.NUM_READERS,)
+    num_readers: tuple[int, ...] = (prefetch.NUM_READERS,)
     """Threads that read, each in turn; reading only."""
 
-    files_per_read: tuple[int, ...] = (read_ahead.FILES_PER_READ,)
+    files_per_read: tuple[int, ...] = (prefetch.FILES_PER_READ,)
     """Files that a thread reads in turn, each in turn; reading only."""
 
     num_reads: int = 4000
@@ -168,9 +168,7 @@ def time_reading(
         read_ahead, NUM_READERS=num_readers, FILES_PER_READ=files_per_read
     ):
         started_s = time.perf_counter()
-        for files in read_ahead.read_ahead(
-            wanted, "/", READS_PER_BATCH, ("/", "s3://")
-        ):
+        for files in prefetch.read_ahead(wanted, "/", READS_PER_BATCH, ("/", "s3://")):
             for file in files:
                 if isinstance(file, ImageDecodeError):
                     raise SystemExit(f"an image could not be read: {file}")

@@ -17,7 +17,7 @@ from galaxy_models.errors import (
     UnreachableStoreError,
 )
 from galaxy_models.images.decode import read_files
-from galaxy_models.scoring.read_ahead import read_ahead
+from galaxy_models.scoring.prefetch import read_ahead
 from galaxy_models.storage import s3
 from galaxy_models.tables.catalog import open_catalog
 from galaxy_models.tables.formats import open_table

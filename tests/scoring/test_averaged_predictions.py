@@ -177,7 +177,7 @@ def test_the_network_never_sees_more_galaxies_at_once_than_a_batch(
     plan = dataclasses.replace(
         sky, batch_size=2, ledger=dataclasses.replace(sky.ledger, rows_per_chunk=5)
     )
-    monkeypatch.setattr("galaxy_models.scoring.read_ahead.FILES_PER_READ", 1)
+    monkeypatch.setattr("galaxy_models.scoring.prefetch.FILES_PER_READ", 1)
     monkeypatch.setattr(predictor, "FILES_PER_READ", 1)
     plan = dataclasses.replace(plan, tta="dihedral")
 

@@ -23,7 +23,7 @@ from predictors import (
 )
 
 from galaxy_models.scoring import predictor
-from galaxy_models.scoring.kept_chunk import KeptChunk
+from galaxy_models.scoring.chunk_result import KeptChunk
 from galaxy_models.scoring.predictor import PredictorPlan, prediction_rows
 from galaxy_models.tables.prediction_schema import predictions_schema
 

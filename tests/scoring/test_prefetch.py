@@ -8,8 +8,8 @@ import pytest
 
 from galaxy_models.errors import ImageDecodeError
 from galaxy_models.images.decode import ImageFile, ImageSource
-from galaxy_models.scoring import read_ahead as module
-from galaxy_models.scoring.read_ahead import FILES_PER_READ, read_ahead
+from galaxy_models.scoring import prefetch as module
+from galaxy_models.scoring.prefetch import FILES_PER_READ, read_ahead
 
 NUM_FILES = 3 * FILES_PER_READ + 5
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from galaxy_models.config import TtaName
-from galaxy_models.scoring.symmetries import average_views, symmetric_views
+from galaxy_models.scoring.augmentation import average_views, symmetric_views
 
 GALAXIES = np.random.default_rng(4).integers(0, 256, (3, 5, 5, 3), np.uint8)
 
