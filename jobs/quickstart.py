@@ -14,10 +14,11 @@ from typing import Any
 
 import pandas as pd
 
-from galaxy_models import figures, storage
+from galaxy_models import storage
 from galaxy_models.cluster.session import ray_session
 from galaxy_models.config import QuickstartConfig, ScoreConfig, TrainConfig
 from galaxy_models.errors import OutputError
+from galaxy_models.evaluation import plots
 from galaxy_models.images.decode import DecodeRule, read_images
 from galaxy_models.scoring import score
 from galaxy_models.simulation import write_survey
@@ -106,9 +107,7 @@ def show(catalog: str, predictions: str, gallery_uri: str) -> None:
         image if error is None else None
         for image, error in zip(images, errors, strict=True)
     ]
-    data = figures.gallery(
-        pictures, captions, "Made-up galaxies as the model sees them"
-    )
+    data = plots.gallery(pictures, captions, "Made-up galaxies as the model sees them")
     storage.write_bytes(gallery_uri, data)
     sys.stdout.write(f"picture: {gallery_uri}\n")
 

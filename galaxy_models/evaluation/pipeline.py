@@ -17,7 +17,7 @@ from galaxy_models import storage
 from galaxy_models.config import EvaluateConfig
 from galaxy_models.config.label_groups import parse_label_groups
 from galaxy_models.errors import PredictionsError
-from galaxy_models.evaluation import figures
+from galaxy_models.evaluation import plots
 from galaxy_models.evaluation import wording as names
 from galaxy_models.evaluation.agreement import Agreement, Join, measure
 from galaxy_models.evaluation.coarse_classes import coarse_classes
@@ -29,7 +29,6 @@ from galaxy_models.evaluation.report import report_page
 from galaxy_models.evaluation.results import Evaluation, LabelledPart, metrics_record
 from galaxy_models.evaluation.sky_map import read_sky_map
 from galaxy_models.evaluation.tally import Tally
-from galaxy_models.figures import confusion_counts_plot
 from galaxy_models.storage import output_folder, s3
 from galaxy_models.tables.predictions import Predictions, open_predictions
 
@@ -181,24 +180,22 @@ def _plots(evaluation: Evaluation) -> Iterator[tuple[str, bytes]]:
         agreement = evaluation.labelled.agreement
         yield (
             names.CONFUSION,
-            confusion_counts_plot(agreement.confusion, classes, "galaxies"),
+            plots.confusion_counts_plot(agreement.confusion, classes, "galaxies"),
         )
         yield (
             names.RELIABILITY,
-            figures.reliability_plot(
+            plots.reliability_plot(
                 agreement.reliability, agreement.expected_calibration_error
             ),
         )
-        yield names.COVERAGE, figures.coverage_plot(agreement.coverage)
+        yield names.COVERAGE, plots.coverage_plot(agreement.coverage)
     yield (
         names.CLASS_COUNTS,
-        figures.class_counts_plot(tally.class_counts, tally.num_failed, classes),
+        plots.class_counts_plot(tally.class_counts, tally.num_failed, classes),
     )
     yield (
         names.CONFIDENCE,
-        figures.confidence_plot(
-            tally.confidence_edges, tally.confidence_counts, classes
-        ),
+        plots.confidence_plot(tally.confidence_edges, tally.confidence_counts, classes),
     )
     if evaluation.sky is not None:
-        yield names.SKY, figures.sky_plot(evaluation.sky)
+        yield names.SKY, plots.sky_plot(evaluation.sky)

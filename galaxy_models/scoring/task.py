@@ -71,7 +71,13 @@ def open_task(config: ScoreConfig, staging_uri: str) -> Task:
     card = read_card(config.model)
     shared_paths.check_inputs("--model", required_files(config.model, card))
     check_model(config, card)
-    catalog = open_catalog(config, staging_uri, config.keep, for_ray=False)
+    catalog = open_catalog(
+        config,
+        staging_uri,
+        config.keep,
+        for_ray=False,
+        check_files=shared_paths.check_inputs,
+    )
     keep = tuple(map(catalog.column, config.keep))
     check_columns(config, keep, catalog, card)
     return Task(config, card, catalog, keep, number_rows(catalog.table))

@@ -1,23 +1,20 @@
-"""A table of galaxies -> a checked catalog that Ray reads from Parquet files.
+"""A table of galaxies -> a checked catalog in Parquet files.
 
 What is no Parquet is copied to it, a batch at a time; so are columns that Ray's
 reader cannot give, where it reads. This module knows what columns mean; it knows
-neither formats nor pixels nor networks.
+neither formats nor pixels nor networks nor the cluster.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeGuard
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import ray.data
-from ray.data.datasource.partitioning import Partitioning
 
 from galaxy_models import storage
-from galaxy_models.cluster import shared_paths
 from galaxy_models.config import CatalogConfig
 from galaxy_models.errors import CatalogError
 from galaxy_models.images.allowed_paths import allowed_folders
@@ -25,6 +22,9 @@ from galaxy_models.tables.columns import find_column
 from galaxy_models.tables.first_images import probe_images
 from galaxy_models.tables.formats import ParquetTable, Table, open_parquet, open_table
 from galaxy_models.tables.object_ids import fingerprint_ids, plain_integers
+
+CheckFiles = Callable[[str, Sequence[str]], None]
+"""Takes how messages call some files, and their URIs; raises if they cannot serve."""
 
 ROWS_PER_STAGED_GROUP = 100_000  # about 6 MB of ids and paths
 
@@ -82,6 +82,7 @@ def open_catalog(
     columns: Sequence[str] = (),
     *,
     for_ray: bool = True,
+    check_files: CheckFiles | None = None,
 ) -> Catalog:
     """Check a catalog, and copy it to Parquet where it cannot be read as it is.
 
@@ -89,13 +90,15 @@ def open_catalog(
         config: where the catalog lies and what its columns are called.
         staging_uri: folder for the Parquet copy; need not exist.
         columns: further columns that must be there.
-        for_ray: whether ``stream_rows`` will read it, which does not find columns that
+        for_ray: whether Ray's reader will read it, which does not find columns that
             stand in the names of Parquet files; ``RowReader`` does.
+        check_files: called with the catalog's own Parquet files and with one of its
+            images, before anything that takes long.
 
     Raises:
         CatalogError: the catalog is missing, unreadable or empty; lacks a column;
             has null or repeated ids; or none of its first images exists.
-        ResourceError: some host of the cluster does not see its files or images.
+        GalaxyBatchError: what ``check_files`` raises.
     """
     source = open_table(storage.absolute_uri(config.catalog))
     names = source.schema.names
@@ -104,9 +107,16 @@ def open_catalog(
     own_names = _find_columns(columns, source)
     image_root = storage.absolute_uri(config.image_root or source.image_root)
     allowed_prefixes = allowed_folders(config.image_root, config.allow_image_prefix)
-    probe_images(source, image_column, image_root, allowed_prefixes)
+    first_images = probe_images(source, image_column, image_root, allowed_prefixes)
+    if check_files is not None:
+        check_files("the image", first_images)
     needed = list(dict.fromkeys([id_column, image_column, *own_names.values()]))
-    table = _as_parquet(source, needed, id_column, staging_uri, for_ray)
+    if _serves_as_it_is(source, needed, for_ray):
+        table = source
+        if check_files is not None:
+            check_files("--catalog", table.uris)
+    else:
+        table = _staged(source, needed, id_column, staging_uri)
     try:
         fingerprint, num_rows = fingerprint_ids(
             table, id_column, source.repeated_ids_remedy
@@ -127,32 +137,6 @@ def open_catalog(
     )
 
 
-def stream_rows(
-    catalog: Catalog, columns: Sequence[str], num_blocks: int, **options: Any
-) -> Any:
-    """Read columns of a catalog as a Ray dataset.
-
-    Args:
-        catalog: a checked catalog.
-        columns: the catalog's own names; one named twice is read once.
-        num_blocks: into how many blocks the rows are divided, about.
-        options: further arguments of ``ray.data.read_parquet``.
-    """
-    table = catalog.table
-    integers = (name for name in table.folder_columns if _is_integer(table, name))
-    return ray.data.read_parquet(
-        table.uris,
-        columns=list(dict.fromkeys(columns)),
-        schema=table.schema,
-        partitioning=Partitioning(
-            "hive", base_dir=table.base_uri, field_types=dict.fromkeys(integers, int)
-        ),
-        file_extensions=None,
-        override_num_blocks=num_blocks,
-        **options,
-    )
-
-
 def _find_columns(columns: Sequence[str], source: Table) -> dict[str, str]:
     """Find columns that ride along; each under its own name in the catalog."""
     own_names: dict[str, str] = {}
@@ -169,23 +153,19 @@ def _find_columns(columns: Sequence[str], source: Table) -> dict[str, str]:
     return own_names
 
 
-def _is_integer(table: Table, column: str) -> bool:
-    return bool(pa.types.is_integer(table.schema.field(column).type))
-
-
-def _as_parquet(
-    source: Table,
-    columns: list[str],
-    id_column: str,
-    staging_uri: str,
-    for_ray: bool,
-) -> ParquetTable:
-    """Give a table's own Parquet files, or else a copy of some of its columns."""
-    if isinstance(source, ParquetTable) and (
+def _serves_as_it_is(
+    source: Table, columns: list[str], for_ray: bool
+) -> TypeGuard[ParquetTable]:
+    """Whether a table is of Parquet files from which the columns can be read."""
+    return isinstance(source, ParquetTable) and (
         not for_ray or source.has_for_ray(columns)
-    ):
-        shared_paths.check_inputs("--catalog", source.uris)
-        return source
+    )
+
+
+def _staged(
+    source: Table, columns: list[str], id_column: str, staging_uri: str
+) -> ParquetTable:
+    """Copy some columns of a table to Parquet."""
     parquet_uri = storage.join(staging_uri, "catalog.parquet")
     storage.make_folder(staging_uri)
     try:

@@ -1,4 +1,4 @@
-"""The first images of a catalog: whether any is to be had, and by every host.
+"""The first images of a catalog: whether any is there.
 
 Looks at names and at whether files exist; pixels it does not know.
 """
@@ -6,7 +6,6 @@ Looks at names and at whether files exist; pixels it does not know.
 import pyarrow as pa
 
 from galaxy_models import storage
-from galaxy_models.cluster import shared_paths
 from galaxy_models.errors import (
     CatalogError,
     ImageDecodeError,
@@ -39,8 +38,12 @@ def probe_images(
     image_column: str,
     image_root: str,
     allowed_prefixes: tuple[str, ...],
-) -> None:
-    """Refuse a catalog none of whose first images is to be had: the root is wrong."""
+) -> list[str]:
+    """Refuse a catalog none of whose first images is there: the root is wrong.
+
+    Returns:
+        URI of an image that is there; none where the catalog holds images' bytes.
+    """
     type_ = source.schema.field(image_column).type
     if not _can_be_images(type_):
         raise CatalogError(
@@ -50,7 +53,7 @@ def probe_images(
     head = _first_images(source, image_column)
     named = [image for image in head if image]
     if any(isinstance(image, bytes) for image in named):
-        return
+        return []
     uris, refused = [], []
     for path in named:
         try:
@@ -73,7 +76,7 @@ def probe_images(
             f"none of the first {len(head)} images of {source.uri} exists{example}; "
             "give the folder that their paths start from with --image-root."
         )
-    shared_paths.check_inputs("the image", [present])
+    return [present]
 
 
 def _first_images(source: Table, image_column: str) -> list[str | bytes | None]:

@@ -5,22 +5,25 @@ uint8 pixels (the store spills to disk). This module knows neither networks nor
 TensorFlow.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import ray
+import ray.data
 from numpy.typing import NDArray
 from ray.data.block import BlockAccessor
+from ray.data.datasource.partitioning import Partitioning
 
 from galaxy_models.cluster.job_log import JobLog
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import TrainingError
 from galaxy_models.images.decode import read_images
-from galaxy_models.tables.catalog import Catalog, stream_rows
+from galaxy_models.tables.catalog import Catalog
 from galaxy_models.tables.columns import image_sources
+from galaxy_models.tables.formats import ParquetTable
 from galaxy_models.training.labels import Side, label_texts, sides_of
 
 DECODE_BATCH_SIZE = 64  # galaxies; small enough that every CPU gets some
@@ -81,6 +84,36 @@ class Examples:
         """Copy all galaxies out, in order; see ``read``."""
         for start in range(0, self.num_galaxies, batch_size):
             yield self.read(start, min(start + batch_size, self.num_galaxies))
+
+
+def stream_rows(
+    catalog: Catalog, columns: Sequence[str], num_blocks: int, **options: Any
+) -> Any:
+    """Read columns of a catalog as a Ray dataset.
+
+    Args:
+        catalog: a checked catalog.
+        columns: the catalog's own names; one named twice is read once.
+        num_blocks: into how many blocks the rows are divided, about.
+        options: further arguments of ``ray.data.read_parquet``.
+    """
+    table = catalog.table
+    integers = (name for name in table.folder_columns if _is_integer(table, name))
+    return ray.data.read_parquet(
+        table.uris,
+        columns=list(dict.fromkeys(columns)),
+        schema=table.schema,
+        partitioning=Partitioning(
+            "hive", base_dir=table.base_uri, field_types=dict.fromkeys(integers, int)
+        ),
+        file_extensions=None,
+        override_num_blocks=num_blocks,
+        **options,
+    )
+
+
+def _is_integer(table: ParquetTable, column: str) -> bool:
+    return bool(pa.types.is_integer(table.schema.field(column).type))
 
 
 def decode_examples(

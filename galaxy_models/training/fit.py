@@ -107,7 +107,12 @@ def fit(config: TrainConfig) -> ModelCard:
 def _open_task(config: TrainConfig, output: str, resume: bool) -> "Task":
     """Check catalog, labels and the model to start from."""
     staging_uri = storage.join(output, output_folder.STAGING_NAME)
-    catalog = open_catalog(config, staging_uri, columns=[config.label_column])
+    catalog = open_catalog(
+        config,
+        staging_uri,
+        columns=[config.label_column],
+        check_files=shared_paths.check_inputs,
+    )
     labels = read_labels(catalog, config)
     logger.info("%s", "; ".join(f"{s}: {_listed(n)}" for s, n in labels.counts.items()))
     start = find_starting_point(config, labels.classes)

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from pandas import DataFrame
 from tensorboardX import SummaryWriter
 
-from galaxy_models import figures, storage
+from galaxy_models import storage
+from galaxy_models.evaluation import plots
 from galaxy_models.models.calibration import fit_temperature, negative_log_likelihood
 from galaxy_models.models.folder import (
     CONFUSION_NAME,
@@ -103,7 +104,7 @@ def write_history(folder_uri: str, history: Sequence[EpochRow], title: str) -> N
     table = DataFrame(history)
     contents = {
         HISTORY_NAME: table.to_csv(index=False).encode(),
-        HISTORY_PLOT_NAME: figures.history_plot(table, title),
+        HISTORY_PLOT_NAME: plots.history_plot(table, title),
     }
     for side, names in (
         ("training", {name: name for name in SHOWN_IN_TRAINING}),
@@ -138,7 +139,7 @@ def write_predictions(folder_uri: str, predictions: DataFrame) -> None:
     table = pa.Table.from_pandas(predictions, preserve_index=False)
     write_table(folder_uri, VALIDATION_NAME, table)
     of_classes = predictions[predictions["label"].isin(classes)]
-    plot = figures.confusion_plot(
+    plot = plots.confusion_plot(
         of_classes["label"].tolist(), of_classes["predicted_class"].tolist(), classes
     )
     storage.write_bytes(storage.join(folder_uri, CONFUSION_NAME), plot)

@@ -165,7 +165,7 @@ def time_reading(
     """
     wanted = list(itertools.islice(itertools.cycle(sources), num_reads))
     with mock.patch.multiple(
-        read_ahead, NUM_READERS=num_readers, FILES_PER_READ=files_per_read
+        prefetch, NUM_READERS=num_readers, FILES_PER_READ=files_per_read
     ):
         started_s = time.perf_counter()
         for files in prefetch.read_ahead(wanted, "/", READS_PER_BATCH, ("/", "s3://")):

@@ -163,7 +163,7 @@ def test_a_fits_image_that_is_a_little_too_large_is_named_with_its_size(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "galaxy_models.images.decode.fits.MAX_IMAGE_PIXELS", 3 * 40 * 40 - 1
+        "galaxy_models.images.fits.MAX_IMAGE_PIXELS", 3 * 40 * 40 - 1
     )
 
     assert failure(fits_file(fluxes())).detail == "40×40×3 px, over 4799 pixels"
@@ -173,7 +173,7 @@ def test_a_gzip_bomb_is_too_large_and_never_stands_in_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bomb = gzip.compress(fits_file(fluxes()) + bytes(100_000_000), 1)
-    monkeypatch.setattr("galaxy_models.images.decode.fits.MAX_IMAGE_BYTES", 1_000_000)
+    monkeypatch.setattr("galaxy_models.images.fits.MAX_IMAGE_BYTES", 1_000_000)
 
     tracemalloc.start()
     error = failure(bomb)
@@ -188,11 +188,11 @@ def test_a_gzip_bomb_is_too_large_and_never_stands_in_memory(
 def test_a_bomb_in_a_tile_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     data = tiles_file(np.zeros((500, 500), np.float32), "GZIP_1")
 
-    monkeypatch.setattr("galaxy_models.images.decode.fits_limits.MAX_TILE_PIXELS", 499)
+    monkeypatch.setattr("galaxy_models.images.fits_limits.MAX_TILE_PIXELS", 499)
     assert "500 tiles of 500 pixels" in failure(data).detail
 
-    monkeypatch.setattr("galaxy_models.images.decode.fits_limits.MAX_TILE_PIXELS", 500)
-    monkeypatch.setattr("galaxy_models.images.decode.fits_limits.MAX_BYTES_A_PIXEL", 2)
+    monkeypatch.setattr("galaxy_models.images.fits_limits.MAX_TILE_PIXELS", 500)
+    monkeypatch.setattr("galaxy_models.images.fits_limits.MAX_BYTES_A_PIXEL", 2)
     error = failure(data)
     assert error.reason == "too_large"
     assert "over 1000 when unpacked" in error.detail
@@ -234,7 +234,7 @@ def test_a_rice_tile_that_ends_in_zeros_does_not_take_the_process_down() -> None
     code = """
 import numpy as np
 from astropy.io.fits.hdu.compressed._codecs import Rice1
-from galaxy_models.unpacking import harden_astropy
+from galaxy_models.images.fits_limits import harden_astropy
 harden_astropy()
 for size in (100, 10**5, 2**20, 2**22, 2**22 + 7):
     tile = np.frombuffer(bytes([0, 0, 0, 0, 8]) + bytes(size), np.uint8)
@@ -259,7 +259,8 @@ def test_an_image_beyond_the_memory_is_too_large(tmp_path: Path) -> None:
     code = """
 import resource
 from pathlib import Path
-from galaxy_models.images import DecodeRule, decode_files
+from galaxy_models.config.decode_rule import DecodeRule
+from galaxy_models.images.decode import decode_files
 files = [Path(name).read_bytes() for name in ("small.png", "vast.png")]
 decode_files(files[:1], DecodeRule(9))  # imports all that it needs
 in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

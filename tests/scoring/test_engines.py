@@ -52,13 +52,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import ray.data  # as in every process of a Ray Data job
-from galaxy_models.catalog import Catalog
-from galaxy_models.job_log import JobLog
-from galaxy_models.model_folder import read_card
+from galaxy_models.tables.catalog import Catalog
+from galaxy_models.cluster.job_log import JobLog
+from galaxy_models.models.folder import read_card
 from galaxy_models.scoring.ledger import Ledger
 from galaxy_models.scoring.predictor import FusedPredictor, PredictorPlan
-from galaxy_models.tables import open_parquet
-from galaxy_models.tables.numbered_rows import number_rows
+from galaxy_models.tables.formats import open_parquet
+from galaxy_models.tables.formats.numbered_rows import number_rows
 
 JobLog.count = lambda self, **numbers: None
 model, image, folder = sys.argv[1:]

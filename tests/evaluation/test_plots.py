@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from galaxy_models import figures
+from galaxy_models.evaluation import plots
 
 HISTORY = pd.DataFrame(
     {
@@ -43,7 +43,7 @@ def opened(png: bytes) -> Image.Image:
 
 
 def test_the_history_shows_both_sides_of_accuracy_and_loss(drawn: list[Any]) -> None:
-    opened(figures.history_plot(HISTORY, "lenet5, 32 px"))
+    opened(plots.history_plot(HISTORY, "lenet5, 32 px"))
 
     above, below = drawn[0].axes
     assert above.get_title() == "lenet5, 32 px"
@@ -57,14 +57,14 @@ def test_the_history_shows_both_sides_of_accuracy_and_loss(drawn: list[Any]) -> 
 
 
 def test_a_history_of_one_epoch_can_be_drawn() -> None:
-    opened(figures.history_plot(HISTORY.head(1), "one epoch"))
+    opened(plots.history_plot(HISTORY.head(1), "one epoch"))
 
 
 def test_the_confusion_counts_true_classes_in_rows(drawn: list[Any]) -> None:
     true = ["round", "round", "round", "cigar"]
     predicted = ["round", "cigar", "cigar", "cigar"]
 
-    opened(figures.confusion_plot(true, predicted, ["cigar", "round"]))
+    opened(plots.confusion_plot(true, predicted, ["cigar", "round"]))
 
     panel = drawn[0].axes[0]
     counts = {text.get_position(): text.get_text() for text in panel.texts}
@@ -79,7 +79,7 @@ def test_confusion_colours_are_shares_of_the_true_class(drawn: list[Any]) -> Non
     true = ["round"] * 3 + ["cigar"]
     predicted = ["round", "round", "cigar", "cigar"]
 
-    figures.confusion_plot(true, predicted, ["cigar", "round", "spiral"])
+    plots.confusion_plot(true, predicted, ["cigar", "round", "spiral"])
 
     shares = drawn[0].axes[0].images[0].get_array()
     assert np.asarray(shares) == pytest.approx(
@@ -88,14 +88,14 @@ def test_confusion_colours_are_shares_of_the_true_class(drawn: list[Any]) -> Non
 
 
 def test_class_names_are_shown_as_they_are() -> None:
-    figures.confusion_plot(["$a_$"], ["$a_$"], ["$a_$", "b"])
+    plots.confusion_plot(["$a_$"], ["$a_$"], ["$a_$", "b"])
 
 
 def test_a_gallery_shows_each_cutout_over_its_caption(drawn: list[Any]) -> None:
     red = np.full((16, 16, 3), (255, 0, 0), np.uint8)
     captions = [f"galaxy {number}" for number in range(9)]
 
-    opened(figures.gallery([red] * 9, captions, "Sky"))
+    opened(plots.gallery([red] * 9, captions, "Sky"))
 
     panels = drawn[0].axes
     assert len(panels) == 16  # two rows of eight
@@ -106,8 +106,8 @@ def test_a_gallery_shows_each_cutout_over_its_caption(drawn: list[Any]) -> None:
 
 
 def test_a_failed_cutout_is_grey_in_the_gallery(drawn: list[Any]) -> None:
-    figures.gallery([None], ["truncated"], "Sky")
+    plots.gallery([None], ["truncated"], "Sky")
 
     panel = drawn[0].axes[0]
-    np.testing.assert_array_equal(panel.images[0].get_array(), figures.MISSING_CUTOUT)
+    np.testing.assert_array_equal(panel.images[0].get_array(), plots.MISSING_CUTOUT)
     assert panel.get_xlabel() == "truncated"

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from galaxy_models.evaluation import figures, metrics
+from galaxy_models.evaluation import metrics, plots
 from galaxy_models.evaluation.sky_map import SkyMap
 
 CONFIDENCE = np.array([0.55, 0.65, 0.7, 0.95])
@@ -46,7 +46,7 @@ def test_the_reliability_shows_the_accuracy_and_the_galaxies_of_each_bin(
     drawn: list[Any],
 ) -> None:
     bins = metrics.reliability(CONFIDENCE, IS_RIGHT, 10)
-    check_png(figures.reliability_plot(bins, 0.123))
+    check_png(plots.reliability_plot(bins, 0.123))
 
     above, below = drawn[0].axes
     assert above.get_title() == "Expected calibration error 0.123"
@@ -58,7 +58,7 @@ def test_the_reliability_shows_the_accuracy_and_the_galaxies_of_each_bin(
 
 
 def test_the_coverage_shows_the_accuracy_of_what_is_kept(drawn: list[Any]) -> None:
-    check_png(figures.coverage_plot(metrics.coverage_curve(CONFIDENCE, IS_RIGHT)))
+    check_png(plots.coverage_plot(metrics.coverage_curve(CONFIDENCE, IS_RIGHT)))
 
     panel = drawn[0].axes[0]
     assert list(panel.lines[0].get_xdata()) == [0.25, 0.5, 0.75, 1]
@@ -67,7 +67,7 @@ def test_the_coverage_shows_the_accuracy_of_what_is_kept(drawn: list[Any]) -> No
 
 
 def test_the_classes_are_counted_with_what_failed(drawn: list[Any]) -> None:
-    check_png(figures.class_counts_plot([1200, 7], 3, ["$a_$", "<b>"]))
+    check_png(plots.class_counts_plot([1200, 7], 3, ["$a_$", "<b>"]))
 
     panel = drawn[0].axes[0]
     assert panel.get_title() == "Predicted classes of 1,210 galaxies"
@@ -78,7 +78,7 @@ def test_the_classes_are_counted_with_what_failed(drawn: list[Any]) -> None:
 
 
 def test_confidences_are_stacked_by_class(drawn: list[Any]) -> None:
-    check_png(figures.confidence_plot(EDGES, COUNTS, ["a", "$b_$"]))
+    check_png(plots.confidence_plot(EDGES, COUNTS, ["a", "$b_$"]))
 
     panel = drawn[0].axes[0]
     assert panel.get_title() == "Confidence of 10 predictions"
@@ -90,7 +90,7 @@ def test_confidences_are_stacked_by_class(drawn: list[Any]) -> None:
 
 def test_confidences_of_very_many_classes_are_drawn_together(drawn: list[Any]) -> None:
     counts = np.repeat(COUNTS, 10, axis=0)
-    figures.confidence_plot(EDGES, counts, [f"class {n}" for n in range(20)])
+    plots.confidence_plot(EDGES, counts, [f"class {n}" for n in range(20)])
 
     panel = drawn[0].axes[0]
     assert panel.get_legend() is None
@@ -99,7 +99,7 @@ def test_confidences_of_very_many_classes_are_drawn_together(drawn: list[Any]) -
 
 @pytest.mark.parametrize("is_all_sky", [False, True])
 def test_right_ascension_grows_to_the_left(drawn: list[Any], is_all_sky: bool) -> None:
-    check_png(figures.sky_plot(sky(is_all_sky)))
+    check_png(plots.sky_plot(sky(is_all_sky)))
 
     panel = drawn[0].axes[0]
     assert panel.get_title() == "1,234 galaxies on the sky"
@@ -110,14 +110,14 @@ def test_right_ascension_grows_to_the_left(drawn: list[Any], is_all_sky: bool) -
 
 
 def test_beyond_24_hours_right_ascension_begins_anew(drawn: list[Any]) -> None:
-    figures.sky_plot(sky(is_all_sky=False))
+    plots.sky_plot(sky(is_all_sky=False))
 
     label = drawn[0].axes[0].xaxis.get_major_formatter()
     assert [label(ra) for ra in (356, 360, 362.5)] == ["356", "0", "2.5"]
 
 
 def test_the_all_sky_map_names_right_ascensions(drawn: list[Any]) -> None:
-    figures.sky_plot(sky(is_all_sky=True))
+    plots.sky_plot(sky(is_all_sky=True))
 
     panel = drawn[0].axes[0]
     names = [tick.get_text() for tick in panel.get_xticklabels()]
