@@ -19,6 +19,7 @@ MODEL_NAME = "model.keras"
 INT8_NAME = "model_int8.tflite"
 FLOAT_NAME = "model_float.tflite"
 CARD_NAME = "model.json"
+FORMAT_VERSION = 2  # of model.json; 1 had none, and no fields of alpha and the flips
 VERSIONED_PACKAGES = (
     "ai-edge-litert", "astropy", "keras", "numpy", "opencv-python-headless", "pillow",
     "pyarrow", "ray", "simplejpeg", "tensorflow",
@@ -67,6 +68,15 @@ class ModelCard:
     model_hash: str
     """SHA-256 of ``model.keras``; names the model."""
 
+    alpha: float = 1.0
+    """Width multiplier of the network."""
+
+    horizontal_flip: bool = True
+    """Whether training mirrored images left-right."""
+
+    vertical_flip: bool = True
+    """Whether training mirrored images top-bottom."""
+
     training: dict[str, Any] = field(default_factory=dict)
     """The configuration that ``jobs.train`` ran with."""
 
@@ -103,7 +113,8 @@ def library_versions() -> dict[str, str]:
 
 def card_to_json(card: ModelCard) -> bytes:
     """Spell a card as the content of ``model.json``."""
-    text = json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False)
+    content = {"format_version": FORMAT_VERSION, **dataclasses.asdict(card)}
+    text = json.dumps(content, indent=2, ensure_ascii=False)
     return text.encode() + b"\n"
 
 
@@ -113,7 +124,7 @@ def parse_card(data: bytes) -> ModelCard:
     Raises:
         ValueError, KeyError, TypeError, ConfigError: no training wrote it.
     """
-    content = json.loads(data)
+    content = _migrated(json.loads(data))
     content["decode_rule"] = _parse_rule(content["decode_rule"])
     content["classes"] = tuple(content["classes"])
     content["litert"] = {
@@ -123,6 +134,26 @@ def parse_card(data: bytes) -> ModelCard:
     card = ModelCard(**content)
     _check_values(card)
     return card
+
+
+def _migrated(content: dict[str, Any]) -> dict[str, Any]:
+    """Bring the content of an older ``model.json`` to today's format.
+
+    Raises:
+        ValueError: a newer version of this package wrote it.
+    """
+    version = content.pop("format_version", 1)
+    if version not in range(1, FORMAT_VERSION + 1):
+        raise ValueError(
+            f"format_version {version!r}: this version reads 1 to {FORMAT_VERSION}; "
+            "install the version of galaxy-batch that wrote it"
+        )
+    if version == 1:
+        training = content.get("training", {})
+        for name in ("alpha", "horizontal_flip", "vertical_flip"):
+            if name in training:
+                content[name] = training[name]
+    return content
 
 
 def _check_values(card: ModelCard) -> None:
@@ -135,6 +166,8 @@ def _check_values(card: ModelCard) -> None:
         raise ValueError(f"temperature {card.temperature}: above 0 and finite")
     if not all(isinstance(name, str) for name in card.classes):
         raise ValueError(f"classes {list(card.classes)}: names only")
+    if not 0 < card.alpha < inf:
+        raise ValueError(f"alpha {card.alpha}: above 0 and finite")
     if not isinstance(card.training, dict):
         raise ValueError(f"training {card.training!r}: flags and their values")
     strange = set(card.litert).difference((INT8_NAME, FLOAT_NAME))

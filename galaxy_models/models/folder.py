@@ -126,7 +126,7 @@ def load_model(model: str) -> Any:
             card.network,
             len(card.classes),
             card.decode_rule.image_size,
-            card.training.get("alpha", 1.0),
+            card.alpha,
         )
     except (ValueError, TypeError, ConfigError) as error:
         raise ModelFolderError(

@@ -13,8 +13,6 @@ from galaxy_models.tables.prediction_schema import (
     probability_column,
 )
 
-MIRRORED_ALONG = ("horizontal", "vertical")  # either of them makes mirror images
-
 
 def check_model(config: ScoreConfig, card: ModelCard) -> None:
     """Refuse what the model cannot do, whatever the catalog.
@@ -41,8 +39,7 @@ def _check_decode_rule(config: ScoreConfig, card: ModelCard) -> None:
 
 
 def _check_views(config: ScoreConfig, card: ModelCard) -> None:
-    flips = [card.training.get(f"{axis}_flip", True) for axis in MIRRORED_ALONG]
-    if not any(flips):
+    if not (card.horizontal_flip or card.vertical_flip):  # either makes mirror images
         raise ConfigError(
             f"--tta {config.tta}: the model {config.model} was trained without mirror "
             "images, as classes need that a mirror swaps (clockwise spirals become "

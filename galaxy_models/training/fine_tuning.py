@@ -61,7 +61,7 @@ def find_starting_point(
     shared_paths.check_inputs("--start-from", required_files(model, card))
     trained = {
         "network": card.network,
-        "alpha": card.training.get("alpha", 1.0),
+        "alpha": card.alpha,
         # LeNet-5's dense layers grow with the image; MobileNets average over it.
         "image_size": card.decode_rule.image_size
         if card.network == "lenet5"

@@ -260,6 +260,9 @@ def _write_folder(
         classes=labels.classes,
         decode_rule=config.decode_rule,
         model_hash=hash_model(model),
+        alpha=config.alpha,
+        horizontal_flip=config.horizontal_flip,
+        vertical_flip=config.vertical_flip,
         training=dataclasses.asdict(config),
         data={
             "catalog": catalog.uri,

@@ -162,9 +162,7 @@ def test_headers_that_claim_a_billion_pixels_a_side_are_too_large() -> None:
 def test_a_fits_image_that_is_a_little_too_large_is_named_with_its_size(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(
-        "galaxy_models.images.fits.MAX_IMAGE_PIXELS", 3 * 40 * 40 - 1
-    )
+    monkeypatch.setattr("galaxy_models.images.fits.MAX_IMAGE_PIXELS", 3 * 40 * 40 - 1)
 
     assert failure(fits_file(fluxes())).detail == "40×40×3 px, over 4799 pixels"
 

@@ -155,6 +155,10 @@ def test_a_card_that_cannot_be_understood_is_named(text: str, folder: Path) -> N
         {"temperature": None},
         {"classes": [["cigar"], 7]},
         {"training": "jobs.train"},
+        {"alpha": "1"},
+        {"alpha": 0},
+        {"format_version": 3},
+        {"format_version": "2"},
         {"litert": {"../../keys": dict.fromkeys(LITERT_FIELDS, 0)}},
     ],
 )
@@ -164,6 +168,25 @@ def test_a_card_with_an_impossible_value_is_refused(
     rewrite_card(folder, **changes)
 
     with pytest.raises(ModelFolderError, match=r"cannot understand .*model\.json"):
+        read_card(str(folder))
+
+
+def test_a_card_of_format_1_says_alpha_and_flips_under_training(folder: Path) -> None:
+    content = json.loads((folder / CARD_NAME).read_text())
+    for name in ("format_version", "alpha", "horizontal_flip", "vertical_flip"):
+        del content[name]
+    content["training"] |= {"alpha": 0.5, "vertical_flip": False}
+    (folder / CARD_NAME).write_text(json.dumps(content))
+
+    card = read_card(str(folder))
+
+    assert (card.alpha, card.horizontal_flip, card.vertical_flip) == (0.5, True, False)
+
+
+def test_a_card_of_a_newer_version_says_what_to_install(folder: Path) -> None:
+    rewrite_card(folder, format_version=3)
+
+    with pytest.raises(ModelFolderError, match="format_version 3: .*install"):
         read_card(str(folder))
 
 
@@ -238,7 +261,7 @@ def test_a_whole_folder_gives_a_network_that_predicts(
         ({"classes": ["cigar", "round"]}, "is not the lenet5 with 2 classes"),
         ({"network": "mobilenet_v1"}, r"'shrink \(Aver\w+\)' where mobilenet_v1 has"),
         ({"network": "os.system"}, "There is no network named 'os.system'"),
-        ({"training": {"alpha": "1"}}, "is not the lenet5"),
+        ({"alpha": 0.5}, "is not the lenet5"),
     ],
     ids=lambda value: "" if isinstance(value, str) else next(iter(value)),
 )

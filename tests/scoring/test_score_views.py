@@ -141,9 +141,7 @@ def test_a_model_that_never_saw_a_mirror_image_is_not_shown_one(
     tta: str, labelled: Survey, model_folder: str, tmp_path: Path
 ) -> None:
     shutil.copytree(model_folder, tmp_path / "model")
-    training = dict(read_card(model_folder).training)
-    unmirrored = {"horizontal_flip": False, "vertical_flip": False}
-    rewrite_card(tmp_path / "model", training=training | unmirrored)
+    rewrite_card(tmp_path / "model", horizontal_flip=False, vertical_flip=False)
     model, output = str(tmp_path / "model"), tmp_path / "out"
 
     with pytest.raises(ConfigError, match=f"--tta {tta}: .*without mirror images"):
