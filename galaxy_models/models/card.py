@@ -136,12 +136,14 @@ def parse_card(data: bytes) -> ModelCard:
     return card
 
 
-def _migrated(content: dict[str, Any]) -> dict[str, Any]:
+def _migrated(content: Any) -> dict[str, Any]:
     """Bring the content of an older ``model.json`` to today's format.
 
     Raises:
         ValueError: a newer version of this package wrote it.
     """
+    if not isinstance(content, dict):
+        raise TypeError(f"{type(content).__name__}, not an object of fields")
     version = content.pop("format_version", 1)
     if version not in range(1, FORMAT_VERSION + 1):
         raise ValueError(
