@@ -1,44 +1,83 @@
 """What a scoring was asked for, checked: model, catalog, columns.
 
-It also knows, without starting anything, whether the predictions are there already.
+The first of the wing's three states: a ``Request`` stands in a ``plan.Plan``, and what
+came out of that is a ``run_record.RunRecord``. Nothing is started here.
 """
 
-import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from galaxy_models import storage
+import pyarrow as pa
+
 from galaxy_models.cluster import shared_paths
 from galaxy_models.config import ScoreConfig
-from galaxy_models.errors import OutputError
+from galaxy_models.errors import CatalogError, ConfigError, OutputError
 from galaxy_models.models.card import ModelCard
 from galaxy_models.models.folder import read_card, required_files
-from galaxy_models.scoring.checks import check_columns, check_model
-from galaxy_models.scoring.run_record import RunRecord, read_run_record
-from galaxy_models.storage import output_folder
+from galaxy_models.models.shipped import model_reference
 from galaxy_models.tables.catalog import Catalog, open_catalog
-from galaxy_models.tables.formats import open_parquet_folder
-from galaxy_models.tables.formats.numbered_rows import NumberedRows, number_rows
+from galaxy_models.tables.formats.numbered_rows import (
+    NumberedRows,
+    number_rows,
+    version_1_content_hash,
+)
+from galaxy_models.tables.prediction_schema import (
+    SPREAD_COLUMN,
+    predictions_schema,
+    probability_column,
+)
+
+# Of _run.json and of resume keys; files without a number are of version 1, which hashed
+# a catalog as the installed pyarrow writes its footer, and made files of whole chunks.
+FORMAT_VERSION = 2
+VERSION_KEY = "format_version"
+ENGINE_KEY = "the engine"
 
 
 @dataclass(frozen=True)
-class Task:
+class Request:
     """A model that can score a catalog."""
 
     config: ScoreConfig
+    model: str
+    """A ``model_reference``."""
+
     card: ModelCard
+    """The model's, read once; actors load its files by it."""
+
     catalog: Catalog
+    rows: NumberedRows
+    """The catalog's rows by their number."""
+
     keep: tuple[str, ...]
     """The catalog's own names of the columns that ride along."""
 
-    rows: NumberedRows
+    @property
+    def columns(self) -> list[str]:
+        """Columns of the catalog that are read."""
+        return [self.catalog.id_column, self.catalog.image_column, *self.keep]
 
-    def decisive(self) -> dict[str, Any]:
-        """Name everything that decides the predictions, but for the engine."""
+    @property
+    def schema(self) -> pa.Schema:
+        """The predictions' columns."""
+        kept = [self.catalog.schema.field(name) for name in self.keep]
+        spread = self.config.tta != "none"
+        return predictions_schema(
+            self.catalog.id_type, kept, self.card.classes, spread=spread
+        )
+
+    def resume_key(
+        self, engine: str | None = None, format_version: int = FORMAT_VERSION
+    ) -> dict[str, Any]:
+        """Name the inputs that determine the output; compared on resume.
+
+        Args:
+            engine: what predicts; left out of the key if None.
+            format_version: of the key that it is compared with.
+        """
         catalog, card = self.catalog, self.card
-        return {
-            "the catalog's content": self.rows.content_hash,
+        key = {
+            "the catalog's content": self._content_hash(format_version),
             "the set of ids": catalog.fingerprint,
             "its number of rows": catalog.num_rows,
             "--id-column": catalog.id_column,
@@ -51,14 +90,20 @@ class Task:
             "--tta": self.config.tta,
             "--rows-per-file": self.config.rows_per_file,
         }
+        return key if engine is None else {**key, ENGINE_KEY: engine}
+
+    def _content_hash(self, format_version: int) -> str:
+        if format_version == 1:
+            return version_1_content_hash(self.rows.table)
+        return self.catalog.copied_rows_hash or self.rows.content_hash
 
 
-def goes_on(config: ScoreConfig) -> bool:
-    """Whether a scoring like this one is to be gone on with at the output."""
+def resumes(config: ScoreConfig) -> bool:
+    """Whether a scoring like this one is resumed where the output holds it."""
     return config.resume == "auto" and not config.overwrite
 
 
-def open_task(config: ScoreConfig, staging_uri: str) -> Task:
+def open_request(config: ScoreConfig, staging_uri: str) -> Request:
     """Check model and catalog.
 
     Args:
@@ -70,7 +115,7 @@ def open_task(config: ScoreConfig, staging_uri: str) -> Task:
     """
     card = read_card(config.model)
     shared_paths.check_inputs("--model", required_files(config.model, card))
-    check_model(config, card)
+    _check_model(config, card)
     catalog = open_catalog(
         config,
         staging_uri,
@@ -79,43 +124,87 @@ def open_task(config: ScoreConfig, staging_uri: str) -> Task:
         check_files=shared_paths.check_inputs,
     )
     keep = tuple(map(catalog.column, config.keep))
-    check_columns(config, keep, catalog, card)
-    return Task(config, card, catalog, keep, number_rows(catalog.table))
+    _check_columns(config, keep, catalog, card)
+    return Request(
+        config=config,
+        model=model_reference(config.model),
+        card=card,
+        catalog=catalog,
+        rows=number_rows(catalog.table),
+        keep=keep,
+    )
 
 
-def finished_record(config: ScoreConfig) -> RunRecord | None:
-    """Whether the same command has done its work already; writes nothing.
-
-    Returns:
-        What that run did; None if the predictions are still to be made.
+def check_format_version(version: object, uri: str) -> None:
+    """Refuse what a newer version of this package wrote.
 
     Raises:
-        OutputError: the output holds the predictions of another scoring.
-        InputError: model or catalog cannot serve.
+        OutputError: naming the file or folder at ``uri``.
     """
-    output = storage.absolute_uri(config.output)
-    if not goes_on(config) or output_folder.unfinished_record(output):
-        return None  # lost after its record, perhaps, but before its scaffolding
-    record = read_run_record(output)
-    if record is None:
-        return None
-    with tempfile.TemporaryDirectory() as staging:
-        task = open_task(config, staging)
-    asked: Mapping[str, Any] = task.decisive()
-    if config.engine != "auto":
-        asked = {**asked, "--engine": config.engine}
-    done = {**record.decisive, "--engine": record.engine}
-    changed = output_folder.changes({name: done.get(name) for name in asked}, asked)
-    if changed:
+    if version not in range(1, FORMAT_VERSION + 1):
         raise OutputError(
-            f"--output {output} holds earlier results of another scoring: "
-            f"{'; '.join(changed)}; name a new folder, or replace them with "
-            "--overwrite."
+            f"{uri} is of format_version {version!r}; this version of galaxy-batch "
+            f"reads 1 to {FORMAT_VERSION}. Install the version that wrote it, name a "
+            "new folder, or start again with --overwrite."
         )
-    num_rows = number_rows(open_parquet_folder(output)).num_rows
-    if num_rows != record.num_rows:
-        raise OutputError(
-            f"--output {output} holds {num_rows} of the {record.num_rows} rows that "
-            "were written there; name a new folder, or score again with --overwrite."
+
+
+def _check_model(config: ScoreConfig, card: ModelCard) -> None:
+    """Refuse what the model cannot do, whatever the catalog.
+
+    Raises:
+        ConfigError: the flags would decode pixels differently than in training; or
+            --tta needs mirror images that training did not use, or a class has the
+            name of the spread's column.
+    """
+    _check_decode_rule(config, card)
+    if config.tta != "none":
+        _check_views(config, card)
+
+
+def _check_decode_rule(config: ScoreConfig, card: ModelCard) -> None:
+    for name in ("fits_bands", "fits_stretch", "fits_q"):
+        asked, trained = getattr(config, name), getattr(card.decode_rule, name)
+        if asked is not None and asked != trained:
+            raise ConfigError(
+                f"--{name.replace('_', '-')} {_shown(asked)}: the model {config.model} "
+                f"was trained with {_shown(trained)}; leave the flag out, or train a "
+                "model with it."
+            )
+
+
+def _check_views(config: ScoreConfig, card: ModelCard) -> None:
+    if not (card.horizontal_flip or card.vertical_flip):  # either makes mirror images
+        raise ConfigError(
+            f"--tta {config.tta}: the model {config.model} was trained without mirror "
+            "images, as classes need that a mirror swaps (clockwise spirals become "
+            "anticlockwise); leave the flag out."
         )
-    return record
+    if SPREAD_COLUMN in map(probability_column, card.classes):
+        raise ConfigError(
+            f"--tta {config.tta}: the column {SPREAD_COLUMN} belongs to a class of the "
+            f"model {config.model}; leave the flag out, or rename the class and train "
+            "again."
+        )
+
+
+def _check_columns(
+    config: ScoreConfig, keep: tuple[str, ...], catalog: Catalog, card: ModelCard
+) -> None:
+    """Refuse kept columns that the predictions have already.
+
+    Raises:
+        CatalogError: naming them.
+    """
+    spread = config.tta != "none"
+    taken = predictions_schema(catalog.id_type, (), card.classes, spread=spread).names
+    clashes = sorted(set(taken).intersection(keep))
+    if clashes:
+        raise CatalogError(
+            f"--keep {' '.join(clashes)}: the predictions have columns of that name; "
+            f"rename them in {catalog.uri}."
+        )
+
+
+def _shown(value: object) -> str:
+    return (" ".join(value) or "none") if isinstance(value, tuple) else str(value)
