@@ -170,7 +170,10 @@ def _flag(field: dataclasses.Field[Any]) -> str:
         if get_origin(kind) is Literal
         for choice in get_args(kind)
     ]
-    return f"{name} {{{', '.join(choices)}}}" if len(choices) > 1 else name
+    if len(choices) < 2:
+        return name
+    choices.sort(key=lambda choice: choice != "auto")
+    return f"{name} {{{', '.join(choices)}}}"
 
 
 def _default(field: dataclasses.Field[Any]) -> str:
