@@ -29,14 +29,9 @@ from galaxy_models.scoring.predictor import (
     decode_chunk,
 )
 from galaxy_models.scoring.progress import Progress
-from galaxy_models.scoring.request import open_request, resumes
+from galaxy_models.scoring.request import OUTPUT, open_request, resumes
 from galaxy_models.scoring.row_counts import RowCounts
-from galaxy_models.scoring.run_record import (
-    RUN_RECORD_NAME,
-    RunRecord,
-    finished_record,
-    record_run,
-)
+from galaxy_models.scoring.run_record import RunRecord, finished_record, record_run
 from galaxy_models.storage import output_folder, s3
 
 logger = logging.getLogger(__name__)
@@ -75,10 +70,12 @@ def score(config: ScoreConfig) -> RunRecord:
 
 def _score(config: ScoreConfig) -> RunRecord:
     """Predict what is not predicted yet; write the record last."""
-    output = output_folder.check_output(
-        config.output, RUN_RECORD_NAME, config.overwrite, resumes(config)
-    )
-    with session.joined_cluster() as joined:
+    with (
+        output_folder.held_output(
+            config.output, OUTPUT, config.overwrite, resumes(config)
+        ) as output,
+        session.joined_cluster() as joined,
+    ):
         if joined is not None:
             check_resources(config, joined)
             shared_paths.check_output(output)
@@ -91,16 +88,16 @@ def _score(config: ScoreConfig) -> RunRecord:
             started_s = time.monotonic()
             num_rows = _predict_what_remains(plan)
             seconds = time.monotonic() - started_s
-    record = record_run(plan, num_rows, seconds)
-    storage.delete_folder(storage.join(output, CHUNKS_NAME))
-    output_folder.finish_output(output)
+        record = record_run(plan, num_rows, seconds)
+        storage.delete_folder(storage.join(output, CHUNKS_NAME))
+        output_folder.finish_output(output)
     return record
 
 
 def _begin(plan: Plan) -> None:
     """Mark the output as begun, or resume it."""
     output, resume = plan.ledger.output, resumes(plan.request.config)
-    if output_folder.begin_output(output, plan.resume_key(), resume):
+    if output_folder.begin_output(output, OUTPUT, plan.resume_key(), resume):
         logger.info("%s holds an unfinished scoring: it goes on", output)
 
 

@@ -14,6 +14,7 @@ from galaxy_models.scoring.engines import choose_engine
 from galaxy_models.scoring.ledger import Ledger
 from galaxy_models.scoring.request import (
     FORMAT_VERSION,
+    OUTPUT,
     VERSION_KEY,
     Request,
     check_format_version,
@@ -110,7 +111,8 @@ def make_plan(request: Request, resources: Resources, output: str) -> Plan:
     """
     config, card = request.config, request.card
     stages = plan_stages(config, card, resources)
-    begun = output_folder.unfinished_record(output) if resumes(config) else {}
+    marker = output_folder.read_marker(output, OUTPUT) if resumes(config) else None
+    begun = marker.resume_key if marker else {}
     version = begun.get(VERSION_KEY, 1) if begun else FORMAT_VERSION
     check_format_version(version, output)
     num_rows = request.catalog.num_rows

@@ -15,6 +15,7 @@ from galaxy_models.errors import CatalogError, ConfigError, OutputError
 from galaxy_models.models.card import ModelCard
 from galaxy_models.models.folder import read_card, required_files
 from galaxy_models.models.shipped import model_reference
+from galaxy_models.storage.output_folder import OutputKind
 from galaxy_models.tables.catalog import Catalog, open_catalog
 from galaxy_models.tables.formats.numbered_rows import (
     NumberedRows,
@@ -32,6 +33,12 @@ from galaxy_models.tables.prediction_schema import (
 FORMAT_VERSION = 2
 VERSION_KEY = "format_version"
 ENGINE_KEY = "the engine"
+RUN_RECORD_NAME = "_run.json"  # a leading underscore: Parquet readers pass it by
+OUTPUT = OutputKind(
+    job="jobs.score",
+    results_name=RUN_RECORD_NAME,
+    version_1_keys=frozenset({"the model's hash"}),
+)
 
 
 @dataclass(frozen=True)

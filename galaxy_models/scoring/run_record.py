@@ -18,6 +18,8 @@ from galaxy_models.scoring.plan import Plan
 from galaxy_models.scoring.request import (
     ENGINE_KEY,
     FORMAT_VERSION,
+    OUTPUT,
+    RUN_RECORD_NAME,
     VERSION_KEY,
     check_format_version,
     open_request,
@@ -30,7 +32,6 @@ from galaxy_models.tables.formats import open_parquet_folder
 from galaxy_models.tables.formats.numbered_rows import number_rows
 from galaxy_models.tables.object_ids import IdSet
 
-RUN_RECORD_NAME = "_run.json"  # a leading underscore: Parquet readers pass it by
 COUNTED_COLUMNS = ("object_id", "predicted_class", "error")
 
 
@@ -138,7 +139,7 @@ def finished_record(config: ScoreConfig) -> RunRecord | None:
         InputError: model or catalog cannot serve.
     """
     output = storage.absolute_uri(config.output)
-    if not resumes(config) or output_folder.unfinished_record(output):
+    if not resumes(config) or output_folder.read_marker(output, OUTPUT):
         return None  # lost after its record, perhaps, but before its scaffolding
     record = read_run_record(output)
     if record is None:

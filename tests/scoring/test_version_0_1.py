@@ -26,7 +26,7 @@ from galaxy_models.models.folder import read_card
 from galaxy_models.scoring import predictor
 from galaxy_models.scoring.ledger import Remaining
 from galaxy_models.scoring.plan import Plan, make_plan
-from galaxy_models.scoring.request import open_request
+from galaxy_models.scoring.request import OUTPUT, open_request
 from galaxy_models.scoring.run_record import finished_record, record_run
 from galaxy_models.storage.output_folder import begin_output, finish_output
 
@@ -147,7 +147,7 @@ def test_its_unfinished_scoring_keeps_its_cut(
 ) -> None:
     plan = planned(config)
 
-    assert begin_output(config.output, plan.resume_key(), resume=True)
+    assert begin_output(config.output, OUTPUT, plan.resume_key(), resume=True)
     assert (plan.ledger.rows_per_chunk, plan.ledger.rows_per_file) == (4, 8)
     assert Remaining(plan.ledger).chunks_to_do() == [3, 4]
 
