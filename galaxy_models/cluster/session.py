@@ -76,7 +76,8 @@ def ray_session() -> Iterator[Resources]:
             this job: another version, a token.
     """
     if ray.is_initialized():  # a caller's session: use it, leave it running
-        yield _resources()
+        with _ray_data_settings():
+            yield _resources()
         return
     address = os.environ.get("RAY_ADDRESS")
     if address:
@@ -86,8 +87,7 @@ def ray_session() -> Iterator[Resources]:
         logging.getLogger(RAY_TOKEN_LOGGER).setLevel(logging.ERROR)
         with suppress(OSError):  # a home that cannot be written: Ray tells, if need be
             _make_private_token()
-    with raylet_in_log(), _started_ray(address):
-        _configure_ray_data()
+    with raylet_in_log(), _started_ray(address), _ray_data_settings():
         resources = _resources()
         logger.info(
             "Ray %s: %d CPUs, %d GPUs on %d host(s)",
@@ -225,17 +225,25 @@ def _check_answers(address: str) -> None:
         ) from error
 
 
-def _configure_ray_data() -> None:
-    """Settings that every dataset of this project runs under."""
-    context = ray.data.DataContext.get_current()
+@contextmanager
+def _ray_data_settings() -> Iterator[None]:
+    """Settings that every dataset of this project runs under; a caller's come back."""
+    context = ray.data.DataContext.get_current().copy()
     context.use_datasource_v2 = False  # the new reader starts 32 processes a read
     context.execution_options.preserve_order = True  # the same seed, the same order
     # Ray's own list lacks what a request without an answer's body comes to.
     if RETRIED_STATUS not in context.retried_io_errors:
         context.retried_io_errors.append(RETRIED_STATUS)
     context.enable_progress_bars = False  # the job's log has its own progress lines
-    # What it tells as errors are tracebacks, and come as exceptions besides.
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+    data_logger = logging.getLogger("ray.data")
+    level = data_logger.level
+    # What it logs as errors are tracebacks, and come as exceptions besides.
+    data_logger.setLevel(logging.CRITICAL)
+    try:
+        with ray.data.DataContext.current(context):
+            yield
+    finally:
+        data_logger.setLevel(level)
 
 
 def _tell_if_busy(resources: Resources) -> None:
