@@ -60,12 +60,12 @@ def score(config: ScoreConfig) -> RunRecord:
         ScoringError: rows were lost, or too many images failed.
         StorageError: an object store stopped answering.
     """
-    s3.use_endpoint(config.s3_endpoint_url)
-    record = finished_record(config)
-    if record is None:
-        record = _score(config)
-    else:
-        logger.info("%s is finished already: nothing to do", config.output)
+    with s3.endpoint(config.s3_endpoint_url):
+        record = finished_record(config)
+        if record is None:
+            record = _score(config)
+        else:
+            logger.info("%s is finished already: nothing to do", config.output)
     if record.num_failed > config.max_failed_fraction * record.num_rows:
         raise ScoringError(
             f"{record.num_failed} of {record.num_rows} images failed, more than "

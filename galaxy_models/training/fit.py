@@ -94,9 +94,9 @@ def fit(config: TrainConfig) -> ModelCard:
             lost more often than ``config.max_restarts``.
         StorageError: an object store stopped answering.
     """
-    s3.use_endpoint(config.s3_endpoint_url)
     resume = config.resume == "auto" and not config.overwrite
     with (
+        s3.endpoint(config.s3_endpoint_url),
         output_folder.held_output(
             config.output, OUTPUT, config.overwrite, resume
         ) as output,
