@@ -25,6 +25,36 @@ SmallTraining = Callable[..., TrainConfig]
 
 NUM_LABELLED = 120
 IMAGE_SIZE_PX = 48
+RAY_GROUP = "ray"  # two Rays at once would fight for a small machine's CPUs
+TESTS = Path(__file__).parent
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two processes for the whole suite; none for chosen tests, which start at once."""
+    is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    return 2 if is_whole else 0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one process, all of Ray's in another; the longest first.
+
+    A test that starts a Ray of its own says so: ``xdist_group("ray")``.
+    """
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            group = str(item.path.relative_to(TESTS))
+            is_fault = item.get_closest_marker("faults") is not None
+            if "ray_here" in getattr(item, "fixturenames", ()) and not is_fault:
+                group = RAY_GROUP
+            item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> tuple[bool, bool]:
+    marker = item.get_closest_marker("xdist_group")
+    is_ray = marker is not None and marker.args == (RAY_GROUP,)
+    return not is_ray, item.get_closest_marker("slow") is None
 
 
 @pytest.fixture

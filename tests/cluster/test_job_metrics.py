@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from prometheus import samples_of
 
-from galaxy_models.cluster.metrics import JOB_METRICS, job_metrics
+from galaxy_models.cluster.metrics import job_metrics
 from galaxy_models.config import ScoreConfig, TrainConfig
 from galaxy_models.scoring import score
 from galaxy_models.simulation import Survey
@@ -17,7 +17,6 @@ from galaxy_models.training import fit
 pytestmark = pytest.mark.slow
 
 RAY_DROPS_GAUGES_AFTER_S = 20  # two of its reports
-ROOT = Path(__file__).parents[2]
 
 
 def test_rows_failures_and_seconds_of_a_scoring(
@@ -79,13 +78,3 @@ def test_a_gauge_stands_longer_than_ray_keeps_one(ray_here: None) -> None:
         samples_of("an output", lambda found: found.get(epoch) == 7)
         time.sleep(RAY_DROPS_GAUGES_AFTER_S + 5)
         assert samples_of("an output", lambda _: True) == {epoch: 7}
-
-
-def test_readme_lists_every_metric_with_its_meaning() -> None:
-    readme = (ROOT / "README.md").read_text()
-    rows = [
-        f"| `{metric.prometheus_name}` | {metric.kind} | {metric.unit} | "
-        f"{metric.label and f'`{metric.label}`' or ''} | {metric.meaning} |"
-        for metric in JOB_METRICS
-    ]
-    assert [row for row in rows if row not in readme] == []

@@ -20,7 +20,7 @@ from secret_watch import files_with, watched_arguments
 
 from galaxy_models.simulation import write_survey
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
 NUM_GALAXIES = 100

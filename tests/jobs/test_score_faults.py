@@ -26,7 +26,7 @@ from galaxy_models.errors import OutputError
 from galaxy_models.scoring import score
 from jobs.command_line import parse
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from ray_cluster import RayHead, running_head
 from score_job import NUM_ROWS, ScoreJob, assert_whole, num_kept
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
 PATIENCE_S = 60
 

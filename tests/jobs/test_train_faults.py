@@ -19,7 +19,7 @@ from galaxy_models.simulation import Survey
 from galaxy_models.training import fit
 from jobs.command_line import parse
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
 NUM_EPOCHS = 6
 NUM_IDS = 2400  # so that an epoch takes seconds, and a kill falls into it

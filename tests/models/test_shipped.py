@@ -66,6 +66,7 @@ def test_an_unknown_name_is_refused_with_the_names_that_there_are() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("ray")
 def test_a_folder_of_images_is_scored_without_any_training(
     labelled: Survey, tmp_path: Path
 ) -> None:

@@ -304,6 +304,7 @@ fit(TrainConfig(catalog=catalog, output=output, network="lenet5", image_size=160
 
 
 @slow
+@pytest.mark.faults
 def test_galaxies_that_exceed_the_object_store_spill_to_disk(
     labelled: Survey, tmp_path: Path
 ) -> None:
