@@ -5,7 +5,6 @@ The only module that starts Ray. It knows nothing of galaxies.
 
 import logging
 import os
-import re
 import secrets
 import signal
 import socket
@@ -20,6 +19,7 @@ import ray
 import ray.data
 from ray._private import ray_constants
 
+from galaxy_models.cluster.ray_errors import start_error
 from galaxy_models.cluster.ray_output import raylet_in_log
 from galaxy_models.cluster.resources import Resources
 from galaxy_models.errors import ResourceError
@@ -30,12 +30,6 @@ logger = logging.getLogger(__name__)
 RETRIED_STATUS = r"AWS Error UNKNOWN \(HTTP status 5"
 PROBE_TIMEOUT_S = 10.0
 JOIN_ATTEMPTS = "1"  # of 20: each waits for a head that starts, and says why not
-TOKEN_TROUBLE = re.compile(  # what Ray says
-    r"Authentication token is missing or incorrect"
-    r"|no authentication token was found"
-    r"|RAY_AUTH_TOKEN_PATH is set but file cannot be opened or is empty: .*?(?=\. )"
-)
-VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")  # the cluster's, then this job's
 CLUSTER_VARIABLE = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR
 TOKEN_VARIABLES = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}
 RAY_TOKEN_LOGGER = "ray._private.authentication.authentication_token_setup"
@@ -128,34 +122,11 @@ def _started_ray(address: str | None) -> Iterator[None]:
                 **(_cluster_options() if address else {"include_dashboard": False}),
             )
     except Exception as error:  # Ray raises bare ones ("node timed out …")
-        raise ResourceError(_why_not(address, error)) from error
+        raise start_error(address, error) from error
     try:
         yield
     finally:
         ray.shutdown()
-
-
-def _why_not(address: str | None, error: Exception) -> str:
-    """Say in a line why Ray did not start or let this job in, and what helps."""
-    told = f"{error} {error.__cause__ or ''}"
-    versions = VERSIONS.findall(told)
-    if len(versions) == 2:
-        of_cluster, of_job = (f"Ray {r} on Python {p}" for r, p in versions)
-        return (
-            f"the cluster at {address} runs {of_cluster}, this job {of_job}: give all "
-            "machines the same Python, and the packages of infra/constraints.txt."
-        )
-    if address and (token := TOKEN_TROUBLE.search(told)):
-        return (
-            f"the cluster at {address} wants its token ({token[0]}): set "
-            "RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to a file that holds the "
-            "cluster's token (~/.ray/auth_token if left out)."
-        )
-    reason = " ".join(str(error).split())
-    return (
-        f"Ray did not start at {address or 'this machine'}: {reason}. Try again when "
-        "the machine is less busy, or name a cluster with RAY_ADDRESS."
-    )
 
 
 @contextmanager

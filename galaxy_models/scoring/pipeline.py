@@ -15,8 +15,9 @@ from galaxy_models import storage
 from galaxy_models.cluster import session, shared_paths
 from galaxy_models.cluster.job_log import JobLog, job_log
 from galaxy_models.cluster.metrics import JobMetrics, job_metrics
+from galaxy_models.cluster.ray_errors import worker_error
 from galaxy_models.config import ScoreConfig
-from galaxy_models.errors import ModelFolderError, OutputError, ScoringError, told_in
+from galaxy_models.errors import OutputError, ScoringError
 from galaxy_models.models.folder import load_litert
 from galaxy_models.models.shipped import model_reference
 from galaxy_models.scoring.chunk_result import KeptChunk
@@ -192,9 +193,7 @@ def _predict_what_remains(
                     raise _too_many_failed(config, plan, num_failed)
             ray.get(finishing)
     except ray.exceptions.RayError as error:
-        trace = str(error)
-        told = s3.failure_in(trace) or told_in(trace, ModelFolderError)
-        raise told or ScoringError(
+        raise worker_error(error) or ScoringError(
             f"scoring stopped: {error}. The same command goes on with what is left."
         ) from error
     return num_rows

@@ -32,7 +32,7 @@ from galaxy_models.errors import (
     StorageError,
     StoreAccessError,
     UnreachableStoreError,
-    told_in,
+    extract_error,
 )
 
 Result = TypeVar("Result")
@@ -185,10 +185,10 @@ def is_transient(error: BaseException) -> bool:
 
 
 def failure_in(trace: str) -> StorageError | None:
-    """Find a store's failure in the trace that another process's error came as."""
-    told = told_in(trace, StorageError)
-    if told:
-        return told
+    """Find a store's failure in another process's traceback."""
+    reported = extract_error(trace, StorageError)
+    if reported:
+        return reported
     seen = re.search(rf"[^\n]*{TRANSIENT.pattern}[^\n]*", trace)
     if seen:
         return StorageError(f"{seen[0].strip()}; {RUN_AGAIN}")
