@@ -13,7 +13,7 @@ from typing import Any
 
 from galaxy_models.config import ScoreConfig
 from galaxy_models.scoring import score
-from jobs.command_line import GOES_ON, run_job
+from jobs.command_line import RESUMES, run_job
 
 logger = logging.getLogger(__name__)
 
@@ -44,4 +44,4 @@ def score_catalog(config: ScoreConfig) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(run_job(ScoreConfig, score_catalog, __doc__, remedy=GOES_ON))
+    sys.exit(run_job(ScoreConfig, score_catalog, __doc__, remedy=RESUMES))

@@ -13,7 +13,7 @@ from typing import Any
 
 from galaxy_models.config import TrainConfig
 from galaxy_models.training import fit
-from jobs.command_line import GOES_ON, run_job
+from jobs.command_line import RESUMES, run_job
 
 logger = logging.getLogger(__name__)
 
@@ -38,4 +38,4 @@ def train(config: TrainConfig) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(run_job(TrainConfig, train, __doc__, remedy=GOES_ON))
+    sys.exit(run_job(TrainConfig, train, __doc__, remedy=RESUMES))

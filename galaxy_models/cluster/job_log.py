@@ -1,8 +1,8 @@
-"""What workers want to tell the person who reads the job's log.
+"""Lines and counts that workers send to the job's log.
 
-Ray forwards everything that its workers print, and most of that is libraries talking
-to themselves. So the forwarding is off, and workers send their lines and counts to
-one actor that the driver polls. This module does not know what is being counted.
+Ray can forward everything that its workers print, but most of that is libraries'
+chatter. So forwarding is off; workers send their lines and counts to one actor that the
+driver polls. This module does not know what is being counted.
 """
 
 import logging
@@ -25,7 +25,7 @@ MAX_UNREAD_LINES = 1000  # beyond it the oldest are dropped; counts never are
 
 
 class _JobLogActor:
-    """Holds lines until the driver reads them, sums of counts, the last figures."""
+    """Holds unread lines, sums of counts and the latest figures."""
 
     def __init__(self, max_unread_lines: int) -> None:
         self._lines: deque[str] = deque(maxlen=max_unread_lines)
@@ -48,7 +48,7 @@ class _JobLogActor:
 
 
 class JobLog:
-    """A worker's way to the driver's log; cheap to pickle, never waits."""
+    """A worker's handle of the driver's log; cheap to pickle, never blocks."""
 
     def __init__(self, actor: Any) -> None:
         self._actor = actor
@@ -69,7 +69,7 @@ class JobLog:
             self.flush()
 
     def show(self, figures: Mapping[str, float]) -> None:
-        """Tell the driver how things stand; figures of the same name are replaced."""
+        """Send the latest figures; those of the same name are replaced."""
         self._actor.show.remote(dict(figures))
 
     def flush(self) -> None:
@@ -85,7 +85,7 @@ def job_log(
     on_counts: Callable[[Counter[str]], None] | None = None,
     on_figures: Callable[[dict[str, float]], None] | None = None,
 ) -> Iterator[JobLog]:
-    """Relay what workers say into this process's log while the block runs.
+    """Relay workers' lines into this process's log while the block runs.
 
     Args:
         on_counts: called about once a second, in a thread, with the sums so far. What
@@ -93,7 +93,7 @@ def job_log(
         on_figures: called likewise with the last figures, once there are any.
 
     Yields:
-        What to hand to the workers.
+        The handle to give to the workers.
     """
     actor = _start_actor()
     is_done = threading.Event()
@@ -139,11 +139,11 @@ def _call(callback: Callable[[Any], None] | None, figures: Any) -> None:
 
 
 def _start_actor() -> Any:
-    """Start the actor on this host: no other one's loss shall end the log.
+    """Start the actor on this host, so that losing another host does not end the log.
 
-    Once a process Ray tells an error: that an actor which it may restart has arguments
-    in its store. Ray Data's actors do, and Ray Data keeps these arguments. So this
-    actor is of that kind, too, and Ray says it here.
+    Once per process Ray prints a warning about restartable actors whose arguments are
+    in its object store. Ray Data's actors are such, and it keeps their arguments. This
+    actor is made one, too, so that Ray prints the warning here, where stderr is off.
     """
     here = NodeAffinitySchedulingStrategy(
         ray.get_runtime_context().get_node_id(), soft=False

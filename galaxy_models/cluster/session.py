@@ -1,6 +1,6 @@
-"""Ray on this machine or the cluster that the job was submitted to.
+"""Ray on this machine, or on the cluster that the job was submitted to.
 
-The only module that starts Ray. It knows nothing of galaxies.
+The only module that starts Ray.
 """
 
 import logging
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 RETRIED_STATUS = r"AWS Error UNKNOWN \(HTTP status 5"
 PROBE_TIMEOUT_S = 10.0
-JOIN_ATTEMPTS = "1"  # of 20: each waits for a head that starts, and says why not
+JOIN_ATTEMPTS = "1"  # instead of 20: each waits for a head node to start
 CLUSTER_VARIABLE = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR
 TOKEN_VARIABLES = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}
 RAY_TOKEN_LOGGER = "ray._private.authentication.authentication_token_setup"
@@ -37,16 +37,16 @@ RAY_TOKEN_LOGGER = "ray._private.authentication.authentication_token_setup"
 
 @contextmanager
 def joined_cluster() -> Iterator[Resources | None]:
-    """Join the cluster that ``RAY_ADDRESS`` names before anything that takes long.
+    """Join the cluster that ``RAY_ADDRESS`` names before any slow step.
 
-    So a cluster that cannot serve is refused at once. Where there is none, Ray starts
-    embedded when all else is checked, with ``ray_session``: it takes seconds.
+    So an unsuitable cluster is refused at once. Without a cluster, ``ray_session``
+    starts an embedded Ray later, after all other checks, as that takes seconds.
 
     Yields:
-        The resources of the cluster; None where the job is not on one.
+        The resources of the cluster; None if the job is not on one.
 
     Raises:
-        ResourceError: the cluster does not answer, or does not take this job.
+        ResourceError: the cluster does not answer, or refuses this job.
     """
     if ray.is_initialized() or os.environ.get("RAY_ADDRESS"):
         with ray_session() as resources:
@@ -60,14 +60,14 @@ def ray_session() -> Iterator[Resources]:
     """Join the cluster that ``RAY_ADDRESS`` names, else start Ray embedded here.
 
     ``ray job submit`` sets ``RAY_ADDRESS`` for its jobs. The embedded Ray ends with
-    the session; a joined cluster goes on.
+    the session; a joined cluster keeps running.
 
     Yields:
         The resources of the cluster.
 
     Raises:
-        ResourceError: the cluster at ``RAY_ADDRESS`` does not answer, or does not take
-            this job: another version, a token.
+        ResourceError: the cluster at ``RAY_ADDRESS`` does not answer, or refuses this
+            job (another version, a missing token).
     """
     if ray.is_initialized():  # a caller's session: use it, leave it running
         with _ray_data_settings():
@@ -77,9 +77,9 @@ def ray_session() -> Iterator[Resources]:
     if address:
         _check_answers(address)
         os.environ.setdefault("RAY_gcs_server_port_wait_time_s", JOIN_ATTEMPTS)
-    else:  # says that it wants a token: nothing to act on
+    else:  # its note that it uses a token needs no action
         logging.getLogger(RAY_TOKEN_LOGGER).setLevel(logging.ERROR)
-        with suppress(OSError):  # a home that cannot be written: Ray tells, if need be
+        with suppress(OSError):  # home is not writable: Ray reports it if it matters
             _make_private_token()
     with raylet_in_log(), _started_ray(address), _ray_data_settings():
         resources = _resources()
@@ -90,14 +90,15 @@ def ray_session() -> Iterator[Resources]:
             resources.num_gpus,
             resources.num_hosts,
         )
-        _tell_if_busy(resources)
+        _warn_if_busy(resources)
         yield resources
 
 
 def _make_private_token() -> None:
-    """Make Ray's token, or take it from others: Ray's own file is open to everybody.
+    """Make Ray's token file readable by its owner only, creating it if needed.
 
-    Whoever on this machine can read it can run code in the embedded Ray.
+    Ray would make it readable by everybody; whoever on this machine can read it can run
+    code in the embedded Ray.
     """
     if not TOKEN_VARIABLES.isdisjoint(os.environ):
         return
@@ -106,7 +107,7 @@ def _make_private_token() -> None:
     with tempfile.NamedTemporaryFile("w", dir=path.parent) as private:
         private.write(secrets.token_hex(32))
         private.flush()
-        with suppress(FileExistsError):  # one stays; jobs that start together share it
+        with suppress(FileExistsError):  # keep it: jobs that start together share it
             os.link(private.name, path)
     path.chmod(0o600)
 
@@ -131,11 +132,11 @@ def _started_ray(address: str | None) -> Iterator[None]:
 
 @contextmanager
 def _listening_on_loopback(*, is_embedded: bool) -> Iterator[None]:
-    """Have a Ray that is started here and now listen to this machine alone.
+    """Make an embedded Ray that starts now listen on this machine only.
 
-    So it does on Windows and macOS by itself. Its processes read the variable; this
-    one did so when it imported Ray. On Linux it takes no other way: it replaces
-    127.0.0.1, where that is asked for, by the machine's address.
+    On Windows and macOS Ray does so by default. Its processes read the environment
+    variable; this process read it when it imported Ray. On Linux there is no other way:
+    Ray replaces 127.0.0.1 by the machine's address.
     """
     before = ray_constants.ENABLE_RAY_CLUSTER, os.environ.get(CLUSTER_VARIABLE)
     ray_constants.ENABLE_RAY_CLUSTER = not is_embedded
@@ -151,7 +152,7 @@ def _listening_on_loopback(*, is_embedded: bool) -> Iterator[None]:
 
 @contextmanager
 def _own_sigterm_handler() -> Iterator[None]:
-    """Keep this process's handler: Ray's would print where each thread was, and end."""
+    """Keep this process's handler: Ray's prints all threads' stacks and exits."""
     before = signal.getsignal(signal.SIGTERM)
     try:
         yield
@@ -161,11 +162,11 @@ def _own_sigterm_handler() -> Iterator[None]:
 
 
 def _cluster_options() -> dict[str, Any]:
-    """Let a cluster's workers reach the object store that the driver reaches.
+    """Give a cluster's workers the driver's access to its object store.
 
-    An embedded Ray inherits the environment. A cluster's workers get it in a function,
-    which Ray stores: as ``env_vars`` it would stand in their processes' arguments, in
-    Ray's logs and on its dashboard.
+    An embedded Ray inherits the environment. A cluster's workers get it in a function
+    that Ray stores: ``env_vars`` would show it in their processes' arguments, in Ray's
+    logs and on its dashboard.
     """
     variables = s3.environment()
     if not variables:
@@ -198,7 +199,7 @@ def _check_answers(address: str) -> None:
 
 @contextmanager
 def _ray_data_settings() -> Iterator[None]:
-    """Settings that every dataset of this project runs under; a caller's come back."""
+    """Apply this project's settings for every dataset; restore a caller's after."""
     context = ray.data.DataContext.get_current().copy()
     context.use_datasource_v2 = False  # the new reader starts 32 processes a read
     context.execution_options.preserve_order = True  # the same seed, the same order
@@ -217,8 +218,8 @@ def _ray_data_settings() -> Iterator[None]:
         data_logger.setLevel(level)
 
 
-def _tell_if_busy(resources: Resources) -> None:
-    """Say that others hold CPUs or GPUs: Ray would let this job wait without a word."""
+def _warn_if_busy(resources: Resources) -> None:
+    """Warn that others hold CPUs or GPUs: Ray would wait for them silently."""
     free = ray.available_resources()
     for unit, number in (("CPU", resources.num_cpus), ("GPU", resources.num_gpus)):
         num_held = number - int(free.get(unit, 0))
