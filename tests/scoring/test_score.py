@@ -22,7 +22,7 @@ from galaxy_models.scoring.run_record import count_predictions
 from galaxy_models.simulation import CLASSES, Survey
 from galaxy_models.tables.catalog import open_catalog
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_here")]
 
 
 def calibrated_predictions(

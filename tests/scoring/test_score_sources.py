@@ -18,7 +18,7 @@ from galaxy_models.config import ScoreConfig
 from galaxy_models.scoring import score
 from galaxy_models.simulation import Survey, write_survey
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_here")]
 
 NUM_CATALOG = 24
 Writer = Callable[[pd.DataFrame, Path, Path], str]
