@@ -25,6 +25,19 @@ from typing import Literal, TypeVar
 FailureReason = Literal[
     "missing", "refused", "unreadable", "not_an_image", "truncated", "too_large"
 ]
+FAILURE_REASONS: dict[FailureReason, str] = {
+    "missing": "there is no such file, or the catalog names none",
+    "refused": "the path leads out of `--image-root`, or its scheme is not supported",
+    "unreadable": "the file cannot be read, is not a regular file (a pipe, a device), "
+    "or its pixels are damaged or of a type without a known white level",
+    "not_an_image": "empty, or something else: a web page, a table, a format that is "
+    "not supported",
+    "truncated": "the file ends before its image does",
+    "too_large": "over 64 million pixels, or 256 million bytes, compressed or not; or "
+    "built to take very long to decode",
+}
+"""What each reason means, for people; ``jobs/README.md`` lists them."""
+
 CREDENTIALS = re.compile(r"://[^\s/]*(:\S*)?@")  # a secret key may hold slashes
 MAX_DETAIL_LENGTH = 500  # characters; a path or a library may bring any number
 

@@ -66,7 +66,7 @@ JOB_METRICS = (
         "train_wait_fraction", "gauge", "0 to 1", "Share of training spent waiting."
     ),
 )
-"""Every metric; README lists them."""
+"""Every metric; ``infra/README.md`` lists them."""
 
 
 @contextmanager

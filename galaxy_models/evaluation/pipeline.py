@@ -37,6 +37,11 @@ logger = logging.getLogger(__name__)
 METRICS_NAME = "metrics.json"
 REPORT_NAME = "report.html"
 RECORD_NAME = "_evaluation.json"  # what was asked for; no other job writes it
+OUTPUT = output_folder.OutputKind(
+    job="jobs.evaluate",
+    results_name=RECORD_NAME,
+    version_1_keys=frozenset({"predictions", "gallery_size"}),
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ def evaluate(config: EvaluateConfig) -> Report:
         StorageError: an object store stopped answering.
     """
     s3.use_endpoint(config.s3_endpoint_url)
-    output = output_folder.check_output(config.output, RECORD_NAME, config.overwrite)
+    output = output_folder.check_output(config.output, OUTPUT, config.overwrite)
     source = open_cutouts(config)
     evaluation = _evaluate(config)
     cutouts: Cutouts = {}
@@ -81,7 +86,7 @@ def evaluate(config: EvaluateConfig) -> Report:
         REPORT_NAME: report_page(evaluation, plots, cutouts).encode(errors="replace"),
         RECORD_NAME: _json(asdict(config)),
     }
-    output_folder.begin_output(output, asdict(config))
+    output_folder.begin_output(output, OUTPUT, asdict(config))
     for name, data in contents.items():
         storage.write_bytes(storage.join(output, name), data)
     output_folder.finish_output(output)

@@ -37,7 +37,7 @@ from galaxy_models.scoring.predictor import (
     decode_chunk,
 )
 from galaxy_models.scoring.progress import Progress
-from galaxy_models.scoring.run_record import RUN_RECORD_NAME, RunRecord, record_run
+from galaxy_models.scoring.run_record import OUTPUT, RunRecord, record_run
 from galaxy_models.scoring.task import Task, finished_record, goes_on, open_task
 from galaxy_models.storage import output_folder, s3
 
@@ -77,10 +77,12 @@ def score(config: ScoreConfig) -> RunRecord:
 
 def _score(config: ScoreConfig) -> RunRecord:
     """Predict what is not predicted yet; write the record last."""
-    output = output_folder.check_output(
-        config.output, RUN_RECORD_NAME, config.overwrite, goes_on(config)
-    )
-    with session.joined_cluster() as joined:
+    with (
+        output_folder.held_output(
+            config.output, OUTPUT, config.overwrite, goes_on(config)
+        ) as output,
+        session.joined_cluster() as joined,
+    ):
         if joined is not None:
             check_resources(config, joined)
             shared_paths.check_output(output)
@@ -93,9 +95,9 @@ def _score(config: ScoreConfig) -> RunRecord:
             started_s = time.monotonic()
             num_rows = _predict_what_remains(config, plan, stages)
             seconds = time.monotonic() - started_s
-    record = record_run(plan, task.decisive(), num_rows, seconds)
-    storage.delete_folder(storage.join(output, CHUNKS_NAME))
-    output_folder.finish_output(output)
+        record = record_run(plan, task.decisive(), num_rows, seconds)
+        storage.delete_folder(storage.join(output, CHUNKS_NAME))
+        output_folder.finish_output(output)
     return record
 
 
@@ -123,7 +125,7 @@ def _begin(plan: PredictorPlan, task: Task, output: str) -> None:
         "the engine": plan.engine,
         ROWS_PER_CHUNK: plan.ledger.rows_per_chunk,
     }
-    if output_folder.begin_output(output, begun, goes_on(task.config)):
+    if output_folder.begin_output(output, OUTPUT, begun, goes_on(task.config)):
         logger.info("%s holds an unfinished scoring: it goes on", output)
 
 
@@ -136,8 +138,9 @@ def _ledger(task: Task, stages: StagePlan, output: str) -> Ledger:
     config, max_rows = task.config, max_rows_that_travel(task.card)
     rows_per_chunk = stages.rows_per_chunk
     if goes_on(config) and config.rows_per_chunk == "auto":
-        begun = output_folder.unfinished_record(output)
-        rows_per_chunk = int(begun.get(ROWS_PER_CHUNK, rows_per_chunk))
+        begun = output_folder.read_marker(output, OUTPUT)
+        if begun is not None:
+            rows_per_chunk = int(begun.resume_key.get(ROWS_PER_CHUNK, rows_per_chunk))
     if stages.two_stage and rows_per_chunk > max_rows:
         raise OutputError(
             f"{output} was begun with {rows_per_chunk} rows a chunk, too many to go "

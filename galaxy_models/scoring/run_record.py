@@ -15,12 +15,18 @@ from galaxy_models import storage
 from galaxy_models.errors import CatalogError, ScoringError
 from galaxy_models.models.card import library_versions
 from galaxy_models.scoring.predictor import PredictorPlan
+from galaxy_models.storage.output_folder import OutputKind
 from galaxy_models.tables.catalog import Catalog
 from galaxy_models.tables.formats import open_parquet_folder
 from galaxy_models.tables.object_ids import IdSet
 from galaxy_models.tables.prediction_schema import STATUS_FAILED, STATUS_OK
 
 RUN_RECORD_NAME = "_run.json"  # a leading underscore: Parquet readers pass it by
+OUTPUT = OutputKind(
+    job="jobs.score",
+    results_name=RUN_RECORD_NAME,
+    version_1_keys=frozenset({"the model's hash"}),
+)
 COUNTED_COLUMNS = ("object_id", "predicted_class", "status", "error")
 
 

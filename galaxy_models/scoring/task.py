@@ -15,7 +15,7 @@ from galaxy_models.errors import OutputError
 from galaxy_models.models.card import ModelCard
 from galaxy_models.models.folder import read_card, required_files
 from galaxy_models.scoring.checks import check_columns, check_model
-from galaxy_models.scoring.run_record import RunRecord, read_run_record
+from galaxy_models.scoring.run_record import OUTPUT, RunRecord, read_run_record
 from galaxy_models.storage import output_folder
 from galaxy_models.tables.catalog import Catalog, open_catalog
 from galaxy_models.tables.formats import open_parquet_folder
@@ -94,7 +94,7 @@ def finished_record(config: ScoreConfig) -> RunRecord | None:
         InputError: model or catalog cannot serve.
     """
     output = storage.absolute_uri(config.output)
-    if not goes_on(config) or output_folder.unfinished_record(output):
+    if not goes_on(config) or output_folder.read_marker(output, OUTPUT):
         return None  # lost after its record, perhaps, but before its scaffolding
     record = read_run_record(output)
     if record is None:

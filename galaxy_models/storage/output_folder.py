@@ -1,29 +1,88 @@
-"""The folder that a job writes: refused, begun, gone on with, finished.
+"""The folder that a job writes: checked, marked as begun, resumed, finished.
 
-A file in it says that its job has not finished, and what decides that job's results;
-only a job with the same may go on. This module knows neither models nor predictions.
+While a job runs, a marker file in its folder names the job and the inputs that
+determine its output; only a job with the same inputs resumes. This module knows neither
+models nor predictions.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from galaxy_models import storage
 from galaxy_models.errors import OutputError
+from galaxy_models.storage import output_lease
 
 STAGING_NAME = "_staged_catalog"  # a job's own copy of a catalog that is not Parquet
-UNFINISHED_NAME = storage.UNFINISHED_NAME  # stands in the folder while its job runs
+UNFINISHED_NAME = storage.UNFINISHED_NAME  # the marker; stands there while its job runs
+FORMAT_VERSION = 2  # of the marker; 1 had none, named no job, and was the flat key
+MAX_MARKER_BYTES = 16 * 2**20  # a list of labels may be long
+MAX_SHOWN = 60  # characters of a file that is no marker
 
 
-def check_output(uri: str, marker: str, overwrite: bool, resume: bool = False) -> str:
+@dataclass(frozen=True)
+class OutputKind:
+    """The kind of job that a folder belongs to."""
+
+    job: str
+    """The module that is run, such as ``jobs.score``."""
+
+    results_name: str
+    """A file that only this kind of job writes, when its results are complete."""
+
+    version_1_keys: frozenset[str]
+    """Keys that every marker of this job had in format version 1."""
+
+
+@dataclass(frozen=True)
+class Marker:
+    """What an unfinished job says of itself."""
+
+    resume_key: Mapping[str, Any]
+    """Inputs that determine the output; empty until the folder is emptied."""
+
+    is_emptied: bool
+    """Whether nothing of earlier results is left in the folder."""
+
+
+@contextmanager
+def held_output(
+    uri: str, kind: OutputKind, overwrite: bool, resume: bool
+) -> Iterator[str]:
+    """Check an output folder, and keep other jobs out while the block runs.
+
+    Args:
+        uri: the folder; it need not exist.
+        kind: the job that asks.
+        overwrite: whether results that such a job left there may be replaced.
+        resume: whether an unfinished job may be resumed.
+
+    Yields:
+        The folder's absolute URI.
+
+    Raises:
+        OutputError: see ``check_output``; or another job works there.
+        StorageError: nothing can be written there.
+    """
+    uri = check_output(uri, kind, overwrite, resume)
+    with output_lease.hold(uri):
+        # Another job may have finished there while this one waited.
+        yield check_output(uri, kind, overwrite, resume)
+
+
+def check_output(
+    uri: str, kind: OutputKind, overwrite: bool, resume: bool = False
+) -> str:
     """Whether a folder may take a job's results; changes nothing.
 
     Args:
         uri: the folder; it need not exist.
-        marker: name of a file that only this kind of job writes.
+        kind: the job that asks.
         overwrite: whether results that such a job left there may be replaced.
-        resume: whether a job that did not finish may go on.
+        resume: whether an unfinished job may be resumed.
 
     Returns:
         The folder's absolute URI.
@@ -35,14 +94,14 @@ def check_output(uri: str, marker: str, overwrite: bool, resume: bool = False) -
     for path in (uri, *([] if storage.is_remote(uri) else map(str, Path(uri).parents))):
         if storage.is_file(path):
             raise OutputError(f"--output {path} is a file; name a folder.")
-    names = [name for name in storage.list_names(uri) if name != STAGING_NAME]
-    is_unfinished = UNFINISHED_NAME in names
-    if names and marker not in names and not is_unfinished:
+    is_unfinished = read_marker(uri, kind) is not None
+    names = [name for name in storage.list_names(uri) if not _is_scaffolding(name)]
+    if names and kind.results_name not in names and not is_unfinished:
         raise OutputError(
             f"--output {uri} holds something else ({', '.join(names[:5])}); "
             "name a new or empty folder."
         )
-    if names and not overwrite and not (is_unfinished and resume):
+    if (names or is_unfinished) and not overwrite and not (is_unfinished and resume):
         state = "unfinished" if is_unfinished else "earlier"
         raise OutputError(
             f"--output {uri} holds {state} results; name a new folder, or replace "
@@ -51,49 +110,102 @@ def check_output(uri: str, marker: str, overwrite: bool, resume: bool = False) -
     return uri
 
 
-def begin_output(uri: str, record: Mapping[str, Any], resume: bool = False) -> bool:
-    """Mark a checked output folder as begun, and empty it unless its job goes on.
+def begin_output(
+    uri: str, kind: OutputKind, resume_key: Mapping[str, Any], resume: bool = False
+) -> bool:
+    """Mark a checked output folder as begun, and empty it unless its job is resumed.
 
-    A staged catalog stays.
+    The marker is written before anything is deleted: a job that dies in between leaves
+    a folder that the next one may empty. A staged catalog stays.
 
     Args:
         uri: the folder.
-        record: what decides the results: flat, of plain values. It is kept while the
-            job runs; only a job with an equal one may go on.
-        resume: whether a job that did not finish may go on.
+        kind: the job that begins.
+        resume_key: inputs that determine the output: flat, of plain values. Only a job
+            with an equal key resumes this one.
+        resume: whether an unfinished job may be resumed.
 
     Returns:
-        Whether a job goes on that did not finish.
+        Whether an unfinished job is resumed.
 
     Raises:
-        OutputError: the job that did not finish was another one; what differs.
+        OutputError: the unfinished job had another key; what differs.
     """
-    if resume and storage.is_file(storage.join(uri, UNFINISHED_NAME)):
-        _check_same_record(unfinished_record(uri), record, uri)
+    marker = read_marker(uri, kind)
+    if resume and marker is not None and marker.is_emptied:
+        _check_same_key(marker.resume_key, resume_key, uri)
         return True
-    for name in storage.list_names(uri):
-        if name != STAGING_NAME:
-            storage.delete_folder(storage.join(uri, name))
-            storage.delete_file(storage.join(uri, name))
-    storage.write_bytes(
-        storage.join(uri, UNFINISHED_NAME), json.dumps(record, indent=2).encode()
-    )
+    earlier = [name for name in storage.list_names(uri) if not _is_scaffolding(name)]
+    if earlier:
+        _write_marker(uri, kind, None)
+    for name in earlier:
+        storage.delete_folder(storage.join(uri, name))
+        storage.delete_file(storage.join(uri, name))
+    _write_marker(uri, kind, resume_key)
     return False
 
 
-def unfinished_record(uri: str) -> Mapping[str, Any]:
-    """What a job that did not finish wrote when it began; empty if there is none."""
+def _is_scaffolding(name: str) -> bool:
+    """Whether a name is a staged catalog's, the marker's, or of a half-written file."""
+    return name == STAGING_NAME or name.startswith(UNFINISHED_NAME)
+
+
+def _write_marker(
+    uri: str, kind: OutputKind, resume_key: Mapping[str, Any] | None
+) -> None:
+    """Write the marker; without a key while the folder is being emptied."""
+    content = {
+        "format_version": FORMAT_VERSION,
+        "job": kind.job,
+        "resume_key": resume_key,
+    }
+    data = json.dumps(content, indent=2).encode()
+    storage.write_bytes(storage.join(uri, UNFINISHED_NAME), data)
+
+
+def read_marker(uri: str, kind: OutputKind) -> Marker | None:
+    """Read what an unfinished job wrote when it began; None if there is none.
+
+    Raises:
+        OutputError: another kind of job wrote the marker, or nobody's job did.
+    """
     marker_uri = storage.join(uri, UNFINISHED_NAME)
-    return (
-        dict(json.loads(storage.read_bytes(marker_uri)))
-        if storage.is_file(marker_uri)
-        else {}
-    )
+    if not storage.is_file(marker_uri):
+        return None
+    try:
+        text = storage.read_bytes(marker_uri, MAX_MARKER_BYTES).decode()
+        return _parse_marker(text, kind)
+    except FileNotFoundError:  # its job ended meanwhile
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise OutputError(
+            f"--output {uri} holds a file {UNFINISHED_NAME} that {kind.job} did not "
+            f"write ({error}); name a new folder, or empty this one yourself."
+        ) from error
 
 
-def changes(before: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
-    """Say how a job's record differs from one that was read from a file."""
-    now = json.loads(json.dumps(record))  # tuples become lists, as they did in the file
+def _parse_marker(text: str, kind: OutputKind) -> Marker:
+    try:
+        content = json.loads(text)
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise ValueError(f"it is no JSON object: {text[:MAX_SHOWN]!r}")
+    if "format_version" not in content:
+        if not kind.version_1_keys <= content.keys():
+            raise ValueError(f"its keys are {', '.join(content)[:MAX_SHOWN]!r}")
+        return Marker(content, is_emptied=True)
+    if content["format_version"] != FORMAT_VERSION:
+        raise ValueError(f"its format_version is {content['format_version']!r}")
+    if content.get("job") != kind.job:
+        raise ValueError(f"its job is {content.get('job')!r}")
+    key = content.get("resume_key")
+    return Marker(dict(key or {}), is_emptied=key is not None)
+
+
+def changes(before: Mapping[str, Any], resume_key: Mapping[str, Any]) -> list[str]:
+    """Say how a job's resume key differs from one that was read from a file."""
+    now = json.loads(json.dumps(resume_key))  # tuples become lists, as in the file
     return [
         f"{name} was {before.get(name)}, now {now.get(name)}"
         for name in {**before, **now}
@@ -101,10 +213,10 @@ def changes(before: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _check_same_record(
-    begun: Mapping[str, Any], record: Mapping[str, Any], uri: str
+def _check_same_key(
+    begun: Mapping[str, Any], resume_key: Mapping[str, Any], uri: str
 ) -> None:
-    changed = changes(begun, record)
+    changed = changes(begun, resume_key)
     if changed:
         raise OutputError(
             f"--output {uri} holds unfinished results of another job: "
@@ -117,5 +229,6 @@ def finish_output(uri: str) -> None:
     """Take a job's scaffolding out of its output folder."""
     storage.delete_folder(storage.join(uri, STAGING_NAME))
     for name in storage.list_names(uri):
-        if name.startswith(UNFINISHED_NAME):  # the marker, and what nobody finished
+        # The marker, and half-written files; who holds the folder still does.
+        if name.startswith(UNFINISHED_NAME) and name != output_lease.LEASE_NAME:
             storage.delete_file(storage.join(uri, name))

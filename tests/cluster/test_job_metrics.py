@@ -7,15 +7,13 @@ import pandas as pd
 import pytest
 from prometheus import samples_of
 
-from galaxy_models.cluster.metrics import JOB_METRICS, JobMetrics, job_metrics
+from galaxy_models.cluster.metrics import JobMetrics, job_metrics
 from galaxy_models.config import ScoreConfig, TrainConfig
 from galaxy_models.scoring import score
 from galaxy_models.simulation import Survey
 from galaxy_models.training import fit
 
 pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_rows_failures_and_seconds_of_a_scoring(
@@ -81,13 +79,3 @@ def test_a_gauge_stands_longer_than_ray_keeps_one(ray_here: None) -> None:
         samples_of("set once", lambda found: not found)  # Ray has dropped it
 
         assert samples_of("an output", lambda _: True) == {epoch: 7}
-
-
-def test_readme_lists_every_metric_with_its_meaning() -> None:
-    readme = (ROOT / "README.md").read_text()
-    rows = [
-        f"| `{metric.prometheus_name}` | {metric.kind} | {metric.unit} | "
-        f"{metric.label and f'`{metric.label}`' or ''} | {metric.meaning} |"
-        for metric in JOB_METRICS
-    ]
-    assert [row for row in rows if row not in readme] == []

@@ -17,6 +17,7 @@ from galaxy_models.errors import (
     ScoringError,
 )
 from galaxy_models.scoring import pipeline, score
+from galaxy_models.scoring.run_record import OUTPUT
 from galaxy_models.simulation import Survey
 from galaxy_models.storage.output_folder import begin_output
 
@@ -87,7 +88,8 @@ def test_a_finished_scoring_that_is_asked_for_again_writes_nothing(
     assert score(config) == first
     assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == written
     # As if the job had been lost between its record and its end.
-    (output / "_unfinished").write_text('{"--tta": "flips"}')
+    begin_output(str(tmp_path / "other"), OUTPUT, {"--tta": "flips"})
+    (tmp_path / "other" / "_unfinished").rename(output / "_unfinished")
     with pytest.raises(OutputError, match="unfinished results of another job"):
         score(config)
     (output / "_unfinished").unlink()
@@ -109,7 +111,7 @@ def test_chunks_too_large_for_two_stages_are_refused_when_a_job_goes_on(
     ray_here: None, unlabelled: Survey, model_folder: str, tmp_path: Path
 ) -> None:
     output = tmp_path / "out"
-    begin_output(str(output), {pipeline.ROWS_PER_CHUNK: 10**6})
+    begin_output(str(output), OUTPUT, {pipeline.ROWS_PER_CHUNK: 10**6})
     with pytest.raises(
         OutputError,
         match=r"begun with 1000000 rows a chunk, .*\(at most \d+\); .*--plan fused",

@@ -7,8 +7,10 @@ import pytest
 from galaxy_models import storage
 from galaxy_models.errors import OutputError
 from galaxy_models.storage import output_folder
+from galaxy_models.storage.output_folder import OutputKind
 
 MARKER = "_run.json"
+KIND = OutputKind("jobs.score", MARKER, frozenset({"the model's hash"}))
 RECORD = {"--network": "lenet5", "classes": ("a", "b")}
 
 
@@ -26,14 +28,12 @@ def earlier_results(tmp_path: Path) -> Path:
 def test_a_new_output_folder_is_taken_but_not_made(tmp_path: Path) -> None:
     output = tmp_path / "new"
 
-    assert output_folder.check_output(str(output), MARKER, overwrite=False) == str(
-        output
-    )
+    assert output_folder.check_output(str(output), KIND, overwrite=False) == str(output)
     assert not output.exists()
 
 
 def test_an_empty_output_folder_is_taken(tmp_path: Path) -> None:
-    output_folder.check_output(str(tmp_path), MARKER, overwrite=False)
+    output_folder.check_output(str(tmp_path), KIND, overwrite=False)
 
 
 def test_a_catalog_staged_by_an_interrupted_run_is_not_in_the_way(
@@ -41,7 +41,7 @@ def test_a_catalog_staged_by_an_interrupted_run_is_not_in_the_way(
 ) -> None:
     (tmp_path / output_folder.STAGING_NAME).mkdir()
 
-    output_folder.check_output(str(tmp_path), MARKER, overwrite=False)
+    output_folder.check_output(str(tmp_path), KIND, overwrite=False)
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -50,7 +50,7 @@ def test_an_output_that_is_a_file_is_refused(tmp_path: Path, overwrite: bool) ->
     path.touch()
 
     with pytest.raises(OutputError, match=f"--output {path} is a file; name a folder"):
-        output_folder.check_output(str(path), MARKER, overwrite)
+        output_folder.check_output(str(path), KIND, overwrite)
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -62,20 +62,20 @@ def test_somebody_elses_folder_is_never_overwritten(
     with pytest.raises(
         OutputError, match=r"holds something else \(thesis\.tex\); name a new or empty"
     ):
-        output_folder.check_output(str(tmp_path), MARKER, overwrite)
+        output_folder.check_output(str(tmp_path), KIND, overwrite)
 
 
 def test_earlier_results_are_refused_with_the_flag_that_replaces_them(
     earlier_results: Path,
 ) -> None:
     with pytest.raises(OutputError, match="holds earlier results; .*--overwrite"):
-        output_folder.check_output(str(earlier_results), MARKER, overwrite=False)
+        output_folder.check_output(str(earlier_results), KIND, overwrite=False)
 
 
 def test_earlier_results_stand_untouched_after_the_check_with_overwrite(
     earlier_results: Path,
 ) -> None:
-    output_folder.check_output(str(earlier_results), MARKER, overwrite=True)
+    output_folder.check_output(str(earlier_results), KIND, overwrite=True)
 
     assert (earlier_results / "part" / "b.parquet").read_text() == "old"
 
@@ -85,18 +85,18 @@ def test_an_output_below_a_file_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(OutputError, match=r"file is a file"):
         output_folder.check_output(
-            f"{tmp_path}/file/predictions", MARKER, overwrite=False
+            f"{tmp_path}/file/predictions", KIND, overwrite=False
         )
 
 
 def test_an_interrupted_jobs_folder_is_refused_as_unfinished(
     earlier_results: Path,
 ) -> None:
-    output_folder.begin_output(str(earlier_results), RECORD)
+    output_folder.begin_output(str(earlier_results), KIND, RECORD)
 
     with pytest.raises(OutputError, match="holds unfinished results; .*--overwrite"):
-        output_folder.check_output(str(earlier_results), MARKER, overwrite=False)
-    output_folder.check_output(str(earlier_results), MARKER, overwrite=True)
+        output_folder.check_output(str(earlier_results), KIND, overwrite=False)
+    output_folder.check_output(str(earlier_results), KIND, overwrite=True)
 
 
 def test_beginning_empties_the_folder_but_for_the_staged_catalog(
@@ -106,7 +106,7 @@ def test_beginning_empties_the_folder_but_for_the_staged_catalog(
     staged.parent.mkdir()
     staged.write_text("rows")
 
-    output_folder.begin_output(str(earlier_results), RECORD)
+    output_folder.begin_output(str(earlier_results), KIND, RECORD)
 
     assert storage.list_names(str(earlier_results)) == [
         output_folder.STAGING_NAME,
@@ -116,20 +116,20 @@ def test_beginning_empties_the_folder_but_for_the_staged_catalog(
 
 
 def test_beginning_makes_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    output_folder.begin_output(str(tmp_path / "new"), RECORD)
+    output_folder.begin_output(str(tmp_path / "new"), KIND, RECORD)
 
     assert (tmp_path / "new").is_dir()
 
 
 def test_an_unfinished_job_goes_on_with_what_it_left(earlier_results: Path) -> None:
     uri = str(earlier_results)
-    output_folder.begin_output(uri, RECORD)
+    output_folder.begin_output(uri, KIND, RECORD)
     (earlier_results / "half.parquet").write_text("rows")
 
-    assert output_folder.check_output(uri, MARKER, overwrite=False, resume=True) == uri
-    assert output_folder.begin_output(uri, RECORD, resume=True)
+    assert output_folder.check_output(uri, KIND, overwrite=False, resume=True) == uri
+    assert output_folder.begin_output(uri, KIND, RECORD, resume=True)
     assert (earlier_results / "half.parquet").read_text() == "rows"
-    assert not output_folder.begin_output(uri, RECORD)
+    assert not output_folder.begin_output(uri, KIND, RECORD)
     assert not (earlier_results / "half.parquet").exists()
 
 
@@ -137,30 +137,30 @@ def test_another_job_may_not_go_on_and_hears_what_differs(
     earlier_results: Path,
 ) -> None:
     uri = str(earlier_results)
-    output_folder.begin_output(uri, RECORD)
+    output_folder.begin_output(uri, KIND, RECORD)
     other = {"--network": "lenet5", "classes": ["a", "c"]}
 
     with pytest.raises(
         OutputError, match=r"classes was \['a', 'b'\], now \['a', 'c'\]"
     ):
-        output_folder.begin_output(uri, other, resume=True)
+        output_folder.begin_output(uri, KIND, other, resume=True)
 
 
 def test_there_is_nothing_to_go_on_with_in_a_new_folder(tmp_path: Path) -> None:
     uri = str(tmp_path / "new")
-    assert output_folder.check_output(uri, MARKER, overwrite=False, resume=True) == uri
-    assert not output_folder.begin_output(uri, RECORD, resume=True)
+    assert output_folder.check_output(uri, KIND, overwrite=False, resume=True) == uri
+    assert not output_folder.begin_output(uri, KIND, RECORD, resume=True)
 
 
 def test_finished_results_are_refused_whatever_may_be_resumed(
     earlier_results: Path,
 ) -> None:
     with pytest.raises(OutputError, match="holds earlier results"):
-        output_folder.check_output(str(earlier_results), MARKER, False, resume=True)
+        output_folder.check_output(str(earlier_results), KIND, False, resume=True)
 
 
 def test_finishing_leaves_results_only(earlier_results: Path) -> None:
-    output_folder.begin_output(str(earlier_results), RECORD)
+    output_folder.begin_output(str(earlier_results), KIND, RECORD)
     (earlier_results / output_folder.STAGING_NAME).mkdir()
     (earlier_results / MARKER).write_text("{}")
 

@@ -19,6 +19,7 @@ from galaxy_models.errors import (
 from galaxy_models.storage import output_folder, s3
 
 MARKER = "_run.json"
+KIND = output_folder.OutputKind("jobs.score", MARKER, frozenset())
 DEAD_ENDPOINT = "http://127.0.0.1:9"
 FOR_EVER_S = 1e5  # beyond the limit of a test
 NUM_READS = 25
@@ -91,8 +92,8 @@ def test_a_folder_is_copied_in_both_directions(
 
 
 def test_an_output_prefix_is_checked_begun_and_finished(s3_bucket: str) -> None:
-    uri = output_folder.check_output(f"{s3_bucket}/new/", MARKER, overwrite=False)
-    output_folder.begin_output(uri, {})
+    uri = output_folder.check_output(f"{s3_bucket}/new/", KIND, overwrite=False)
+    output_folder.begin_output(uri, KIND, {})
     assert storage.list_names(uri) == [output_folder.UNFINISHED_NAME]
     storage.write_bytes(f"{uri}/{output_folder.STAGING_NAME}/catalog.parquet", b"rows")
     storage.write_bytes(f"{uri}/{MARKER}", b"{}")
@@ -106,9 +107,9 @@ def test_earlier_results_are_refused_and_with_overwrite_emptied(
     earlier_results: str,
 ) -> None:
     with pytest.raises(OutputError, match="holds earlier results; .*--overwrite"):
-        output_folder.check_output(earlier_results, MARKER, overwrite=False)
-    output_folder.check_output(earlier_results, MARKER, overwrite=True)
-    output_folder.begin_output(earlier_results, {})
+        output_folder.check_output(earlier_results, KIND, overwrite=False)
+    output_folder.check_output(earlier_results, KIND, overwrite=True)
+    output_folder.begin_output(earlier_results, KIND, {})
 
     assert storage.list_names(earlier_results) == [output_folder.UNFINISHED_NAME]
 
@@ -153,7 +154,7 @@ def test_a_missing_bucket_is_not_an_empty_folder(s3_bucket: str) -> None:
     with pytest.raises(StoreAccessError, match="no bucket 'no-such-bucket'"):
         storage.write_bytes("s3://no-such-bucket/sky", b"")
     with pytest.raises(StoreAccessError, match="no bucket 'no-such-bucket'"):
-        output_folder.check_output("s3://no-such-bucket/sky", MARKER, overwrite=False)
+        output_folder.check_output("s3://no-such-bucket/sky", KIND, overwrite=False)
 
 
 def test_a_dead_endpoint_is_named_without_the_patience_for_one_that_answered(

@@ -62,6 +62,11 @@ logger = logging.getLogger(__name__)
 RAY_TRAIN_NAME = "_ray_train"  # Ray Train's own files and checkpoints, while it runs
 POLL_VARIABLE = "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"
 POLL_INTERVAL_S = "0.2"  # Ray's own 2 s would be the least that an epoch takes
+OUTPUT = output_folder.OutputKind(
+    job="jobs.train",
+    results_name=CARD_NAME,
+    version_1_keys=frozenset({"--network", "the set of ids"}),
+)
 FREE_TO_CHANGE = (
     "output",
     "s3_endpoint_url",
@@ -91,16 +96,18 @@ def fit(config: TrainConfig) -> ModelCard:
     """
     s3.use_endpoint(config.s3_endpoint_url)
     resume = config.resume == "auto" and not config.overwrite
-    output = output_folder.check_output(
-        config.output, CARD_NAME, config.overwrite, resume
-    )
-    with session.joined_cluster() as joined:
+    with (
+        output_folder.held_output(
+            config.output, OUTPUT, config.overwrite, resume
+        ) as output,
+        session.joined_cluster() as joined,
+    ):
         if joined is not None:
             check_num_workers(config.num_workers, joined)
             shared_paths.check_output(output)
         card = _train(_open_task(config, output, resume))
-    storage.delete_folder(storage.join(output, RAY_TRAIN_NAME))
-    output_folder.finish_output(output)
+        storage.delete_folder(storage.join(output, RAY_TRAIN_NAME))
+        output_folder.finish_output(output)
     return card
 
 
@@ -131,7 +138,7 @@ def _train(task: "Task") -> ModelCard:
         num_workers, threads = training_workers(
             config.num_workers, resources, config.batch_size
         )
-        if output_folder.begin_output(task.output, task.record(), task.resume):
+        if output_folder.begin_output(task.output, OUTPUT, task.record(), task.resume):
             logger.info("%s holds an unfinished training: it goes on", task.output)
         training, validation = decode_examples(
             config, task.catalog, labels.names, num_workers, log
