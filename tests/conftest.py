@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from catalog_files import Opener, repeated
+from dataset_here import DatasetHere
 from filelock import FileLock
 from prediction_files import FAILED, row, write_labels, write_predictions
 from report_files import Evaluate
@@ -158,6 +159,16 @@ def model_folder(
             request.getfixturevalue("ray_here")
             fit(small_training(labelled, str(output)))
     return str(output)
+
+
+@pytest.fixture
+def without_actors(ray_here: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scorings predict in this process; all else of them is as ever."""
+    monkeypatch.setattr("ray.data.from_items", DatasetHere.from_items)
+    # Earlier tests may have used TensorFlow here; its threads are set but once.
+    monkeypatch.setattr(
+        "galaxy_models.scoring.engines.start_tensorflow", lambda *_, **__: None
+    )
 
 
 @pytest.fixture(scope="session")
