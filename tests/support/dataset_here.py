@@ -32,6 +32,7 @@ class DatasetHere:
         **_: object,
     ) -> "DatasetHere":
         """Apply a function, or an object of a class, to each table."""
+        call: Any
         if inspect.isclass(function):
             call = function(**(fn_constructor_kwargs or {}))
         else:
