@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 Indices = NDArray[np.integer]
 Floats = NDArray[np.floating]
@@ -88,6 +87,8 @@ def accuracy_interval(
     """
     if not num:
         return float("nan"), float("nan")
+    from scipy.stats import binomtest  # here: training needs the counts only
+
     interval = binomtest(num_right, num).proportion_ci(level, method="wilson")
     return float(interval.low), float(interval.high)
 

@@ -77,10 +77,12 @@ def score(config: ScoreConfig) -> RunRecord:
 
 def _score(config: ScoreConfig) -> RunRecord:
     """Predict what is not predicted yet; write the record last."""
-    output = output_folder.check_output(
-        config.output, OUTPUT, config.overwrite, goes_on(config)
-    )
-    with session.joined_cluster() as joined:
+    with (
+        output_folder.held_output(
+            config.output, OUTPUT, config.overwrite, goes_on(config)
+        ) as output,
+        session.joined_cluster() as joined,
+    ):
         if joined is not None:
             check_resources(config, joined)
             shared_paths.check_output(output)
@@ -93,9 +95,9 @@ def _score(config: ScoreConfig) -> RunRecord:
             started_s = time.monotonic()
             num_rows = _predict_what_remains(config, plan, stages)
             seconds = time.monotonic() - started_s
-    record = record_run(plan, task.decisive(), num_rows, seconds)
-    storage.delete_folder(storage.join(output, CHUNKS_NAME))
-    output_folder.finish_output(output)
+        record = record_run(plan, task.decisive(), num_rows, seconds)
+        storage.delete_folder(storage.join(output, CHUNKS_NAME))
+        output_folder.finish_output(output)
     return record
 
 

@@ -4,6 +4,7 @@
     s3.py             what an object store's errors mean, and when to try again
     glob.py           which files a pattern names
     output_folder.py  the folder that a job writes: begun, resumed, finished
+    output_lease.py   one job at a time in such a folder
 
 The functions of ``files`` are this room's own: ``storage.read_bytes(uri)``. It knows
 neither catalogs nor images nor models.

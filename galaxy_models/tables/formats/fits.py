@@ -1,20 +1,24 @@
 """FITS binary tables, also gzipped, read from start to end in chunks of rows.
 
 The file is streamed, whatever store it lies in: memory holds one chunk. Columns of
-variable length (``P``, ``Q``), of bits and of complex numbers are left out.
+variable length (``P``, ``Q``), of bits and of complex numbers are left out. astropy is
+imported with the first such file: most catalogs have none.
 """
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from astropy.io import fits
 
 from galaxy_models import storage
 from galaxy_models.errors import CatalogError
 from galaxy_models.tables.formats.table import Table, arrow_array, field, unreadable
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 SUFFIXES = (".fits", ".fit", ".fits.gz", ".fit.gz")
 CHUNK_BYTES = 16 * 2**20
@@ -54,7 +58,7 @@ class FitsTable(Table):
 
 
 @contextmanager
-def _first_table(uri: str) -> Iterator[tuple[fits.Header, pa.NativeFile]]:
+def _first_table(uri: str) -> Iterator[tuple["fits.Header", pa.NativeFile]]:
     """Open a file at the first row of its first binary table.
 
     Raises:
@@ -84,8 +88,10 @@ def _quietly() -> Iterator[None]:
         yield
 
 
-def _table_header(stream: pa.NativeFile, uri: str) -> fits.Header:
+def _table_header(stream: pa.NativeFile, uri: str) -> "fits.Header":
     """Read up to and with the header of the first binary table."""
+    from astropy.io import fits
+
     while True:
         try:
             header = fits.Header.fromfile(stream)
@@ -107,8 +113,10 @@ def _skip(stream: pa.NativeFile, size: int) -> None:
         size -= len(data)
 
 
-def _decoded(header: fits.Header, data: bytes) -> fits.BinTableHDU:
+def _decoded(header: "fits.Header", data: bytes) -> "fits.BinTableHDU":
     """Let astropy read some rows as a table of their own."""
+    from astropy.io import fits
+
     header = header.copy()
     header["NAXIS2"] = len(data) // header["NAXIS1"]
     header["PCOUNT"] = 0
@@ -119,7 +127,7 @@ def _decoded(header: fits.Header, data: bytes) -> fits.BinTableHDU:
     return fits.BinTableHDU.fromstring(whole + padding, uint=True)
 
 
-def _values(rows: fits.BinTableHDU, column: fits.Column) -> pa.Array:
+def _values(rows: "fits.BinTableHDU", column: "fits.Column") -> pa.Array:
     values = np.asarray(rows.data[column.name])
     mask = None
     if column.null is not None and values.ndim == 1:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
-from astropy.io.votable import parse_single_table
 
 from galaxy_models import storage
 from galaxy_models.errors import CatalogError
@@ -56,6 +55,8 @@ def _check_self_contained(data: bytes, uri: str) -> None:
 
 
 def _read(data: bytes, uri: str) -> pa.Table:
+    from astropy.io.votable import parse_single_table  # half a second: seldom needed
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # small sins against the standard
         try:

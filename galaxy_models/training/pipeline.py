@@ -96,14 +96,18 @@ def fit(config: TrainConfig) -> ModelCard:
     """
     s3.use_endpoint(config.s3_endpoint_url)
     resume = config.resume == "auto" and not config.overwrite
-    output = output_folder.check_output(config.output, OUTPUT, config.overwrite, resume)
-    with session.joined_cluster() as joined:
+    with (
+        output_folder.held_output(
+            config.output, OUTPUT, config.overwrite, resume
+        ) as output,
+        session.joined_cluster() as joined,
+    ):
         if joined is not None:
             check_num_workers(config.num_workers, joined)
             shared_paths.check_output(output)
         card = _train(_open_task(config, output, resume))
-    storage.delete_folder(storage.join(output, RAY_TRAIN_NAME))
-    output_folder.finish_output(output)
+        storage.delete_folder(storage.join(output, RAY_TRAIN_NAME))
+        output_folder.finish_output(output)
     return card
 
 
