@@ -121,13 +121,13 @@ def without_password(text: str) -> str:
     return CREDENTIALS.sub("://…@", text)
 
 
-Told = TypeVar("Told", bound=GalaxyBatchError)
+Extracted = TypeVar("Extracted", bound=GalaxyBatchError)
 
 
-def told_in(trace: str, kind: type[Told]) -> Told | None:
-    """Find an error of a kind in the trace that another process's error came as."""
-    told = re.search(rf"{kind.__module__}\.{kind.__name__}: (.+)", trace)
-    return kind(told[1]) if told else None
+def extract_error(trace: str, kind: type[Extracted]) -> Extracted | None:
+    """Extract an error of this class from another process's traceback."""
+    found = re.search(rf"{kind.__module__}\.{kind.__name__}: (.+)", trace)
+    return kind(found[1]) if found else None
 
 
 def _on_one_line(text: str) -> str:

@@ -47,6 +47,8 @@ def _finite(value: Any) -> Any:
     """Put null in the place of NaN and infinity, which JSON does not have."""
     if isinstance(value, Mapping):
         return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -88,7 +88,8 @@ def job_log(
     """Relay what workers say into this process's log while the block runs.
 
     Args:
-        on_counts: called about once a second, in a thread, with the sums so far.
+        on_counts: called about once a second, in a thread, with the sums so far. What
+            it raises is logged, and ends neither the job nor the relay.
         on_figures: called likewise with the last figures, once there are any.
 
     Yields:
@@ -107,10 +108,9 @@ def job_log(
             return
         for line in lines:
             logger.info("%s", line)
-        if on_counts is not None:
-            on_counts(counts)
-        if on_figures is not None and figures:
-            on_figures(figures)
+        _call(on_counts, counts)
+        if figures:
+            _call(on_figures, figures)
 
     def relay() -> None:
         while not is_done.wait(POLL_INTERVAL_S):
@@ -125,6 +125,17 @@ def job_log(
         thread.join()
         relay_once()
         ray.kill(actor)
+
+
+def _call(callback: Callable[[Any], None] | None, figures: Any) -> None:
+    if callback is None:
+        return
+    try:
+        callback(figures)
+    except Exception as error:  # of whatever kind: the job itself is well
+        logger.warning(
+            "the job's figures could not be shown: %s: %s", type(error).__name__, error
+        )
 
 
 def _start_actor() -> Any:

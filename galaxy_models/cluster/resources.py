@@ -74,10 +74,10 @@ def training_workers(
         by_cpus = resources.num_cpus // CPUS_PER_TRAINING_WORKER
         num_with_cpus = sum(cpus > 0 for cpus in resources.cpus_by_host)
         num_workers = min(max(num_with_cpus, by_cpus), batch_size)
-    return num_workers, _cpus_for_each(num_workers, resources)
+    return num_workers, cpus_for_each(num_workers, resources)
 
 
-def _cpus_for_each(num_workers: int, resources: Resources) -> int:
+def cpus_for_each(num_workers: int, resources: Resources) -> int:
     """Most CPUs that every worker can have on one host; hosts may differ."""
     cpus = max(1, resources.num_cpus // num_workers)
     while cpus > 1 and resources.num_places(cpus) < num_workers:

@@ -5,7 +5,6 @@ The only module that starts Ray. It knows nothing of galaxies.
 
 import logging
 import os
-import re
 import secrets
 import signal
 import socket
@@ -20,6 +19,7 @@ import ray
 import ray.data
 from ray._private import ray_constants
 
+from galaxy_models.cluster.ray_errors import start_error
 from galaxy_models.cluster.ray_output import raylet_in_log
 from galaxy_models.cluster.resources import Resources
 from galaxy_models.errors import ResourceError
@@ -30,12 +30,6 @@ logger = logging.getLogger(__name__)
 RETRIED_STATUS = r"AWS Error UNKNOWN \(HTTP status 5"
 PROBE_TIMEOUT_S = 10.0
 JOIN_ATTEMPTS = "1"  # of 20: each waits for a head that starts, and says why not
-TOKEN_TROUBLE = re.compile(  # what Ray says
-    r"Authentication token is missing or incorrect"
-    r"|no authentication token was found"
-    r"|RAY_AUTH_TOKEN_PATH is set but file cannot be opened or is empty: .*?(?=\. )"
-)
-VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")  # the cluster's, then this job's
 CLUSTER_VARIABLE = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR
 TOKEN_VARIABLES = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}
 RAY_TOKEN_LOGGER = "ray._private.authentication.authentication_token_setup"
@@ -76,7 +70,8 @@ def ray_session() -> Iterator[Resources]:
             this job: another version, a token.
     """
     if ray.is_initialized():  # a caller's session: use it, leave it running
-        yield _resources()
+        with _ray_data_settings():
+            yield _resources()
         return
     address = os.environ.get("RAY_ADDRESS")
     if address:
@@ -86,8 +81,7 @@ def ray_session() -> Iterator[Resources]:
         logging.getLogger(RAY_TOKEN_LOGGER).setLevel(logging.ERROR)
         with suppress(OSError):  # a home that cannot be written: Ray tells, if need be
             _make_private_token()
-    with raylet_in_log(), _started_ray(address):
-        _configure_ray_data()
+    with raylet_in_log(), _started_ray(address), _ray_data_settings():
         resources = _resources()
         logger.info(
             "Ray %s: %d CPUs, %d GPUs on %d host(s)",
@@ -128,34 +122,11 @@ def _started_ray(address: str | None) -> Iterator[None]:
                 **(_cluster_options() if address else {"include_dashboard": False}),
             )
     except Exception as error:  # Ray raises bare ones ("node timed out …")
-        raise ResourceError(_why_not(address, error)) from error
+        raise start_error(address, error) from error
     try:
         yield
     finally:
         ray.shutdown()
-
-
-def _why_not(address: str | None, error: Exception) -> str:
-    """Say in a line why Ray did not start or let this job in, and what helps."""
-    told = f"{error} {error.__cause__ or ''}"
-    versions = VERSIONS.findall(told)
-    if len(versions) == 2:
-        of_cluster, of_job = (f"Ray {r} on Python {p}" for r, p in versions)
-        return (
-            f"the cluster at {address} runs {of_cluster}, this job {of_job}: give all "
-            "machines the same Python, and the packages of infra/constraints.txt."
-        )
-    if address and (token := TOKEN_TROUBLE.search(told)):
-        return (
-            f"the cluster at {address} wants its token ({token[0]}): set "
-            "RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to a file that holds the "
-            "cluster's token (~/.ray/auth_token if left out)."
-        )
-    reason = " ".join(str(error).split())
-    return (
-        f"Ray did not start at {address or 'this machine'}: {reason}. Try again when "
-        "the machine is less busy, or name a cluster with RAY_ADDRESS."
-    )
 
 
 @contextmanager
@@ -225,17 +196,25 @@ def _check_answers(address: str) -> None:
         ) from error
 
 
-def _configure_ray_data() -> None:
-    """Settings that every dataset of this project runs under."""
-    context = ray.data.DataContext.get_current()
+@contextmanager
+def _ray_data_settings() -> Iterator[None]:
+    """Settings that every dataset of this project runs under; a caller's come back."""
+    context = ray.data.DataContext.get_current().copy()
     context.use_datasource_v2 = False  # the new reader starts 32 processes a read
     context.execution_options.preserve_order = True  # the same seed, the same order
     # Ray's own list lacks what a request without an answer's body comes to.
     if RETRIED_STATUS not in context.retried_io_errors:
         context.retried_io_errors.append(RETRIED_STATUS)
     context.enable_progress_bars = False  # the job's log has its own progress lines
-    # What it tells as errors are tracebacks, and come as exceptions besides.
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+    data_logger = logging.getLogger("ray.data")
+    level = data_logger.level
+    # What it logs as errors are tracebacks, and come as exceptions besides.
+    data_logger.setLevel(logging.CRITICAL)
+    try:
+        with ray.data.DataContext.current(context):
+            yield
+    finally:
+        data_logger.setLevel(level)
 
 
 def _tell_if_busy(resources: Resources) -> None:

@@ -19,6 +19,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from galaxy_models import storage
+from galaxy_models.cluster.ray_errors import host_error
 from galaxy_models.errors import ResourceError
 
 logger = logging.getLogger(__name__)
@@ -146,11 +147,7 @@ def _ask_other_hosts(look: Callable[[Any], Any], at: Any) -> list[tuple[str, Any
         try:
             answers.append((tasks[task], ray.get(task)))
         except ray.exceptions.RayTaskError as error:
-            raise ResourceError(
-                f"host {tasks[task]} of this cluster cannot run this job "
-                f"({str(error).splitlines()[-1]}); install the package there, or "
-                "submit with `ray job submit --working-dir .`"
-            ) from error
+            raise host_error(tasks[task], error) from error
         except ray.exceptions.RayError:
             logger.warning("host %s is lost, or cannot be asked", tasks[task])
     return answers

@@ -13,7 +13,8 @@ may be missing: a ``FileNotFoundError``, as on disk.
 import errno
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -31,7 +32,7 @@ from galaxy_models.errors import (
     StorageError,
     StoreAccessError,
     UnreachableStoreError,
-    told_in,
+    extract_error,
 )
 
 Result = TypeVar("Result")
@@ -64,15 +65,27 @@ _answered: set[tuple[str, str | None]] = set()  # bucket and endpoint
 _last_read: dict[str, str] = {}  # a path that could be read, by bucket
 
 
-def use_endpoint(url: str | None) -> None:
-    """Lead this process, and those that it starts, to another store than AWS.
+@contextmanager
+def endpoint(url: str | None) -> Iterator[None]:
+    """Lead this process to another store than AWS while the block runs.
+
+    The processes that it starts meanwhile, Ray's workers among them, inherit the
+    environment that says so.
 
     Args:
         url: ``http://…`` or ``https://…``; None leaves the environment as it is.
     """
-    if url is not None:
-        for name in ENDPOINT_VARIABLES:
-            os.environ[name] = url
+    names = ENDPOINT_VARIABLES if url is not None else ()
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update({name: str(url) for name in names})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def environment() -> dict[str, str]:
@@ -172,10 +185,10 @@ def is_transient(error: BaseException) -> bool:
 
 
 def failure_in(trace: str) -> StorageError | None:
-    """Find a store's failure in the trace that another process's error came as."""
-    told = told_in(trace, StorageError)
-    if told:
-        return told
+    """Find a store's failure in another process's traceback."""
+    reported = extract_error(trace, StorageError)
+    if reported:
+        return reported
     seen = re.search(rf"[^\n]*{TRANSIENT.pattern}[^\n]*", trace)
     if seen:
         return StorageError(f"{seen[0].strip()}; {RUN_AGAIN}")

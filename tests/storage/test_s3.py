@@ -184,11 +184,12 @@ def test_the_flags_endpoint_comes_before_the_environments(
     monkeypatch.setenv("AWS_ENDPOINT_URL", DEAD_ENDPOINT)
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", DEAD_ENDPOINT)
 
-    s3.use_endpoint(None)
+    with s3.endpoint(None):
+        assert os.environ["AWS_ENDPOINT_URL"] == DEAD_ENDPOINT
+    with s3.endpoint(s3_server.endpoint_url):
+        assert storage.list_names(s3_bucket) == []
     assert os.environ["AWS_ENDPOINT_URL"] == DEAD_ENDPOINT
-    s3.use_endpoint(s3_server.endpoint_url)
-
-    assert storage.list_names(s3_bucket) == []
+    assert os.environ["AWS_ENDPOINT_URL_S3"] == DEAD_ENDPOINT
 
 
 def test_a_pickled_filesystem_holds_no_secret(
