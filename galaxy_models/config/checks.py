@@ -1,4 +1,4 @@
-"""Whether a flag's value makes sense: shared by the configurations of all jobs."""
+"""Checks of flags that several jobs share."""
 
 import re
 from typing import Any, Literal, get_args, get_origin, get_type_hints
