@@ -158,7 +158,7 @@ def _create(uri: str, holder: Holder) -> bool:
         storage.make_folder(storage.parent(uri))
         with Path(uri).open("xb") as stream:
             stream.write(_encoded(holder))
-    except FileExistsError:
+    except (FileExistsError, FileNotFoundError):  # or a job that left took the folder
         return False
     except OSError as error:
         raise storage.unwritable(uri, error) from error
