@@ -1,10 +1,10 @@
-"""Train a network on labelled galaxies over the CPUs or GPUs that are there.
+"""Train a network on labelled galaxies, on all available CPUs or GPUs.
 
     python -m jobs.train --catalog galaxies.csv --network mobilenet_v2 --output model
 
-Out comes a model folder: the network, its card, the history of its training and its
+The output is a model folder: the network, its card, the training history and the
 predictions for the validation galaxies. With RAY_ADDRESS set (as ``ray job submit``
-does) the work runs on that cluster, else on this machine.
+does) the job runs on that cluster, otherwise on this machine.
 """
 
 import logging
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 def train(config: TrainConfig) -> dict[str, Any]:
-    """Fit, then say where the model is and how good."""
+    """Train, then log where the model is and how accurate."""
     card = fit(config)
     logger.info(
         "model folder %s: validation accuracy %.3f, mean recall of the classes %.3f",
