@@ -4,19 +4,18 @@ One training loses a worker, is stopped, and its driver is killed; what finishes
 compared with a training that nothing happened to.
 """
 
-import logging
 import os
 import shutil
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from catalog_files import repeated
 from job_lines import STOPPED, assert_own_lines
-from job_process import JobProcess, pids_below
+from job_process import JobProcess
+from lost_worker import WORKER, lost_worker
 
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import OutputError, TrainingError
@@ -29,7 +28,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
 NUM_EPOCHS = 6
 NUM_IDS = 2400  # so that an epoch takes seconds, and a kill falls into it
-WORKER = "ray::RayTrainWorker"
 FIGURES = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"]
 
 
@@ -111,29 +109,14 @@ def assert_same_training(found: Path, expected: Path) -> None:
     }
 
 
-@pytest.fixture
-def lost_worker() -> Iterator[None]:
-    """Kills a worker of a training in this process, when it says its first epoch."""
-
-    class KillWorker(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if record.getMessage().startswith("epoch 1/"):
-                os.kill(pids_below(os.getpid(), WORKER)[0], signal.SIGKILL)
-
-    logger, handler = logging.getLogger("galaxy_models"), KillWorker()
-    level = logger.level
-    logger.setLevel(logging.INFO)
-    logger.addHandler(handler)
-    yield
-    logger.removeHandler(handler)
-    logger.setLevel(level)
-
-
 def test_workers_lost_too_often_end_the_job_and_leave_what_can_go_on(
-    ray_here: None, lost_worker: None, catalog: Path, folder: Path
+    ray_here: None, catalog: Path, folder: Path
 ) -> None:
     flags = train_flags(catalog, folder / "given_up", "--max-restarts", "0")
-    with pytest.raises(TrainingError, match=r"^training failed.*The same command goes"):
+    with (
+        pytest.raises(TrainingError, match=r"(?s)^training failed.*same command goes"),
+        lost_worker("epoch 1/"),
+    ):
         fit(parse(TrainConfig, flags))
     assert (folder / "given_up" / "_unfinished").exists()
 
