@@ -16,8 +16,9 @@ from galaxy_models import storage
 from galaxy_models.cluster import session, shared_paths
 from galaxy_models.cluster.job_log import JobLog, job_log
 from galaxy_models.cluster.metrics import JobMetrics, job_metrics
+from galaxy_models.cluster.ray_errors import worker_error
 from galaxy_models.config import ScoreConfig
-from galaxy_models.errors import ModelFolderError, ScoringError, told_in
+from galaxy_models.errors import ScoringError
 from galaxy_models.scoring.chunk_result import ChunkResult
 from galaxy_models.scoring.engines import check_engine
 from galaxy_models.scoring.ledger import CHUNKS_NAME, Ledger, Remaining
@@ -53,12 +54,12 @@ def score(config: ScoreConfig) -> RunRecord:
         ScoringError: rows were lost, or too many images failed.
         StorageError: an object store stopped answering.
     """
-    s3.use_endpoint(config.s3_endpoint_url)
-    record = finished_record(config)
-    if record is None:
-        record = _score(config)
-    else:
-        logger.info("%s is finished already: nothing to do", config.output)
+    with s3.endpoint(config.s3_endpoint_url):
+        record = finished_record(config)
+        if record is None:
+            record = _score(config)
+        else:
+            logger.info("%s is finished already: nothing to do", config.output)
     if record.num_failed > config.max_failed_fraction * record.num_rows:
         raise ScoringError(
             f"{record.num_failed} of {record.num_rows} images failed, more than "
@@ -126,9 +127,7 @@ def _predict_what_remains(plan: Plan) -> int:
                 num_rows += remaining.num_rows_to_do()
                 _predict_chunks(plan, remaining, metrics, log)
     except ray.exceptions.RayError as error:
-        trace = str(error)
-        told = s3.failure_in(trace) or told_in(trace, ModelFolderError)
-        raise told or ScoringError(
+        raise worker_error(error) or ScoringError(
             f"scoring stopped: {error}. The same command goes on with what is left."
         ) from error
     raise ScoringError(
