@@ -1,11 +1,11 @@
 """The flags of ``jobs.score``, their help texts and checks."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from galaxy_models.config.catalog import CatalogConfig
 from galaxy_models.config.checks import (
-    check_choice,
+    check_choices,
     check_count_or_auto,
     check_endpoint,
     check_fits,
@@ -89,8 +89,8 @@ class ScoreConfig(CatalogConfig):
         Raises:
             ConfigError: naming the flag, its value and what is allowed.
         """
+        check_choices(self)
         _check_engine(self.engine, self.device)
-        check_choice("tta", self.tta, get_args(TtaName))
         check_fits(self.fits_bands, self.fits_stretch, self.fits_q)
         check_image_prefixes(self.allow_image_prefix)
         require(
@@ -121,11 +121,9 @@ class ScoreConfig(CatalogConfig):
         check_endpoint(self.s3_endpoint_url)
         check_count_or_auto("batch_size", self.batch_size)
         check_count_or_auto("rows_per_chunk", self.rows_per_chunk)
-        check_choice("resume", self.resume, ("auto", "never"))
 
 
 def _check_engine(engine: str, device: str) -> None:
-    check_choice("engine", engine, ("auto", *get_args(EngineName)))
     require(
         device != "gpu" or engine not in LITERT_ENGINES,
         "engine",

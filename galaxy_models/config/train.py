@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from galaxy_models.config.catalog import CatalogConfig
 from galaxy_models.config.checks import (
-    check_choice,
+    check_choices,
     check_count_or_auto,
     check_crop_fraction,
     check_endpoint,
@@ -228,6 +228,7 @@ class TrainConfig(CatalogConfig):
         Raises:
             ConfigError: naming the flag, its value and what is allowed.
         """
+        check_choices(self)
         for flags, is_allowed, remedy in RANGES:
             for flag in flags:
                 value = getattr(self, flag)
@@ -240,17 +241,14 @@ class TrainConfig(CatalogConfig):
             "to train on",
         )
         parse_label_groups(self.label_groups)
-        check_choice("class_weight", self.class_weight, get_args(ClassWeightName))
         require(
             not self.undo_class_weight or self.class_weight != "none",
             "undo_class_weight",
             self.undo_class_weight,
             "there is nothing to undo without --class-weight balanced or square_root",
         )
-        check_choice("schedule", self.schedule, ("plateau", "cosine"))
         self._check_network()
         self._check_images()
-        check_choice("resume", self.resume, ("auto", "never"))
         check_count_or_auto("num_workers", self.num_workers)
         require(
             self.num_workers == "auto" or self.num_workers <= self.batch_size,
@@ -262,7 +260,6 @@ class TrainConfig(CatalogConfig):
         check_seed(self.seed)
 
     def _check_network(self) -> None:
-        check_choice("network", self.network, NETWORK_NAMES)
         require(
             MIN_IMAGE_SIZE_PX <= self.image_size <= MAX_IMAGE_SIZE_PX,
             "image_size",
@@ -275,7 +272,6 @@ class TrainConfig(CatalogConfig):
             self.alpha,
             f"{self.network} has no width multiplier; {NETWORKS_WITH_ALPHA[0]} has",
         )
-        check_choice("precision", self.precision, ("auto", *get_args(PrecisionName)))
 
     def _check_images(self) -> None:
         check_crop_fraction(self.crop_fraction)

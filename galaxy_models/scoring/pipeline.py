@@ -15,8 +15,9 @@ from galaxy_models import storage
 from galaxy_models.cluster import session, shared_paths
 from galaxy_models.cluster.job_log import JobLog, job_log
 from galaxy_models.cluster.metrics import JobMetrics, job_metrics
+from galaxy_models.cluster.ray_errors import worker_error
 from galaxy_models.config import ScoreConfig
-from galaxy_models.errors import ModelFolderError, OutputError, ScoringError, told_in
+from galaxy_models.errors import OutputError, ScoringError
 from galaxy_models.models.folder import load_litert
 from galaxy_models.models.shipped import model_reference
 from galaxy_models.scoring.chunk_result import KeptChunk
@@ -76,12 +77,12 @@ def score(config: ScoreConfig) -> RunRecord:
         >>> list(table.columns[:5])
         ['object_id', 'ra', 'dec', 'predicted_class', 'confidence']
     """
-    s3.use_endpoint(config.s3_endpoint_url)
-    record = finished_record(config)
-    if record is None:
-        record = _score(config)
-    else:
-        logger.info("%s is finished already: nothing to do", config.output)
+    with s3.endpoint(config.s3_endpoint_url):
+        record = finished_record(config)
+        if record is None:
+            record = _score(config)
+        else:
+            logger.info("%s is finished already: nothing to do", config.output)
     if record.num_failed > config.max_failed_fraction * record.num_rows:
         raise ScoringError(
             f"{record.num_failed} of {record.num_rows} images failed, more than "
@@ -208,9 +209,7 @@ def _predict_what_remains(
                     raise _too_many_failed(config, plan, num_failed)
             ray.get(finishing)
     except ray.exceptions.RayError as error:
-        trace = str(error)
-        told = s3.failure_in(trace) or told_in(trace, ModelFolderError)
-        raise told or ScoringError(
+        raise worker_error(error) or ScoringError(
             f"scoring stopped: {error}. The same command goes on with what is left."
         ) from error
     return num_rows

@@ -1,21 +1,21 @@
-"""One job at a time in an output folder: a lease that its job renews.
+"""One job at a time in an output folder: a lease that the job renews.
 
-The lease is a small file in the folder. It names the job's host and process, and since
-when they hold the folder. A second job respects it unless that holder is dead:
+The lease is a small file in the folder that names its holder (host, process, start). A
+second job is refused unless the holder is dead:
 
-- On the same machine the system knows: no process has that id and that start time. (The
-  start time tells an id that was given again; a machine is one boot of one kernel, and
-  one container's processes.) A job that was killed and started again resumes at once.
-- For any other machine the holder rewrites the lease every ``BEAT_S``. A second job
-  reads it for ``SILENT_S`` and takes it over if not a byte has changed. It measures
-  with its own clock: those of two machines may differ, and are never compared.
+- On the same machine: if no process has that id and that start time, which detects a
+  reused id. (The same machine is one boot of one kernel and one container.) So a job
+  that was killed and started again resumes at once.
+- On another machine: if the holder, which rewrites the lease every ``BEAT_S``, changes
+  no byte of it for ``SILENT_S``. The second job measures this with its own clock; the
+  clocks of two machines may differ and are never compared.
 
-Of two jobs that start together one gets the folder. On a local disk the system lets one
-of them make the file. In an object store, and where a dead holder is replaced, each
-writes, waits ``SETTLE_S`` and reads: who wrote last stays, the other is refused. Both
-stay only if one of them stalls for longer than that between its look and its write, or
-if a living holder is silent for ``SILENT_S`` (a laptop that slept). So a lease saves
-work and confusion; results that must be right in any case must not depend on it.
+Of two jobs that start together one gets the folder. On a local disk only one of them
+can create the file. In an object store, and when a dead holder is replaced, each job
+writes the file, waits ``SETTLE_S`` and reads it: the last writer stays, the other is
+refused. Both stay only if one stalls for longer than that between its check and its
+write, or if a living holder is silent for ``SILENT_S`` (a laptop that slept). So the
+lease avoids wasted work; correct results must not depend on it.
 """
 
 import json
@@ -158,7 +158,7 @@ def _create(uri: str, holder: Holder) -> bool:
         storage.make_folder(storage.parent(uri))
         with Path(uri).open("xb") as stream:
             stream.write(_encoded(holder))
-    except FileExistsError:
+    except (FileExistsError, FileNotFoundError):  # or a job that left took the folder
         return False
     except OSError as error:
         raise storage.unwritable(uri, error) from error

@@ -20,9 +20,10 @@ from galaxy_models import storage
 from galaxy_models.cluster import session, shared_paths
 from galaxy_models.cluster.job_log import JobLog, job_log
 from galaxy_models.cluster.metrics import job_metrics
+from galaxy_models.cluster.ray_errors import worker_error
 from galaxy_models.cluster.resources import check_num_workers, training_workers
 from galaxy_models.config import TrainConfig
-from galaxy_models.errors import ModelFolderError, TrainingError, told_in
+from galaxy_models.errors import TrainingError
 from galaxy_models.models.card import (
     CARD_NAME,
     MODEL_NAME,
@@ -109,9 +110,9 @@ def fit(config: TrainConfig) -> ModelCard:
         >>> card.num_epochs
         1
     """
-    s3.use_endpoint(config.s3_endpoint_url)
     resume = config.resume == "auto" and not config.overwrite
     with (
+        s3.endpoint(config.s3_endpoint_url),
         output_folder.held_output(
             config.output, OUTPUT, config.overwrite, resume
         ) as output,
@@ -250,9 +251,7 @@ def _run_workers(plan: WorkerPlan, log: JobLog) -> ray.train.Result:
     try:
         result = trainer.fit()
     except ray.train.TrainingFailedError as error:
-        trace = str(error)
-        told = s3.failure_in(trace) or told_in(trace, ModelFolderError)
-        raise told or TrainingError(
+        raise worker_error(error) or TrainingError(
             f"training failed: {error}. The same command goes on from the last epoch."
         ) from error
     if result.return_value is not None:

@@ -220,10 +220,9 @@ def test_a_host_killed_and_replaced_and_another_cut_off_cost_no_row(
     killed, cut_off = cluster.worker_hosts
     cut_off.cut_link()
     killed.kill()
+    cluster.head.wait_until_given_up(cut_off)  # meanwhile nobody can work
     cluster.start_workers()
-    cluster.head.wait_until_given_up(cut_off)
     cut_off.mend_link()
-    assert job.process.poll() is None, "it ended too early to prove anything"
 
     assert job.exit_code() == 0, job.log
     cluster.copy(output, str(tmp_path / "predictions"))

@@ -115,6 +115,22 @@ def test_a_folder_that_was_there_stays_and_results_stay(output: Path) -> None:
     assert [path.name for path in output.iterdir()] == ["part.parquet"]
 
 
+def test_a_folder_that_a_leaving_job_removes_meanwhile_is_made_again(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, made = storage.make_folder, []
+
+    def make_too_early(uri: str) -> None:
+        made.append(uri)
+        make(uri)
+        if len(made) == 1:
+            output.rmdir()
+
+    monkeypatch.setattr(storage, "make_folder", make_too_early)
+    with hold(str(output)):
+        assert read_lease(output)["pid"] == os.getpid()
+
+
 def test_a_killed_holder_on_this_machine_is_replaced_at_once(
     output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
