@@ -209,7 +209,7 @@ class Task:
                 f"{side} galaxies by label": dict(sorted(counts.items()))
                 for side, counts in self.labels.counts.items()
             },
-            "the hash of the model to start from": start and start.model_hash,
+            "the hash of the model to start from": start and start.card.model_hash,
             "the hash of what the teacher says": teacher and teacher.digest,
         }
 
@@ -290,7 +290,7 @@ def _write_folder(
             "fingerprint": catalog.fingerprint,
             **{side: dict(counts) for side, counts in labels.counts.items()},
             "left_out": labels.num_to_learn - plan.num_galaxies,
-            "start_from": plan.start and plan.start.model_hash,
+            "start_from": plan.start and plan.start.card.model_hash,
             "teacher": plan.teacher and plan.teacher.digest,
         },
         metrics=validation_metrics(predictions, labels.classes),
