@@ -17,7 +17,7 @@ from galaxy_models.storage.output_folder import (
     check_output,
     read_marker,
 )
-from galaxy_models.training.fit import OUTPUT as TRAINING
+from galaxy_models.training.pipeline import OUTPUT as TRAINING
 
 KEY = {"--network": "lenet5", "classes": ("a", "b")}
 KINDS = (SCORING, TRAINING, EVALUATION)
