@@ -1,22 +1,22 @@
 """Every error that this project raises on purpose.
 
     GalaxyBatchError
-    ├── InputError               the user's to mend; jobs exit with 2
+    ├── InputError               the user can fix it; jobs exit with 2
     │   ├── ConfigError          a flag's value
     │   ├── CatalogError         the table of galaxies
-    │   ├── PredictionsError     what scoring wrote, to be evaluated
+    │   ├── PredictionsError     the table that scoring wrote
     │   ├── ModelFolderError     the trained model
-    │   ├── OutputError          the place where results go
+    │   ├── OutputError          the output folder
     │   ├── ResourceError        CPUs, GPUs, the cluster
-    │   └── StoreAccessError     an object store refuses: keys, bucket
-    │       └── UnreachableStoreError  or never answered: endpoint, network
+    │   └── StoreAccessError     an object store refuses access
+    │       └── UnreachableStoreError  it never answered
     ├── JobError                 the work itself failed; jobs exit with 1
     │   ├── TrainingError
     │   ├── ScoringError
     │   └── StorageError         a store stopped answering, a disk is full: run it again
     └── ImageDecodeError         one image; becomes a failed row, never an exit
 
-A message names the value that came, where it came from, and the remedy.
+A message names the value, where it came from, and the remedy.
 """
 
 import re
@@ -25,6 +25,19 @@ from typing import Literal, TypeVar
 FailureReason = Literal[
     "missing", "refused", "unreadable", "not_an_image", "truncated", "too_large"
 ]
+FAILURE_REASONS: dict[FailureReason, str] = {
+    "missing": "there is no such file, or the catalog names none",
+    "refused": "the path leads out of `--image-root`, or its scheme is not supported",
+    "unreadable": "the file cannot be read, is not a regular file (a pipe, a device), "
+    "or its pixels are damaged or of a type without a known white level",
+    "not_an_image": "empty, or something else: a web page, a table, a format that is "
+    "not supported",
+    "truncated": "the file ends before its image does",
+    "too_large": "over 64 million pixels, or 256 million bytes, compressed or not; or "
+    "built to take very long to decode",
+}
+"""What each reason means, for people; ``jobs/README.md`` lists them."""
+
 CREDENTIALS = re.compile(r"://[^\s/]*(:\S*)?@")  # a secret key may hold slashes
 MAX_DETAIL_LENGTH = 500  # characters; a path or a library may bring any number
 
@@ -34,23 +47,23 @@ class GalaxyBatchError(Exception):
 
 
 class InputError(GalaxyBatchError):
-    """Something that the user can mend before work begins."""
+    """Something that the user can fix before work begins."""
 
 
 class ConfigError(InputError):
-    """A flag has a value that makes no sense."""
+    """A flag has an invalid value."""
 
 
 class CatalogError(InputError):
-    """The catalog cannot be read or does not keep its contract."""
+    """The catalog cannot be read or breaks its contract."""
 
 
 class PredictionsError(InputError):
-    """The table of predictions is none, or of other galaxies or classes."""
+    """The table holds no predictions, or those of other galaxies or classes."""
 
 
 class ModelFolderError(InputError):
-    """The model folder lacks a part or contradicts itself."""
+    """The model folder is incomplete or inconsistent."""
 
 
 class OutputError(InputError):
@@ -58,11 +71,11 @@ class OutputError(InputError):
 
 
 class ResourceError(InputError):
-    """The machine or cluster has not what was asked for."""
+    """The machine or cluster lacks the CPUs or GPUs asked for."""
 
 
 class StoreAccessError(InputError):
-    """An object store does not let this user do that there."""
+    """An object store refuses access."""
 
 
 class UnreachableStoreError(StoreAccessError):
@@ -78,7 +91,7 @@ class TrainingError(JobError):
 
 
 class ScoringError(JobError):
-    """Scoring ended without every row in its place."""
+    """Scoring ended without all rows."""
 
 
 class StorageError(JobError):
@@ -86,7 +99,7 @@ class StorageError(JobError):
 
 
 class ImageDecodeError(GalaxyBatchError):
-    """One image cannot become pixels.
+    """One image cannot be decoded.
 
     Args:
         reason: one word of the closed vocabulary ``FailureReason``.
@@ -104,17 +117,17 @@ class ImageDecodeError(GalaxyBatchError):
 
 
 def without_password(text: str) -> str:
-    """Take user names and passwords out of the URIs in a message."""
+    """Remove user names and passwords from the URIs in a message."""
     return CREDENTIALS.sub("://…@", text)
 
 
-Told = TypeVar("Told", bound=GalaxyBatchError)
+Extracted = TypeVar("Extracted", bound=GalaxyBatchError)
 
 
-def told_in(trace: str, kind: type[Told]) -> Told | None:
-    """Find an error of a kind in the trace that another process's error came as."""
-    told = re.search(rf"{kind.__module__}\.{kind.__name__}: (.+)", trace)
-    return kind(told[1]) if told else None
+def extract_error(trace: str, kind: type[Extracted]) -> Extracted | None:
+    """Extract an error of this class from another process's traceback."""
+    found = re.search(rf"{kind.__module__}\.{kind.__name__}: (.+)", trace)
+    return kind(found[1]) if found else None
 
 
 def _on_one_line(text: str) -> str:

@@ -1,8 +1,8 @@
 """From flags to an exit code, the same way for every job.
 
-Exit codes: 0 the job did its work; 1 it began and failed; 2 what it was told cannot
-work (nothing was begun); 130 interrupted (Ctrl-C); 143 stopped (SIGTERM). Logs go to
-stderr; the last line on stdout sums the job up, in JSON.
+Exit codes: 0 done; 1 the work began and failed; 2 the job was refused before any work
+began; 130 interrupted (Ctrl-C); 143 stopped (SIGTERM). Logs go to stderr; the last line
+on stdout is a summary in JSON.
 """
 
 import logging
@@ -19,7 +19,7 @@ from jobs.summary import Summary
 
 
 class JobConfig(Protocol):
-    """What every job is told."""
+    """What every job's configuration has."""
 
     @property
     def output(self) -> str:
@@ -33,7 +33,7 @@ EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 
-GOES_ON = "the same command goes on with what is left"
+RESUMES = "the same command resumes with what is left"
 
 
 def run_job(
@@ -44,14 +44,14 @@ def run_job(
     *,
     remedy: str,
 ) -> int:
-    """Parse the flags of a job's configuration, run the job, say how it ended.
+    """Parse a job's flags, run it, report how it ended.
 
     Args:
-        config_class: dataclass that a flag is made of for each field.
-        job: what to do with it; gives figures for the summary.
+        config_class: dataclass with a field for each flag.
+        job: does the work; returns figures for the summary.
         description: text of ``--help``.
         arguments: the command line without the program; ``sys.argv`` if left out.
-        remedy: how to go on after the job was stopped.
+        remedy: how to resume after the job was stopped.
 
     Returns:
         The exit code.
@@ -80,14 +80,14 @@ def run_job(
 
 
 def _is_foreseen(error: Exception) -> bool:
-    """Whether it is told in a line; a bug keeps its traceback."""
+    """Whether one line reports the error; a bug keeps its traceback."""
     return isinstance(error, GalaxyBatchError) or (
         isinstance(error, OSError) and s3.is_store_error(error)
     )
 
 
 def _verdict(error: Exception) -> tuple[int, str]:
-    """Settle the exit code, and what to say."""
+    """Choose the exit code and the message."""
     if isinstance(error, InputError):
         return EXIT_BAD_INPUT, without_password(str(error))
     if isinstance(error, GalaxyBatchError):
@@ -100,10 +100,10 @@ def parse(
     arguments: list[str] | None = None,
     description: str | None = None,
 ) -> Config:
-    """Make a configuration of flags, as the job itself does.
+    """Parse flags into a configuration, as the job itself does.
 
     Args:
-        config_class: dataclass that a flag is made of for each field.
+        config_class: dataclass with a field for each flag.
         arguments: the command line without the program; ``sys.argv`` if left out.
         description: text of ``--help``.
 

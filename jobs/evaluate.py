@@ -1,11 +1,11 @@
-"""Compare predictions with labels; write metrics, figures and a page to look at.
+"""Compare predictions with labels; write metrics, figures and a web page.
 
     python -m jobs.evaluate --predictions scored --labels galaxies.csv --output report
 
-Out comes a folder with report.html (one file that needs no network), metrics.json and
-the figures as PNG. Without --labels the report describes the predictions: classes,
-confidence, the sky, galaxies to look at. It runs on this machine alone, without Ray;
-predictions are streamed, so their number does not matter.
+The output is a folder with report.html (one file that needs no network), metrics.json
+and the figures as PNG. Without --labels the report describes the predictions: classes,
+confidence, positions on the sky, example galaxies. It runs on this machine only,
+without Ray; predictions are streamed, so their number is not limited by memory.
 """
 
 import logging
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 def write_report(config: EvaluateConfig) -> dict[str, Any]:
-    """Evaluate, then say the main numbers and where the page is."""
+    """Evaluate, then log the main numbers and where the page is."""
     report = evaluate(config)
     agreement = report.agreement
     figures = {

@@ -1,10 +1,10 @@
-"""See everything work in a few minutes: no data, no network, no cluster needed.
+"""Try everything in a few minutes: no data, no network, no cluster needed.
 
     python -m jobs.quickstart
 
-Makes up a small survey, trains a small network on labelled galaxies, scores a catalog
-in which some images are broken, prints the head of the predictions in pandas, and
-leaves a picture: quickstart/gallery.png.
+Simulates a small survey, trains a small network on its labelled galaxies, scores a
+catalog in which some images are broken, prints the head of the predictions in pandas,
+and draws quickstart/gallery.png.
 """
 
 import logging
@@ -36,7 +36,7 @@ NUM_FAILED_SHOWN = 4
 
 
 def quickstart(config: QuickstartConfig) -> dict[str, Any]:
-    """Make, train, score, show."""
+    """Simulate, train, score, show."""
     folder = Path(config.output)
     if folder.exists() and any(folder.iterdir()):
         raise OutputError(f"--output {folder} is not empty; name a new folder.")

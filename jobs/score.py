@@ -1,10 +1,10 @@
-"""Predict the class of every galaxy of a catalog; write Parquet that pandas reads.
+"""Predict the class of every galaxy of a catalog; write Parquet for pandas.
 
     python -m jobs.score --catalog survey.parquet --model model --output predictions
 
-Out comes a folder with exactly one row for each catalog row; a galaxy whose image is
-missing or broken has status "failed" and says why. With RAY_ADDRESS set (as ``ray job
-submit`` does) the work runs on that cluster, else on this machine.
+The output is a folder with exactly one row for each catalog row; a galaxy whose image
+is missing or broken has status "failed" and a reason. With RAY_ADDRESS set (as ``ray
+job submit`` does) the job runs on that cluster, otherwise on this machine.
 """
 
 import logging
@@ -13,13 +13,13 @@ from typing import Any
 
 from galaxy_models.config import ScoreConfig
 from galaxy_models.scoring import score
-from jobs.command_line import GOES_ON, run_job
+from jobs.command_line import RESUMES, run_job
 
 logger = logging.getLogger(__name__)
 
 
 def score_catalog(config: ScoreConfig) -> dict[str, Any]:
-    """Score, then say what came out and where."""
+    """Score, then log the counts and where the predictions are."""
     record = score(config)
     classes = ", ".join(f"{name} {count}" for name, count in record.classes.items())
     logger.info(
@@ -44,4 +44,4 @@ def score_catalog(config: ScoreConfig) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(run_job(ScoreConfig, score_catalog, __doc__, remedy=GOES_ON))
+    sys.exit(run_job(ScoreConfig, score_catalog, __doc__, remedy=RESUMES))

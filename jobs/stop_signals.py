@@ -1,11 +1,11 @@
-"""SIGTERM and Ctrl-C: a job ends at once, says how to go on, and leaves no process.
+"""SIGTERM and Ctrl-C: a job ends at once, says how to resume, leaves no process.
 
 ``ray job stop``, Slurm and Kubernetes send SIGTERM, and kill what has not ended after
-3 to 30 s. A job keeps what it has done at every moment, so it need not be wound up:
-that takes Ray seconds, in which further signals or a store that does not answer may
-come between. Where the signal goes to Ray's processes, too, as Slurm sends it, and the
-machine is overloaded, Ray may be first to end this one: its driver exits with 1 where
-its raylet has gone, and no handler is asked. This module does not know what a job does.
+3 to 30 s. A job's finished work is on disk at every moment, so no orderly shutdown is
+needed: Ray would take seconds for it, and a further signal or a store that does not
+answer could interrupt it. Slurm sends the signal to Ray's processes, too; on an
+overloaded machine Ray may then end this process first: a driver whose raylet has gone
+exits with 1, and no handler runs. This module does not know what a job does.
 """
 
 import contextlib
@@ -27,8 +27,8 @@ class StopSignals:
     """While entered, a signal ends this process and those below it.
 
     Args:
-        remedy: how to go on; told on stderr.
-        sum_up: gives the last line for stdout, of the exit code and what is told.
+        remedy: how to resume; written to stderr.
+        sum_up: builds the last line of stdout from the exit code and the message.
     """
 
     def __init__(self, remedy: str, sum_up: Callable[[int, str], str]) -> None:
@@ -81,7 +81,7 @@ class StopSignals:
 
 
 def _fall_silent() -> None:
-    """Let nothing be said after the summary: Ray would tell that its processes went."""
+    """Write nothing after the summary: Ray would report that its processes ended."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (STDOUT, STDERR):
         os.dup2(nowhere, descriptor)

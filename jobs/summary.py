@@ -1,4 +1,4 @@
-"""A job's last words on stdout: one line of JSON, for machines."""
+"""The last line of a job's stdout: a summary in JSON, for programs."""
 
 import json
 import math
@@ -17,7 +17,7 @@ STATUSES = {
 
 
 class Summary:
-    """What is known of a job so far.
+    """What a job reports of itself.
 
     Args:
         job: its name.
@@ -30,7 +30,7 @@ class Summary:
         self._started_s = time.monotonic()
 
     def line(self, exit_code: int, error: str | None = None) -> str:
-        """Put it into a line; what is not a number is null in it."""
+        """Write it as a line of JSON; NaN and infinity become null."""
         record = {
             "job": self.job,
             "status": STATUSES[exit_code],
@@ -44,9 +44,11 @@ class Summary:
 
 
 def _finite(value: Any) -> Any:
-    """Put null in the place of NaN and infinity, which JSON does not have."""
+    """Replace NaN and infinity, which JSON does not have, by null."""
     if isinstance(value, Mapping):
         return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

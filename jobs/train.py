@@ -1,10 +1,10 @@
-"""Train a network on labelled galaxies over the CPUs or GPUs that are there.
+"""Train a network on labelled galaxies, on all available CPUs or GPUs.
 
     python -m jobs.train --catalog galaxies.csv --network mobilenet_v2 --output model
 
-Out comes a model folder: the network, its card, the history of its training and its
+The output is a model folder: the network, its card, the training history and the
 predictions for the validation galaxies. With RAY_ADDRESS set (as ``ray job submit``
-does) the work runs on that cluster, else on this machine.
+does) the job runs on that cluster, otherwise on this machine.
 """
 
 import logging
@@ -13,13 +13,13 @@ from typing import Any
 
 from galaxy_models.config import TrainConfig
 from galaxy_models.training import fit
-from jobs.command_line import GOES_ON, run_job
+from jobs.command_line import RESUMES, run_job
 
 logger = logging.getLogger(__name__)
 
 
 def train(config: TrainConfig) -> dict[str, Any]:
-    """Fit, then say where the model is and how good."""
+    """Train, then log where the model is and how accurate."""
     card = fit(config)
     logger.info(
         "model folder %s: validation accuracy %.3f, mean recall of the classes %.3f",
@@ -38,4 +38,4 @@ def train(config: TrainConfig) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(run_job(TrainConfig, train, __doc__, remedy=GOES_ON))
+    sys.exit(run_job(TrainConfig, train, __doc__, remedy=RESUMES))

@@ -1,6 +1,7 @@
 """What several tests share: a made-up survey, one Ray, one trained model."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from catalog_files import Opener, repeated
+from dataset_here import DatasetHere
 from filelock import FileLock
 from prediction_files import FAILED, row, write_labels, write_predictions
 from report_files import Evaluate
 from s3_server import UNSET_VARIABLES, S3Server, running_s3_server
 from score_job import NUM_ROWS
+from training_digest import training_digest
 from unlabelled_survey import write_unlabelled
 
 from galaxy_models.config import CatalogConfig, EvaluateConfig, TrainConfig
@@ -25,6 +28,38 @@ SmallTraining = Callable[..., TrainConfig]
 
 NUM_LABELLED = 120
 IMAGE_SIZE_PX = 48
+RAY_GROUP = "ray"  # two Rays at once would fight for a small machine's CPUs
+TESTS = Path(__file__).parent
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two processes for the whole suite; none for chosen tests, which start at once."""
+    is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    return 2 if is_whole else 0
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Keep a file's tests in one process, and all that need Ray in another.
+
+    A test that starts a Ray of its own says so: ``xdist_group("ray")``.
+    """
+    if item.get_closest_marker("xdist_group") is None:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        is_fault = item.get_closest_marker("faults") is not None
+        needs_ray = fixtures & {"ray_here", "model_folder"} and not is_fault
+        group = RAY_GROUP if needs_ray else str(item.path.relative_to(TESTS))
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: all that need Ray, then what is slow."""
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> tuple[bool, bool]:
+    marker = item.get_closest_marker("xdist_group")
+    is_ray = marker is not None and marker.args == (RAY_GROUP,)
+    return not is_ray, item.get_closest_marker("slow") is None
 
 
 @pytest.fixture
@@ -107,22 +142,33 @@ def ray_here() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def model_folder(
-    ray_here: None,
-    labelled: Survey,
-    small_training: SmallTraining,
-    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest, labelled: Survey, small_training: SmallTraining
 ) -> str:
-    """A model folder that one training worker wrote, for all of pytest's processes."""
+    """A model folder that one training worker wrote, for all tests that only read it.
+
+    Pytest's cache keeps it while what it depends on stays the same.
+    """
     from galaxy_models.training import fit
 
-    common = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        common = common.parent
-    output = common / "model_folder"
-    with FileLock(f"{output}.lock"):
+    models = request.config.cache.mkdir("models")
+    output = models / training_digest()
+    with FileLock(models / "lock"):
         if not (output / CARD_NAME).exists():
+            for earlier in models.glob("[0-9a-f]*"):
+                shutil.rmtree(earlier)
+            request.getfixturevalue("ray_here")
             fit(small_training(labelled, str(output)))
     return str(output)
+
+
+@pytest.fixture
+def without_actors(ray_here: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scorings predict in this process; all else of them is as ever."""
+    monkeypatch.setattr("ray.data.from_items", DatasetHere.from_items)
+    # Earlier tests may have used TensorFlow here; its threads are set but once.
+    monkeypatch.setattr(
+        "galaxy_models.scoring.engines.start_tensorflow", lambda *_, **__: None
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,60 +1,48 @@
-"""The README keeps up with the code."""
+"""The READMEs keep up with the code."""
 
-import dataclasses
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
-from galaxy_models.config import (
-    EvaluateConfig,
-    QuickstartConfig,
-    ScoreConfig,
-    TrainConfig,
-)
-from galaxy_models.errors import FailureReason
-from galaxy_models.tables.prediction_schema import PREDICTION_COLUMNS
-
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-CONFIGS = (TrainConfig, ScoreConfig, EvaluateConfig, QuickstartConfig)
+MAX_LINES = 170
+MAX_BYTES = 12_000
+PICTURE = "jobs/gallery.jpg"
+MAX_PICTURE_BYTES = 150_000
 
 
-def flag_rows(config: type) -> list[str]:
-    rows = []
-    for field in dataclasses.fields(config):
-        default = field.default
-        if default is dataclasses.MISSING:
-            default = "required"
-        elif default in (None, ()):
-            default = "none"
-        rows.append(f"| `--{field.name.replace('_', '-')}` | {default} |")
-    return rows
+def test_readme_is_a_newcomers_page() -> None:
+    assert README.count("\n") <= MAX_LINES
+    assert len(README.encode()) <= MAX_BYTES
 
 
-@pytest.mark.parametrize("config", CONFIGS)
-def test_readme_lists_every_flag_with_its_default(config: type) -> None:
-    assert [row for row in flag_rows(config) if row not in README] == []
+def test_readme_ends_its_test_command_where_ci_looks_for_it() -> None:
+    (line,) = re.findall(r"^.* -m pytest$", README, re.MULTILINE)
+    assert line.startswith("python3 -m venv .venv && ")
 
 
-def test_readme_lists_no_flag_that_is_gone() -> None:
-    known = {row for config in CONFIGS for row in flag_rows(config)}
-    listed = set(re.findall(r"^\| `--[a-z0-9-]+` \| [^|]+ \|", README, re.MULTILINE))
-    assert listed == known
+def test_readme_links_to_nothing_but_its_picture() -> None:
+    """A relative link is broken where the page is the package's description."""
+    targets = re.findall(r"\]\(([^)]+)\)", README)
+    assert [one for one in targets if not one.startswith("https://")] == [PICTURE]
+    assert (ROOT / PICTURE).stat().st_size <= MAX_PICTURE_BYTES
 
 
-def test_readme_lists_every_output_column() -> None:
-    for column in PREDICTION_COLUMNS:
-        assert f"| `{column.name}` |" in README
+def test_every_path_that_readme_names_exists() -> None:
+    named = re.findall(r"`([a-z_]+/[\w./-]*|[A-Z]+\.md)`", README)
+    made = ("quickstart/", "report/", "predictions/")
+    paths = [path for path in named if not path.startswith(made)]
+    assert "jobs/README.md" in paths
+    assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
-def test_readme_lists_every_reason_of_a_failed_row() -> None:
-    assert [
-        name for name in get_args(FailureReason) if f"| `{name}` |" not in README
-    ] == []
+@pytest.mark.parametrize("folder", ["jobs", "infra", "galaxy_models", "tests"])
+def test_readme_maps_the_readme_of_each_room(folder: str) -> None:
+    assert f"| `{folder}/README.md` |" in README
 
 
 def test_every_dependency_is_pinned() -> None:
@@ -66,10 +54,13 @@ def test_every_dependency_is_pinned() -> None:
     assert [name for name in named if f"\n{name}==" not in pins] == []
 
 
-def test_readme_predicts_what_its_own_figures_say() -> None:
-    script = ROOT / "tests" / "benchmarks" / "survey_scale.py"
-    told = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, check=True
+def test_the_table_of_survey_scale_is_what_its_script_says() -> None:
+    folder = ROOT / "tests" / "benchmarks"
+    table = subprocess.run(
+        [sys.executable, str(folder / "survey_scale.py")],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
-    assert told.count("\n") == 9
-    assert f"| --- | --- |\n{told}" in README
+    assert table.count("\n") == 9
+    assert f"| --- | --- |\n{table}" in (folder / "README.md").read_text()

@@ -1,8 +1,8 @@
-"""What workers want to tell the person who reads the job's log.
+"""Lines and counts that workers send to the job's log.
 
-Ray forwards everything that its workers print, and most of that is libraries talking
-to themselves. So the forwarding is off, and workers send their lines and counts to
-one actor that the driver polls. This module does not know what is being counted.
+Ray can forward everything that its workers print, but most of that is libraries'
+chatter. So forwarding is off; workers send their lines and counts to one actor that the
+driver polls. This module does not know what is being counted.
 """
 
 import logging
@@ -25,7 +25,7 @@ MAX_UNREAD_LINES = 1000  # beyond it the oldest are dropped; counts never are
 
 
 class _JobLogActor:
-    """Holds lines until the driver reads them, sums of counts, the last figures."""
+    """Holds unread lines, sums of counts and the latest figures."""
 
     def __init__(self, max_unread_lines: int) -> None:
         self._lines: deque[str] = deque(maxlen=max_unread_lines)
@@ -48,7 +48,7 @@ class _JobLogActor:
 
 
 class JobLog:
-    """A worker's way to the driver's log; cheap to pickle, never waits."""
+    """A worker's handle of the driver's log; cheap to pickle, never blocks."""
 
     def __init__(self, actor: Any) -> None:
         self._actor = actor
@@ -69,7 +69,7 @@ class JobLog:
             self.flush()
 
     def show(self, figures: Mapping[str, float]) -> None:
-        """Tell the driver how things stand; figures of the same name are replaced."""
+        """Send the latest figures; those of the same name are replaced."""
         self._actor.show.remote(dict(figures))
 
     def flush(self) -> None:
@@ -85,14 +85,15 @@ def job_log(
     on_counts: Callable[[Counter[str]], None] | None = None,
     on_figures: Callable[[dict[str, float]], None] | None = None,
 ) -> Iterator[JobLog]:
-    """Relay what workers say into this process's log while the block runs.
+    """Relay workers' lines into this process's log while the block runs.
 
     Args:
-        on_counts: called about once a second, in a thread, with the sums so far.
+        on_counts: called about once a second, in a thread, with the sums so far. What
+            it raises is logged, and ends neither the job nor the relay.
         on_figures: called likewise with the last figures, once there are any.
 
     Yields:
-        What to hand to the workers.
+        The handle to give to the workers.
     """
     actor = _start_actor()
     is_done = threading.Event()
@@ -107,10 +108,9 @@ def job_log(
             return
         for line in lines:
             logger.info("%s", line)
-        if on_counts is not None:
-            on_counts(counts)
-        if on_figures is not None and figures:
-            on_figures(figures)
+        _call(on_counts, counts)
+        if figures:
+            _call(on_figures, figures)
 
     def relay() -> None:
         while not is_done.wait(POLL_INTERVAL_S):
@@ -127,12 +127,23 @@ def job_log(
         ray.kill(actor)
 
 
-def _start_actor() -> Any:
-    """Start the actor on this host: no other one's loss shall end the log.
+def _call(callback: Callable[[Any], None] | None, figures: Any) -> None:
+    if callback is None:
+        return
+    try:
+        callback(figures)
+    except Exception as error:  # of whatever kind: the job itself is well
+        logger.warning(
+            "the job's figures could not be shown: %s: %s", type(error).__name__, error
+        )
 
-    Once a process Ray tells an error: that an actor which it may restart has arguments
-    in its store. Ray Data's actors do, and Ray Data keeps these arguments. So this
-    actor is of that kind, too, and Ray says it here.
+
+def _start_actor() -> Any:
+    """Start the actor on this host, so that losing another host does not end the log.
+
+    Once per process Ray prints a warning about restartable actors whose arguments are
+    in its object store. Ray Data's actors are such, and it keeps their arguments. This
+    actor is made one, too, so that Ray prints the warning here, where stderr is off.
     """
     here = NodeAffinitySchedulingStrategy(
         ray.get_runtime_context().get_node_id(), soft=False

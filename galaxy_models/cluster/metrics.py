@@ -1,7 +1,7 @@
-"""What a job tells Prometheus of itself while it runs, through Ray.
+"""A job's Prometheus metrics, exported through Ray while it runs.
 
-The driver records it as chunks and epochs end; each host of Ray serves what its
-processes recorded. This module is the one home of the names. It does not know what is
+The driver records them as chunks and epochs end; each host of Ray serves what its
+processes recorded. All metric names are defined here. This module does not know what is
 counted.
 """
 
@@ -14,8 +14,8 @@ from typing import Any, Literal
 from ray.util.metrics import Counter, Gauge
 
 PREFIX = "galaxy_batch_"
-OUTPUT_LABEL = "output"  # tells the jobs of a cluster apart
-REFRESH_S = 5  # Ray drops a gauge that is not set anew within two of its reports, 20 s
+OUTPUT_LABEL = "output"  # distinguishes the jobs of a cluster
+REFRESH_S = 5  # Ray drops a gauge that is not set again within two reports, 20 s
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,16 @@ class JobMetric:
     unit: str
     meaning: str
     label: str | None = None
-    """What divides it, beside ``output``."""
+    """Its label besides ``output``."""
 
     @property
     def ray_name(self) -> str:
-        """As Ray is told."""
+        """Its name in Ray."""
         return PREFIX + self.name
 
     @property
     def prometheus_name(self) -> str:
-        """As Prometheus finds it."""
+        """Its name in Prometheus."""
         suffix = "_total" if self.kind == "counter" else ""
         return f"ray_{self.ray_name}{suffix}"
 
@@ -66,7 +66,7 @@ JOB_METRICS = (
         "train_wait_fraction", "gauge", "0 to 1", "Share of training spent waiting."
     ),
 )
-"""Every metric; README lists them."""
+"""Every metric; ``infra/README.md`` lists them."""
 
 
 @contextmanager

@@ -1,6 +1,6 @@
-"""What Ray says by itself: told in the job's log, or not at all.
+"""Ray's own output: moved into the job's log, or suppressed.
 
-It writes to stdout and stderr past Python's logging. This module starts nothing.
+Ray writes to stdout and stderr without Python's logging. This module starts nothing.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 OF_THE_RAYLET = re.compile(r"(?s)(?:\x1b\[\d+m)?\(raylet[^)]*\)(?:\x1b\[0m)? (.*)")
 NO_LOSS = (
-    "the task will be retried",  # of a worker whose death is told besides
+    "the task will be retried",  # of a worker whose death another line reports
     "following error: Terminated with signal",  # its monitor, stopped as this job is
 )
 STDERR = 2
@@ -23,14 +23,14 @@ STDERR = 2
 
 @contextlib.contextmanager
 def raylet_in_log() -> Iterator[None]:
-    """Log what Ray's error listener prints (a worker died, say), in a sentence each."""
+    """Log what Ray's error listener prints (a worker died, say), a sentence each."""
     stdout = sys.stdout
     with contextlib.redirect_stdout(_WithoutRaylet(stdout)):
         yield
 
 
 class _WithoutRaylet:
-    """Stdout, but that the raylet's lines go to the log."""
+    """Stdout whose lines from the raylet go to the log instead."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -59,7 +59,7 @@ def _log(message: str) -> None:
 
 @contextlib.contextmanager
 def stderr_unheard() -> Iterator[None]:
-    """Let nobody see what C++ writes to stderr meanwhile. For moments only."""
+    """Discard what C++ code writes to stderr meanwhile. For moments only."""
     sys.stderr.flush()
     stderr = os.dup(STDERR)
     try:

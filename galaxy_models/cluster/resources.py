@@ -1,7 +1,6 @@
-"""What a cluster holds, and how many workers fit into it.
+"""A cluster's CPUs and GPUs, and how many workers fit into it.
 
-Knows CPUs, GPUs and hosts; it starts nothing. What cannot fit is refused here: Ray
-would let it wait for ever.
+It starts nothing. What cannot fit is refused here: Ray would wait for ever.
 """
 
 from dataclasses import dataclass
@@ -9,16 +8,16 @@ from typing import Literal
 
 from galaxy_models.errors import ResourceError
 
-CPUS_PER_TRAINING_WORKER = 8  # a guess: not measured on hosts with as many
+CPUS_PER_TRAINING_WORKER = 8  # an estimate: not measured on hosts with as many
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What the cluster holds."""
+    """CPUs and GPUs of the cluster."""
 
     cpus_by_host: tuple[int, ...]
     gpus_by_host: tuple[int, ...] = ()
-    """Of the same hosts; empty where none has any."""
+    """GPUs of the same hosts; empty if none has any."""
 
     @property
     def num_gpus(self) -> int:
@@ -36,10 +35,10 @@ class Resources:
         return len(self.cpus_by_host)
 
     def num_places(self, cpus: int = 1) -> int:
-        """Count the workers that fit, each with all that it wants on one host.
+        """Count the workers that fit, each with all its CPUs and its GPU on one host.
 
         Args:
-            cpus: what each wants, beside a GPU where there are any.
+            cpus: CPUs of each worker, besides a GPU if the cluster has any.
         """
         places = [host // cpus for host in self.cpus_by_host]
         if self.num_gpus:
@@ -50,12 +49,12 @@ class Resources:
 def training_workers(
     asked: int | Literal["auto"], resources: Resources, batch_size: int
 ) -> tuple[int, int]:
-    """Spread training over what is there.
+    """Choose the number of training workers.
 
     Args:
         asked: a number of workers, or ``auto``: one per GPU; without GPUs one per
             8 CPUs, at least one a host.
-        resources: what the cluster holds.
+        resources: of the cluster.
         batch_size: galaxies a step; there are no more workers than that.
 
     Returns:
@@ -74,10 +73,10 @@ def training_workers(
         by_cpus = resources.num_cpus // CPUS_PER_TRAINING_WORKER
         num_with_cpus = sum(cpus > 0 for cpus in resources.cpus_by_host)
         num_workers = min(max(num_with_cpus, by_cpus), batch_size)
-    return num_workers, _cpus_for_each(num_workers, resources)
+    return num_workers, cpus_for_each(num_workers, resources)
 
 
-def _cpus_for_each(num_workers: int, resources: Resources) -> int:
+def cpus_for_each(num_workers: int, resources: Resources) -> int:
     """Most CPUs that every worker can have on one host; hosts may differ."""
     cpus = max(1, resources.num_cpus // num_workers)
     while cpus > 1 and resources.num_places(cpus) < num_workers:
@@ -106,7 +105,7 @@ def check_num_workers(asked: int | Literal["auto"], resources: Resources) -> Non
     if not places:
         raise ResourceError(_nothing_fits(resources, hosts))
     if asked != "auto" and asked > places:
-        unit = "GPU(s) with a CPU beside" if resources.num_gpus else "CPU(s)"
+        unit = "GPU(s) with a CPU each" if resources.num_gpus else "CPU(s)"
         raise ResourceError(
             f"--num-workers {asked}: the cluster has {places} {unit} on {hosts}; ask "
             f"for at most {places}, or auto."
@@ -116,13 +115,13 @@ def check_num_workers(asked: int | Literal["auto"], resources: Resources) -> Non
 def _nothing_fits(resources: Resources, hosts: str) -> str:
     if resources.num_gpus and resources.num_cpus:
         return (
-            f"no host of the cluster has a GPU and a CPU beside it ({hosts}, with CPUs "
+            f"no host of the cluster has a GPU and a CPU ({hosts}, with CPUs "
             f"{_listed(resources.cpus_by_host)} and GPUs "
             f"{_listed(resources.gpus_by_host)}); start those with GPUs again with "
             "`ray start --num-cpus=…`."
         )
     return (
-        f"the cluster has 0 CPUs on {hosts}, so that nothing could ever run; add a "
+        f"the cluster has 0 CPUs on {hosts}, so nothing can run; add a "
         "host that has some: `ray start --address=…` there."
     )
 

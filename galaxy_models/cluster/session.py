@@ -1,11 +1,10 @@
-"""Ray on this machine or the cluster that the job was submitted to.
+"""Ray on this machine, or on the cluster that the job was submitted to.
 
-The only module that starts Ray. It knows nothing of galaxies.
+The only module that starts Ray.
 """
 
 import logging
 import os
-import re
 import secrets
 import signal
 import socket
@@ -20,6 +19,7 @@ import ray
 import ray.data
 from ray._private import ray_constants
 
+from galaxy_models.cluster.ray_errors import start_error
 from galaxy_models.cluster.ray_output import raylet_in_log
 from galaxy_models.cluster.resources import Resources
 from galaxy_models.errors import ResourceError
@@ -29,13 +29,7 @@ logger = logging.getLogger(__name__)
 
 RETRIED_STATUS = r"AWS Error UNKNOWN \(HTTP status 5"
 PROBE_TIMEOUT_S = 10.0
-JOIN_ATTEMPTS = "1"  # of 20: each waits for a head that starts, and says why not
-TOKEN_TROUBLE = re.compile(  # what Ray says
-    r"Authentication token is missing or incorrect"
-    r"|no authentication token was found"
-    r"|RAY_AUTH_TOKEN_PATH is set but file cannot be opened or is empty: .*?(?=\. )"
-)
-VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")  # the cluster's, then this job's
+JOIN_ATTEMPTS = "1"  # instead of 20: each waits for a head node to start
 CLUSTER_VARIABLE = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR
 TOKEN_VARIABLES = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}
 RAY_TOKEN_LOGGER = "ray._private.authentication.authentication_token_setup"
@@ -43,16 +37,16 @@ RAY_TOKEN_LOGGER = "ray._private.authentication.authentication_token_setup"
 
 @contextmanager
 def joined_cluster() -> Iterator[Resources | None]:
-    """Join the cluster that ``RAY_ADDRESS`` names before anything that takes long.
+    """Join the cluster that ``RAY_ADDRESS`` names before any slow step.
 
-    So a cluster that cannot serve is refused at once. Where there is none, Ray starts
-    embedded when all else is checked, with ``ray_session``: it takes seconds.
+    So an unsuitable cluster is refused at once. Without a cluster, ``ray_session``
+    starts an embedded Ray later, after all other checks, as that takes seconds.
 
     Yields:
-        The resources of the cluster; None where the job is not on one.
+        The resources of the cluster; None if the job is not on one.
 
     Raises:
-        ResourceError: the cluster does not answer, or does not take this job.
+        ResourceError: the cluster does not answer, or refuses this job.
     """
     if ray.is_initialized() or os.environ.get("RAY_ADDRESS"):
         with ray_session() as resources:
@@ -66,28 +60,28 @@ def ray_session() -> Iterator[Resources]:
     """Join the cluster that ``RAY_ADDRESS`` names, else start Ray embedded here.
 
     ``ray job submit`` sets ``RAY_ADDRESS`` for its jobs. The embedded Ray ends with
-    the session; a joined cluster goes on.
+    the session; a joined cluster keeps running.
 
     Yields:
         The resources of the cluster.
 
     Raises:
-        ResourceError: the cluster at ``RAY_ADDRESS`` does not answer, or does not take
-            this job: another version, a token.
+        ResourceError: the cluster at ``RAY_ADDRESS`` does not answer, or refuses this
+            job (another version, a missing token).
     """
     if ray.is_initialized():  # a caller's session: use it, leave it running
-        yield _resources()
+        with _ray_data_settings():
+            yield _resources()
         return
     address = os.environ.get("RAY_ADDRESS")
     if address:
         _check_answers(address)
         os.environ.setdefault("RAY_gcs_server_port_wait_time_s", JOIN_ATTEMPTS)
-    else:  # says that it wants a token: nothing to act on
+    else:  # its note that it uses a token needs no action
         logging.getLogger(RAY_TOKEN_LOGGER).setLevel(logging.ERROR)
-        with suppress(OSError):  # a home that cannot be written: Ray tells, if need be
+        with suppress(OSError):  # home is not writable: Ray reports it if it matters
             _make_private_token()
-    with raylet_in_log(), _started_ray(address):
-        _configure_ray_data()
+    with raylet_in_log(), _started_ray(address), _ray_data_settings():
         resources = _resources()
         logger.info(
             "Ray %s: %d CPUs, %d GPUs on %d host(s)",
@@ -96,14 +90,15 @@ def ray_session() -> Iterator[Resources]:
             resources.num_gpus,
             resources.num_hosts,
         )
-        _tell_if_busy(resources)
+        _warn_if_busy(resources)
         yield resources
 
 
 def _make_private_token() -> None:
-    """Make Ray's token, or take it from others: Ray's own file is open to everybody.
+    """Make Ray's token file readable by its owner only, creating it if needed.
 
-    Whoever on this machine can read it can run code in the embedded Ray.
+    Ray would make it readable by everybody; whoever on this machine can read it can run
+    code in the embedded Ray.
     """
     if not TOKEN_VARIABLES.isdisjoint(os.environ):
         return
@@ -112,7 +107,7 @@ def _make_private_token() -> None:
     with tempfile.NamedTemporaryFile("w", dir=path.parent) as private:
         private.write(secrets.token_hex(32))
         private.flush()
-        with suppress(FileExistsError):  # one stays; jobs that start together share it
+        with suppress(FileExistsError):  # keep it: jobs that start together share it
             os.link(private.name, path)
     path.chmod(0o600)
 
@@ -128,43 +123,20 @@ def _started_ray(address: str | None) -> Iterator[None]:
                 **(_cluster_options() if address else {"include_dashboard": False}),
             )
     except Exception as error:  # Ray raises bare ones ("node timed out …")
-        raise ResourceError(_why_not(address, error)) from error
+        raise start_error(address, error) from error
     try:
         yield
     finally:
         ray.shutdown()
 
 
-def _why_not(address: str | None, error: Exception) -> str:
-    """Say in a line why Ray did not start or let this job in, and what helps."""
-    told = f"{error} {error.__cause__ or ''}"
-    versions = VERSIONS.findall(told)
-    if len(versions) == 2:
-        of_cluster, of_job = (f"Ray {r} on Python {p}" for r, p in versions)
-        return (
-            f"the cluster at {address} runs {of_cluster}, this job {of_job}: give all "
-            "machines the same Python, and the packages of infra/constraints.txt."
-        )
-    if address and (token := TOKEN_TROUBLE.search(told)):
-        return (
-            f"the cluster at {address} wants its token ({token[0]}): set "
-            "RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to a file that holds the "
-            "cluster's token (~/.ray/auth_token if left out)."
-        )
-    reason = " ".join(str(error).split())
-    return (
-        f"Ray did not start at {address or 'this machine'}: {reason}. Try again when "
-        "the machine is less busy, or name a cluster with RAY_ADDRESS."
-    )
-
-
 @contextmanager
 def _listening_on_loopback(*, is_embedded: bool) -> Iterator[None]:
-    """Have a Ray that is started here and now listen to this machine alone.
+    """Make an embedded Ray that starts now listen on this machine only.
 
-    So it does on Windows and macOS by itself. Its processes read the variable; this
-    one did so when it imported Ray. On Linux it takes no other way: it replaces
-    127.0.0.1, where that is asked for, by the machine's address.
+    On Windows and macOS Ray does so by default. Its processes read the environment
+    variable; this process read it when it imported Ray. On Linux there is no other way:
+    Ray replaces 127.0.0.1 by the machine's address.
     """
     before = ray_constants.ENABLE_RAY_CLUSTER, os.environ.get(CLUSTER_VARIABLE)
     ray_constants.ENABLE_RAY_CLUSTER = not is_embedded
@@ -180,7 +152,7 @@ def _listening_on_loopback(*, is_embedded: bool) -> Iterator[None]:
 
 @contextmanager
 def _own_sigterm_handler() -> Iterator[None]:
-    """Keep this process's handler: Ray's would print where each thread was, and end."""
+    """Keep this process's handler: Ray's prints all threads' stacks and exits."""
     before = signal.getsignal(signal.SIGTERM)
     try:
         yield
@@ -190,11 +162,11 @@ def _own_sigterm_handler() -> Iterator[None]:
 
 
 def _cluster_options() -> dict[str, Any]:
-    """Let a cluster's workers reach the object store that the driver reaches.
+    """Give a cluster's workers the driver's access to its object store.
 
-    An embedded Ray inherits the environment. A cluster's workers get it in a function,
-    which Ray stores: as ``env_vars`` it would stand in their processes' arguments, in
-    Ray's logs and on its dashboard.
+    An embedded Ray inherits the environment. A cluster's workers get it in a function
+    that Ray stores: ``env_vars`` would show it in their processes' arguments, in Ray's
+    logs and on its dashboard.
     """
     variables = s3.environment()
     if not variables:
@@ -225,21 +197,29 @@ def _check_answers(address: str) -> None:
         ) from error
 
 
-def _configure_ray_data() -> None:
-    """Settings that every dataset of this project runs under."""
-    context = ray.data.DataContext.get_current()
+@contextmanager
+def _ray_data_settings() -> Iterator[None]:
+    """Apply this project's settings for every dataset; restore a caller's after."""
+    context = ray.data.DataContext.get_current().copy()
     context.use_datasource_v2 = False  # the new reader starts 32 processes a read
     context.execution_options.preserve_order = True  # the same seed, the same order
     # Ray's own list lacks what a request without an answer's body comes to.
     if RETRIED_STATUS not in context.retried_io_errors:
         context.retried_io_errors.append(RETRIED_STATUS)
     context.enable_progress_bars = False  # the job's log has its own progress lines
-    # What it tells as errors are tracebacks, and come as exceptions besides.
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+    data_logger = logging.getLogger("ray.data")
+    level = data_logger.level
+    # What it logs as errors are tracebacks, and come as exceptions besides.
+    data_logger.setLevel(logging.CRITICAL)
+    try:
+        with ray.data.DataContext.current(context):
+            yield
+    finally:
+        data_logger.setLevel(level)
 
 
-def _tell_if_busy(resources: Resources) -> None:
-    """Say that others hold CPUs or GPUs: Ray would let this job wait without a word."""
+def _warn_if_busy(resources: Resources) -> None:
+    """Warn that others hold CPUs or GPUs: Ray would wait for them silently."""
     free = ray.available_resources()
     for unit, number in (("CPU", resources.num_cpus), ("GPU", resources.num_gpus)):
         num_held = number - int(free.get(unit, 0))

@@ -1,9 +1,9 @@
 """Whether every host of a cluster sees the same files at a local path.
 
 A path may lie on one host's disk or in a file system that all hosts share (NFS,
-Lustre). Nobody can tell from its name, so a task on each host looks. Object stores are
-the same everywhere, and a single host has nobody to ask: then nothing is done. What is
-in the files this module does not know.
+Lustre). Its name does not show which, so a task on each host looks. Object stores are
+the same everywhere, and a single host needs no check. This module does not know what is
+in the files.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from galaxy_models import storage
+from galaxy_models.cluster.ray_errors import host_error
 from galaxy_models.errors import ResourceError
 
 logger = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 MAX_FILES = 32  # of many, evenly spread; each host reads the ends of each
 END_BYTES = 64 * 2**10  # a Parquet file's footer, a card
 ANSWER_TIMEOUT_S = 120.0  # a host must start a process first
-APPEARS_WITHIN_S = 5.0  # what another host wrote; NFS and the like are not instant
+APPEARS_WITHIN_S = 5.0  # a file that another host wrote; NFS is not instant
 PROBE_NAME = f"{storage.UNFINISHED_NAME}-probe"
 REMEDY = "put it on s3:// or in a folder that all hosts share, at the same path."
 
@@ -35,8 +36,8 @@ def check_inputs(what: str, uris: Sequence[str]) -> None:
     """Refuse local files that some host of the cluster does not see as this one does.
 
     Args:
-        what: how messages call them: the flag that named them.
-        uris: the files, which exist here; those in object stores are passed by.
+        what: the flag that named them, for messages.
+        uris: the files, which exist here; those in object stores are skipped.
 
     Raises:
         ResourceError: naming a file and the hosts.
@@ -87,7 +88,7 @@ def _listed(hosts: list[str]) -> str:
 
 
 def _fingerprints(paths: Sequence[str]) -> list[str | None]:
-    """Tell files apart by their sizes and ends; None for what is no file."""
+    """Identify files by their sizes and ends; None for what is not a file."""
     return [_fingerprint(path) for path in paths]
 
 
@@ -104,7 +105,7 @@ def _fingerprint(path: str) -> str | None:
 
 
 def _appears(path: str) -> bool:
-    """Whether a new file is seen, now or soon."""
+    """Whether a new file becomes visible within ``APPEARS_WITHIN_S``."""
     deadline_s = time.monotonic() + APPEARS_WITHIN_S
     while not Path(path).exists():
         if time.monotonic() > deadline_s:
@@ -114,7 +115,7 @@ def _appears(path: str) -> bool:
 
 
 def _other_hosts() -> dict[str, str]:
-    """Find the hosts that may get work, but for this one: Ray's ids and addresses."""
+    """List the other hosts that may get work: Ray's ids and addresses."""
     if not ray.is_initialized():
         return {}
     own_id = ray.get_runtime_context().get_node_id()
@@ -126,9 +127,9 @@ def _other_hosts() -> dict[str, str]:
 
 
 def _ask_other_hosts(look: Callable[[Any], Any], at: Any) -> list[tuple[str, Any]]:
-    """Call a function on every other host; give their addresses and answers.
+    """Call a function on every other host; return their addresses and answers.
 
-    A host that is lost meanwhile, or too busy to answer, is passed by.
+    A host that is lost meanwhile, or too busy to answer, is skipped.
 
     Raises:
         ResourceError: a host cannot run this package's code.
@@ -146,11 +147,7 @@ def _ask_other_hosts(look: Callable[[Any], Any], at: Any) -> list[tuple[str, Any
         try:
             answers.append((tasks[task], ray.get(task)))
         except ray.exceptions.RayTaskError as error:
-            raise ResourceError(
-                f"host {tasks[task]} of this cluster cannot run this job "
-                f"({str(error).splitlines()[-1]}); install the package there, or "
-                "submit with `ray job submit --working-dir .`"
-            ) from error
+            raise host_error(tasks[task], error) from error
         except ray.exceptions.RayError:
             logger.warning("host %s is lost, or cannot be asked", tasks[task])
     return answers

@@ -1,8 +1,8 @@
-"""What a job can be told: one frozen, self-checking dataclass a job.
+"""The flags of every job: one frozen, self-checking dataclass per job.
 
-The flags of the command line, their help texts and their checks all come from
-here; a value that makes no sense raises ``ConfigError`` before any work begins.
-This package knows neither files nor Ray nor Keras.
+The flags of the command line, their help texts and their checks are defined here; an
+invalid value raises ``ConfigError`` before any work begins. This package knows neither
+files nor Ray nor Keras.
 """
 
 from galaxy_models.config.catalog import CatalogConfig

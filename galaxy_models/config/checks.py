@@ -1,7 +1,7 @@
-"""Whether a flag's value makes sense: shared by the configurations of all jobs."""
+"""Checks of flags that several jobs share."""
 
 import re
-from collections.abc import Sequence
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 from galaxy_models.config.decode_rule import are_fits_bands, is_positive
@@ -66,9 +66,25 @@ def check_count_or_auto(flag: str, value: int | str) -> None:
     )
 
 
-def check_choice(flag: str, value: str, choices: Sequence[str]) -> None:
-    """Allow one of a few words."""
-    require(value in choices, flag, value, f"choose one of {', '.join(choices)}")
+def check_choices(config: object) -> None:
+    """Allow in each field that lists its values (``Literal``) one of these.
+
+    The command line's parser does so by itself; a library's user has no parser. Fields
+    that may also be numbers are left to ``check_count_or_auto``.
+    """
+    for name, hint in get_type_hints(type(config)).items():
+        choices = sorted(_choices(hint), key=lambda choice: choice != "auto")
+        if choices:
+            value, remedy = getattr(config, name), f"choose one of {', '.join(choices)}"
+            require(value in choices, name, value, remedy)
+
+
+def _choices(hint: Any) -> tuple[str, ...]:
+    """Values of a ``Literal``, or of a union of such; empty for other types."""
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    parts = [_choices(part) for part in get_args(hint)]
+    return sum(parts, ()) if all(parts) else ()
 
 
 def check_endpoint(url: str | None) -> None:

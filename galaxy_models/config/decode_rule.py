@@ -1,4 +1,4 @@
-"""How an image file becomes what a network sees: the part that people may choose.
+"""How an image file becomes the network's input: what can be configured.
 
 This module knows neither files nor pixels.
 """
@@ -15,7 +15,7 @@ FITS_BAND_COUNTS = (0, 1, 3)
 
 @dataclass(frozen=True)
 class DecodeRule:
-    """How an image file becomes the square that a network sees.
+    """How an image file becomes the square input of a network.
 
     The central square of side ``crop_fraction`` × the shorter side is cut out and
     resized, antialiased (Pillow's bilinear filter, whose support grows with the
@@ -27,17 +27,18 @@ class DecodeRule:
     """Side of the result (px)."""
 
     crop_fraction: float = 1.0
-    """Central share of the shorter side that is kept, in (0, 1]."""
+    """Central fraction of the shorter side that is kept, in (0, 1]."""
 
     fits_bands: tuple[str, ...] = ()
     """FITS only: names or numbers (from 0) of three bands, red first, or of one (grey);
     empty: the first image in grey, or of a cube of three bands the last as red."""
 
     fits_stretch: float = 0.5
-    """FITS only: flux, in the image's unit, up to which brightness grows linearly."""
+    """FITS only: flux, in the image's unit, up to which brightness is linear."""
 
     fits_q: float = 10.0
-    """FITS only: softening of the asinh; the larger, the fainter the bright parts."""
+    """FITS only: softening Q of the asinh stretch; larger values compress bright parts
+    more."""
 
     def __post_init__(self) -> None:
         """Check every value.
@@ -58,7 +59,7 @@ class DecodeRule:
 
 
 def are_fits_bands(names: tuple[str, ...]) -> bool:
-    """Whether names make a picture: one band, three, or none (as the file has them)."""
+    """Whether there is one band, three, or none (as the file has them)."""
     return len(names) in FITS_BAND_COUNTS and all(names)
 
 

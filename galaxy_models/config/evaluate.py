@@ -1,4 +1,4 @@
-"""What ``jobs.evaluate`` can be told."""
+"""The flags of ``jobs.evaluate``, their help texts and checks."""
 
 from dataclasses import dataclass
 
@@ -14,59 +14,58 @@ class EvaluateConfig:
     """Compare predictions with labels, or describe them; write a report."""
 
     predictions: str
-    """Folder that jobs.score wrote; or a Parquet file, or a pattern, of such rows."""
+    """Folder that jobs.score wrote, or a Parquet file or pattern of such rows."""
 
     output: str
     """Folder for report.html, metrics.json and figures; must not exist, be empty, or,
-    with --overwrite, hold a report."""
+    with --overwrite, contain a report."""
 
     labels: str | None = None
-    """Table with ids and labels, of any kind that --catalog may be; without it the
-    report describes predictions that nobody has labelled."""
+    """Table with ids and labels, in any catalog format; without it the report describes
+    the predictions alone."""
 
     id_column: str = "object_id"
-    """Column of ids in --labels and --catalog; if left out, the usual other names are
-    found too."""
+    """Column of ids in --labels and --catalog; if left out, other usual names are found
+    too."""
 
     label_column: str = "label"
-    """Column of class names in --labels; if left out, the usual other names are found
+    """Column of class names in --labels; if left out, other usual names are found
     too."""
 
     label_groups: tuple[str, ...] = ()
-    """Labels coarser than the model's classes, each with the classes that it may be:
-    elliptical=round+in_between+cigar. Their probabilities are added up, and everything
-    is evaluated at that level."""
+    """Labels coarser than the model's classes, such as
+    elliptical=round+in_between+cigar; probabilities are added up and everything is
+    evaluated at that level."""
 
     exclude_label: tuple[str, ...] = ()
     """Labels to leave out, such as merger or uncertain."""
 
     catalog: str | None = None
-    """Catalog that names the images of the report's galleries; if left out, --labels is
-    used where it names images."""
+    """Catalog that names the images for the galleries; default: --labels, if it names
+    images."""
 
     image_root: str | None = None
-    """Folder that relative image paths start from; the table's own folder if left
-    out."""
+    """Folder that relative image paths start from; default: the table's folder."""
 
     image_column: str = "image"
-    """Column of image URIs, of paths relative to --image-root, or of images' bytes; if
-    left out, the usual other names are found too."""
+    """Column of image URIs, paths relative to --image-root, or image bytes; if left
+    out, other usual names are found too."""
 
     s3_endpoint_url: str | None = None
-    """Object store that s3:// leads to; AWS_ENDPOINT_URL, or AWS, if left out."""
+    """Endpoint of s3:// URIs; default: AWS_ENDPOINT_URL if set, otherwise AWS."""
 
     allow_image_prefix: tuple[str, ...] = ()
-    """Further folders (absolute paths or s3:// URIs) whose images may be named, where
-    --image-root is given; without both any may be named by its full path."""
+    """With --image-root: further folders (absolute paths or s3:// URIs) whose images
+    may be named. Without both flags any full path may be named."""
 
     num_bins: int = 15
-    """Bins of confidence, of equal width, for the calibration."""
+    """Equal-width confidence bins of the calibration."""
 
     gallery_size: int = 24
-    """Galaxies that a gallery shows, and failed rows that are listed."""
+    """Galaxies per gallery, and failed rows listed."""
 
     overwrite: bool = False
-    """Replace whatever report stands at --output."""
+    """Replace whatever report is in --output."""
 
     def __post_init__(self) -> None:
         """Check every value.

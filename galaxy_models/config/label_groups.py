@@ -1,7 +1,7 @@
-"""Labels coarser than a model's classes: an elliptical may be round or cigar-shaped.
+"""Labels coarser than a model's classes, such as elliptical for round or cigar.
 
-Catalogs differ in how finely people looked. A group is a label that says "one of these
-classes"; its probability is the sum of theirs. Knows names only.
+A group is a label that means "one of these classes"; its probability is the sum of
+theirs. Knows names only.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from galaxy_models.errors import ConfigError
 
 LabelGroups = Mapping[str, tuple[str, ...]]
-"""For each coarse label the classes that it may be."""
+"""For each coarse label, the classes that it stands for."""
 
 
 def parse_label_groups(flags: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -45,7 +45,7 @@ def parse_label_groups(flags: Sequence[str]) -> dict[str, tuple[str, ...]]:
 def members(
     labels: Sequence[str], classes: Sequence[str], groups: LabelGroups
 ) -> NDArray[np.bool_]:
-    """Lay out which classes each label may be.
+    """Tabulate which classes each label stands for.
 
     Args:
         labels: names, each a class or a group.

@@ -1,4 +1,4 @@
-"""What ``jobs.quickstart`` can be told."""
+"""The flags of ``jobs.quickstart``, their help texts and checks."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ class QuickstartConfig:
     """Make up a survey, train on it, score it and show the result."""
 
     output: str = "quickstart"
-    """Folder for everything that the quickstart makes; must not exist."""
+    """Folder for all results; must not exist."""
 
     num_labelled: int = 800
     """Labelled galaxies to train on."""
 
     num_catalog: int = 300
-    """Galaxies of the catalog to score, some with broken images."""
+    """Galaxies to score, some with broken images."""
 
     epochs: int = 8
     """Passes over the labelled galaxies."""

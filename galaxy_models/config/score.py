@@ -1,11 +1,11 @@
-"""What ``jobs.score`` can be told."""
+"""The flags of ``jobs.score``, their help texts and checks."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from galaxy_models.config.catalog import CatalogConfig
 from galaxy_models.config.checks import (
-    check_choice,
+    check_choices,
     check_count_or_auto,
     check_endpoint,
     check_fits,
@@ -23,34 +23,33 @@ class ScoreConfig(CatalogConfig):
     """Predict the class of every galaxy of a catalog; write Parquet."""
 
     model: str
-    """Model folder that jobs.train wrote, or the name of a model that comes with the
-    package: galaxy-zoo."""
+    """Model folder of jobs.train, or galaxy-zoo, the model that comes with the
+    package."""
 
     output: str
-    """Folder for the Parquet files; must not exist, be empty, or hold a scoring like
-    this one, finished or not."""
+    """Folder for the Parquet files; must not exist, be empty, or contain predictions of
+    the same catalog, model and flags, finished or not."""
 
     keep: tuple[str, ...] = ()
-    """Catalog columns that ride along into the predictions."""
+    """Catalog columns to copy into the predictions."""
 
     fits_bands: tuple[str, ...] | None = None
-    """FITS: as in training, which is the default; anything else is refused."""
+    """FITS: must be as in training, which is the default."""
 
     fits_stretch: float | None = None
-    """FITS: as in training, which is the default; anything else is refused."""
+    """FITS: must be as in training, which is the default."""
 
     fits_q: float | None = None
-    """FITS: as in training, which is the default; anything else is refused."""
+    """FITS: must be as in training, which is the default."""
 
     tta: TtaName = "none"
-    """Test-time augmentation: predict every galaxy in its 4 exact mirror images
-    (flips), or in these and turned by 90 degrees (dihedral, 8), and average; the
-    column probability_spread says how far the views differ. Costs 4 or 8 times the
-    predicting."""
+    """Test-time augmentation: average over the 4 mirror images of each galaxy (flips),
+    or these and their rotations by 90 degrees (dihedral, 8). The column
+    probability_spread gives the scatter. Prediction takes 4 or 8 times as long."""
 
     engine: EngineName | Literal["auto"] = "auto"
-    """What predicts; auto: keras on GPUs; on CPUs litert-int8 where its classes agreed
-    with the trained model's on validation galaxies, else litert-float."""
+    """Inference engine; auto: keras on GPUs; on CPUs litert-int8 if it agreed with the
+    trained network on the validation galaxies, otherwise litert-float."""
 
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """Where to predict; auto: on GPUs if there are any."""
@@ -60,30 +59,29 @@ class ScoreConfig(CatalogConfig):
     only predict; auto: two-stage on GPUs."""
 
     num_workers: int | Literal["auto"] = "auto"
-    """Predicting actors; auto: one per GPU, else one per CPU."""
+    """Predicting actors; auto: one per GPU, otherwise one per CPU."""
 
     batch_size: int | Literal["auto"] = "auto"
-    """Galaxies that an actor predicts at once; auto: 256 on GPUs, else 32."""
+    """Galaxies per prediction; auto: 256 on GPUs, otherwise 32."""
 
     rows_per_file: int = 50_000
     """Galaxies that a Parquet file of predictions holds, if there are as many."""
 
     rows_per_chunk: int | Literal["auto"] = "auto"
-    """Galaxies that are predicted, and kept, together: a crash costs at most as many an
-    actor; auto: 64 to 1024."""
+    """Galaxies per chunk; a crash costs at most one chunk per actor; auto: 64 to
+    1024."""
 
     max_failed_fraction: float = 0.5
-    """Share of failed rows above which the job stops with exit code 1."""
+    """Fraction of failed rows above which the job stops with exit code 1."""
 
     resume: Literal["auto", "never"] = "auto"
-    """auto: an unfinished scoring at --output goes on where it was; never: it is
-    refused."""
+    """auto: resume an unfinished scoring in --output; never: refuse it."""
 
     progress_interval_s: float = 10.0
     """Seconds between two progress lines."""
 
     overwrite: bool = False
-    """Begin anew, whatever predictions stand at --output."""
+    """Start again, whatever predictions are in --output."""
 
     def __post_init__(self) -> None:
         """Check every value.
@@ -91,8 +89,8 @@ class ScoreConfig(CatalogConfig):
         Raises:
             ConfigError: naming the flag, its value and what is allowed.
         """
+        check_choices(self)
         _check_engine(self.engine, self.device)
-        check_choice("tta", self.tta, get_args(TtaName))
         check_fits(self.fits_bands, self.fits_stretch, self.fits_q)
         check_image_prefixes(self.allow_image_prefix)
         require(
@@ -123,11 +121,9 @@ class ScoreConfig(CatalogConfig):
         check_endpoint(self.s3_endpoint_url)
         check_count_or_auto("batch_size", self.batch_size)
         check_count_or_auto("rows_per_chunk", self.rows_per_chunk)
-        check_choice("resume", self.resume, ("auto", "never"))
 
 
 def _check_engine(engine: str, device: str) -> None:
-    check_choice("engine", engine, ("auto", *get_args(EngineName)))
     require(
         device != "gpu" or engine not in LITERT_ENGINES,
         "engine",

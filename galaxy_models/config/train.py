@@ -1,4 +1,4 @@
-"""What ``jobs.train`` can be told."""
+"""The flags of ``jobs.train``, their help texts and checks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from galaxy_models.config.catalog import CatalogConfig
 from galaxy_models.config.checks import (
-    check_choice,
+    check_choices,
     check_count_or_auto,
     check_crop_fraction,
     check_endpoint,
@@ -75,114 +75,117 @@ class TrainConfig(CatalogConfig):
     """Fit a network on labelled galaxies; write a model folder."""
 
     output: str
-    """Model folder to write; must not exist, be empty, or hold a training like this
-    one that did not finish."""
+    """Model folder to write; must not exist, be empty, or contain an unfinished
+    training with the same flags."""
 
     label_column: str = "label"
-    """Column of class names; if left out, the usual other names are found too."""
+    """Column of class names; if left out, other usual names are found too."""
 
     label_groups: tuple[str, ...] = ()
     """Labels that mean one of several classes, such as
-    elliptical=round+in_between+cigar: the network learns that one of them is right."""
+    elliptical=round+in_between+cigar; their loss uses the sum of these classes'
+    probabilities."""
 
     start_from: str | None = None
-    """Model folder whose weights training starts from, or the name of a model that
-    comes with the package, galaxy-zoo; with other classes its last layer begins
-    anew."""
+    """Fine-tuning: model folder to take the initial weights from, or galaxy-zoo, the
+    model that comes with the package. If the classes differ, the last layer is
+    initialised at random."""
 
     teacher: tuple[str, ...] = ()
-    """Tables that jobs.score wrote of this catalog with models of these classes:
-    training learns the mean of their probabilities, too (Hinton et al. 2015)."""
+    """Knowledge distillation (Hinton et al. 2015): predictions of jobs.score for this
+    catalog, by models with these classes; labels are mixed with their mean
+    probabilities."""
 
     teacher_weight: float = 0.5
-    """With --teacher: share of the loss that is theirs; the rest is the labels'."""
+    """With --teacher: weight of the teachers' probabilities in the loss; the labels get
+    the rest."""
 
     head_epochs: int = 2
-    """With --start-from and other classes: first epochs, in which only the new layer
-    learns."""
+    """With --start-from and other classes: first epochs, in which only the last layer
+    is trained."""
 
     head_learning_rate: float = 1e-3
-    """Learning rate of those epochs."""
+    """Learning rate of these first epochs."""
 
     network: NetworkName = "mobilenet_v1"
-    """Architecture to fit."""
+    """Architecture to train."""
 
     alpha: float = 1.0
     """Width multiplier of mobilenet_v2_paper; 1 for the others."""
 
     image_size: int = 224
-    """Side of the square that the network sees (px)."""
+    """Side of the square input of the network (px)."""
 
     crop_fraction: float = 1.0
-    """Central part of the image's shorter side that is kept before resizing."""
+    """Central fraction of the image's shorter side that is kept before resizing."""
 
     fits_bands: tuple[str, ...] = ()
     """FITS: three bands, red first, or one (grey), by name (EXTNAME, or BAND0, BAND1 …
-    of a cube) or number from 0; if left out, the first image in grey, or of a cube of
-    three bands the last as red."""
+    of a cube) or by number from 0; default: the first image in grey, or the bands of a
+    cube of three, the last one red."""
 
     fits_stretch: float = 0.5
-    """FITS: flux, in the image's unit, up to which brightness grows linearly (Lupton
-    et al. 2004)."""
+    """FITS: flux, in the image's unit, up to which brightness is linear (Lupton et al.
+    2004)."""
 
     fits_q: float = 10.0
-    """FITS: softening of Lupton's asinh; the larger, the fainter the bright parts."""
+    """FITS: softening Q of Lupton's asinh stretch; larger values compress bright parts
+    more."""
 
     epochs: int = 30
     """Passes over the training galaxies."""
 
     batch_size: int = 32
-    """Galaxies a step, summed over all workers."""
+    """Galaxies per step, over all workers."""
 
     learning_rate: float = 5e-4
-    """Adam's first learning rate."""
+    """Initial learning rate of Adam."""
 
     label_smoothing: float = 0.0
-    """Share of each label that is spread over all classes (Szegedy et al. 2016)."""
+    """Fraction of each label that is spread over all classes (Szegedy et al. 2016)."""
 
     schedule: Literal["plateau", "cosine"] = "plateau"
-    """plateau: the rate is cut when validation no longer improves; cosine: it falls
-    along half a cosine, to 0 after the last epoch (Loshchilov & Hutter 2017)."""
+    """plateau: reduce the learning rate when the validation loss stops improving;
+    cosine: decay it along half a cosine to 0 (Loshchilov & Hutter 2017)."""
 
     plateau_patience: int = 2
-    """Epochs without a better validation loss before the rate is cut."""
+    """Epochs without a better validation loss before the learning rate is reduced."""
 
     plateau_factor: float = 0.5
-    """What the rate is multiplied by on a plateau."""
+    """Factor by which the learning rate is multiplied on a plateau."""
 
     early_stopping_patience: int = 10
-    """Epochs without a better validation loss before training ends."""
+    """Epochs without a better validation loss before training stops."""
 
     weight_averaging: float = 0.0
-    """Share of a running mean of all weights that outlives a step, such as 0.998: the
-    mean is what is validated and kept (Polyak & Juditsky 1992)."""
+    """Decay per step of an exponential moving average of the weights, such as 0.998;
+    the averaged weights are validated and kept (Polyak & Juditsky 1992). 0: off."""
 
     validation_fraction: float = 0.1
-    """Share of galaxies held back; which ones hangs on a hash of their ids."""
+    """Fraction of galaxies for validation; the split is a hash of the id."""
 
     test_fraction: float = 0.0
-    """Share of galaxies that are neither trained nor validated with, and are listed in
-    test_labels.parquet; which ones hangs on the same hash."""
+    """Fraction of galaxies held out of training and validation, listed in
+    test_labels.parquet; the split is a hash of the id."""
 
     # On 2,638 real galaxies (45 of the rarest class) mobilenet_v2_paper at 64 px stood
     # at validation accuracy 0.49 without weights and 0.31 with them after 11 epochs.
     class_weight: ClassWeightName = "none"
-    """balanced: every class weighs the same in the loss, however rare it is;
-    square_root: as the square root of its galaxies."""
+    """balanced: every class has the same total weight in the loss; square_root: a total
+    weight proportional to the square root of its number of galaxies."""
 
     undo_class_weight: bool = False
-    """Take --class-weight out of the probabilities again when training is done: rare
-    classes are learned from as the weights say, but called as rarely as they are (prior
-    correction, King & Zeng 2001)."""
+    """Correct the probabilities of the finished network for --class-weight (prior
+    correction, King & Zeng 2001), so that rare classes are not predicted too often."""
 
     rotation_deg: float = 180.0
-    """Augmentation: largest rotation either way (deg)."""
+    """Augmentation: largest rotation in either direction (deg)."""
 
     shift_fraction: float = 0.1
-    """Augmentation: largest shift along each axis, as a share of the image's side."""
+    """Augmentation: largest shift along each axis, as a fraction of the side."""
 
     zoom_fraction: float = 0.1
-    """Augmentation: largest change of scale either way."""
+    """Augmentation: largest relative change of scale, in or out."""
 
     horizontal_flip: bool = True
     """Augmentation: mirror left and right at random."""
@@ -191,33 +194,33 @@ class TrainConfig(CatalogConfig):
     """Augmentation: mirror top and bottom at random."""
 
     num_workers: int | Literal["auto"] = "auto"
-    """Training processes; auto: one per GPU, else one per host or per 8 CPUs."""
+    """Training processes; auto: one per GPU, otherwise one per host or per 8 CPUs."""
 
     sync_batch_norm: bool = False
-    """Normalise by the galaxies of all workers, not by each worker's own; slower."""
+    """Batch normalisation over the galaxies of all workers, not each worker's own;
+    slower."""
 
     # Measured on CPUs with bfloat16 units (Intel, AMX): mixed_bfloat16 trains v1 at 0.7
     # of float32's speed at 64 px, at 0.85 of it at 128 px.
     precision: PrecisionName | Literal["auto"] = "auto"
-    """What layers compute in, as Keras names it; auto: mixed_float16 on GPUs, float32
-    on CPUs. Weights are float32 always."""
+    """Keras' dtype policy; auto: mixed_float16 on GPUs, float32 on CPUs. Weights are
+    always float32."""
 
     mantissa_bits: int = 23
-    """Bits of each weight's mantissa that model.keras keeps, of float32's 23; with 9
-    the file is about half as large."""
+    """Mantissa bits of the weights in model.keras, of float32's 23; with 9 the file is
+    about half as large."""
 
     max_restarts: int = 3
-    """Times that training goes on from the last checkpoint after workers were lost."""
+    """How often training resumes from the last checkpoint after losing workers."""
 
     resume: Literal["auto", "never"] = "auto"
-    """auto: an unfinished training at --output goes on where it was; never: it is
-    refused."""
+    """auto: resume an unfinished training in --output; never: refuse it."""
 
     seed: int = 0
-    """Seed of weights, order and augmentation."""
+    """Seed of the initial weights, the order and the augmentation."""
 
     overwrite: bool = False
-    """Begin anew, whatever training stands at --output."""
+    """Start again, whatever training is in --output."""
 
     def __post_init__(self) -> None:
         """Check every value.
@@ -225,6 +228,7 @@ class TrainConfig(CatalogConfig):
         Raises:
             ConfigError: naming the flag, its value and what is allowed.
         """
+        check_choices(self)
         for flags, is_allowed, remedy in RANGES:
             for flag in flags:
                 value = getattr(self, flag)
@@ -237,17 +241,14 @@ class TrainConfig(CatalogConfig):
             "to train on",
         )
         parse_label_groups(self.label_groups)
-        check_choice("class_weight", self.class_weight, get_args(ClassWeightName))
         require(
             not self.undo_class_weight or self.class_weight != "none",
             "undo_class_weight",
             self.undo_class_weight,
             "there is nothing to undo without --class-weight balanced or square_root",
         )
-        check_choice("schedule", self.schedule, ("plateau", "cosine"))
         self._check_network()
         self._check_images()
-        check_choice("resume", self.resume, ("auto", "never"))
         check_count_or_auto("num_workers", self.num_workers)
         require(
             self.num_workers == "auto" or self.num_workers <= self.batch_size,
@@ -259,7 +260,6 @@ class TrainConfig(CatalogConfig):
         check_seed(self.seed)
 
     def _check_network(self) -> None:
-        check_choice("network", self.network, NETWORK_NAMES)
         require(
             MIN_IMAGE_SIZE_PX <= self.image_size <= MAX_IMAGE_SIZE_PX,
             "image_size",
@@ -272,7 +272,6 @@ class TrainConfig(CatalogConfig):
             self.alpha,
             f"{self.network} has no width multiplier; {NETWORKS_WITH_ALPHA[0]} has",
         )
-        check_choice("precision", self.precision, ("auto", *get_args(PrecisionName)))
 
     def _check_images(self) -> None:
         check_crop_fraction(self.crop_fraction)
@@ -281,7 +280,7 @@ class TrainConfig(CatalogConfig):
 
     @property
     def decode_rule(self) -> DecodeRule:
-        """How images become pixels, in training and ever after."""
+        """How images are decoded, in training and in scoring."""
         return DecodeRule(
             self.image_size,
             self.crop_fraction,

@@ -71,7 +71,11 @@ def evaluate(config: EvaluateConfig) -> Report:
             written.
         StorageError: an object store stopped answering.
     """
-    s3.use_endpoint(config.s3_endpoint_url)
+    with s3.endpoint(config.s3_endpoint_url):
+        return _write_report(config)
+
+
+def _write_report(config: EvaluateConfig) -> Report:
     output = output_folder.check_output(config.output, OUTPUT, config.overwrite)
     source = open_cutouts(config)
     evaluation = _evaluate(config)

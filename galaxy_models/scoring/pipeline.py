@@ -15,8 +15,9 @@ from galaxy_models import storage
 from galaxy_models.cluster import session, shared_paths
 from galaxy_models.cluster.job_log import JobLog, job_log
 from galaxy_models.cluster.metrics import JobMetrics, job_metrics
+from galaxy_models.cluster.ray_errors import worker_error
 from galaxy_models.config import ScoreConfig
-from galaxy_models.errors import ModelFolderError, OutputError, ScoringError, told_in
+from galaxy_models.errors import OutputError, ScoringError
 from galaxy_models.models.folder import load_litert
 from galaxy_models.models.shipped import model_reference
 from galaxy_models.scoring.chunk_result import KeptChunk
@@ -60,12 +61,12 @@ def score(config: ScoreConfig) -> RunRecord:
         ScoringError: rows were lost, or too many images failed.
         StorageError: an object store stopped answering.
     """
-    s3.use_endpoint(config.s3_endpoint_url)
-    record = finished_record(config)
-    if record is None:
-        record = _score(config)
-    else:
-        logger.info("%s is finished already: nothing to do", config.output)
+    with s3.endpoint(config.s3_endpoint_url):
+        record = finished_record(config)
+        if record is None:
+            record = _score(config)
+        else:
+            logger.info("%s is finished already: nothing to do", config.output)
     if record.num_failed > config.max_failed_fraction * record.num_rows:
         raise ScoringError(
             f"{record.num_failed} of {record.num_rows} images failed, more than "
@@ -77,10 +78,12 @@ def score(config: ScoreConfig) -> RunRecord:
 
 def _score(config: ScoreConfig) -> RunRecord:
     """Predict what is not predicted yet; write the record last."""
-    output = output_folder.check_output(
-        config.output, OUTPUT, config.overwrite, goes_on(config)
-    )
-    with session.joined_cluster() as joined:
+    with (
+        output_folder.held_output(
+            config.output, OUTPUT, config.overwrite, goes_on(config)
+        ) as output,
+        session.joined_cluster() as joined,
+    ):
         if joined is not None:
             check_resources(config, joined)
             shared_paths.check_output(output)
@@ -93,9 +96,9 @@ def _score(config: ScoreConfig) -> RunRecord:
             started_s = time.monotonic()
             num_rows = _predict_what_remains(config, plan, stages)
             seconds = time.monotonic() - started_s
-    record = record_run(plan, task.decisive(), num_rows, seconds)
-    storage.delete_folder(storage.join(output, CHUNKS_NAME))
-    output_folder.finish_output(output)
+        record = record_run(plan, task.decisive(), num_rows, seconds)
+        storage.delete_folder(storage.join(output, CHUNKS_NAME))
+        output_folder.finish_output(output)
     return record
 
 
@@ -190,9 +193,7 @@ def _predict_what_remains(
                     raise _too_many_failed(config, plan, num_failed)
             ray.get(finishing)
     except ray.exceptions.RayError as error:
-        trace = str(error)
-        told = s3.failure_in(trace) or told_in(trace, ModelFolderError)
-        raise told or ScoringError(
+        raise worker_error(error) or ScoringError(
             f"scoring stopped: {error}. The same command goes on with what is left."
         ) from error
     return num_rows

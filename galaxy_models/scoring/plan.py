@@ -5,7 +5,7 @@ Knows CPUs, GPUs and rows; it starts nothing.
 
 from dataclasses import dataclass, replace
 
-from galaxy_models.cluster.resources import Resources, scoring_workers
+from galaxy_models.cluster.resources import Resources, cpus_for_each, scoring_workers
 from galaxy_models.config import EngineName, ScoreConfig
 from galaxy_models.errors import ResourceError
 from galaxy_models.models.card import ModelCard
@@ -92,7 +92,7 @@ def plan_stages(
         on_gpus=on_gpus,
         two_stage=two_stage,
         num_actors=num_actors,
-        threads=max(1, resources.num_cpus // num_actors),
+        threads=cpus_for_each(num_actors, resources),
         batch_size=batch_size,
         actor_cpus=FED_ACTOR_CPUS if two_stage else ACTOR_CPUS,
         decode_cpus=_decode_cpus(resources),

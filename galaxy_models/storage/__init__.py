@@ -1,12 +1,13 @@
-"""Where bytes lie: local disks and object stores, patterns of names, output folders.
+"""Local disks and object stores, file name patterns, output folders.
 
     files.py          any URI -> filesystem and bytes
-    s3.py             what an object store's errors mean, and when to try again
-    glob.py           which files a pattern names
-    output_folder.py  the folder that a job writes: begun, resumed, finished
+    s3.py             S3: access, errors and retries
+    glob.py           the files that a pattern matches
+    output_folder.py  a job's output folder: checked, begun, resumed, finished
+    output_lease.py   one job at a time in an output folder
 
-The functions of ``files`` are this room's own: ``storage.read_bytes(uri)``. It knows
-neither catalogs nor images nor models.
+The functions of ``files`` are called as the package's: ``storage.read_bytes(uri)``. It
+knows neither catalogs nor images nor models.
 """
 
 from galaxy_models.storage.files import (

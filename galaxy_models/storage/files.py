@@ -1,10 +1,10 @@
 """Any URI -> filesystem and bytes.
 
 A URI is a local path (absolute or relative), ``file://…`` or ``s3://bucket/key``.
-What an object store's errors mean is told by ``s3``: every function here
-may raise its ``StoreAccessError`` (the user's to mend) and ``StorageError`` (the job
-fails and can be run again, as when a disk is full). This module knows nothing of
-catalogs, images or models.
+Errors of object stores are explained by ``s3``: every function here may raise
+``StoreAccessError`` (the user can fix it) and ``StorageError`` (the job fails and can
+be run again, as when a disk is full). This module knows nothing of catalogs, images or
+models.
 """
 
 import errno
@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 REMOTE_SCHEMES = ("s3",)
 FULL = (errno.ENOSPC, errno.EDQUOT)  # the disk, or the user's share of it
-UNFINISHED_NAME = "_unfinished"  # how names begin of what is not whole yet
+UNFINISHED_NAME = "_unfinished"  # prefix of unfinished files' names
 
 
 def absolute_uri(uri: str) -> str:
@@ -61,25 +61,25 @@ def absolute_uri(uri: str) -> str:
 
 
 def holds_password(uri: str) -> bool:
-    """Whether more than a bucket's name stands where it should in a remote URI."""
+    """Whether a remote URI holds credentials in front of the bucket's name."""
     bucket = uri.partition("://")[2].partition("/")[0]
     return not {":", "@"}.isdisjoint(bucket)
 
 
 def is_remote(uri: str) -> bool:
-    """Whether a URI lies in an object store, seen alike by every machine."""
+    """Whether a URI is in an object store, the same for every machine."""
     return uri.partition("://")[0] in REMOTE_SCHEMES
 
 
 def join(folder_uri: str, path: str) -> str:
-    """Resolve a path against a folder; absolute paths and URIs stand for themselves."""
+    """Resolve a path against a folder; absolute paths and URIs stay as they are."""
     if "://" in path:
         return path
     return posixpath.join(folder_uri, path)
 
 
 def parent(uri: str) -> str:
-    """Name the folder that holds a file or folder."""
+    """The folder that contains a file or folder."""
     return posixpath.dirname(uri)
 
 
@@ -87,7 +87,7 @@ def filesystem_and_path(uri: str) -> tuple[fs.FileSystem, str]:
     """Open the filesystem of a URI.
 
     Returns:
-        A pyarrow filesystem, and the path by which it knows the URI.
+        A pyarrow filesystem, and the URI's path in it.
 
     Raises:
         InputError: the scheme is unknown.
@@ -127,7 +127,7 @@ def read_bytes(uri: str, max_bytes: int | None = None) -> bytes:
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    """Open a file; a pipe, too, without waiting for somebody to write into it."""
+    """Open a file without blocking: a pipe would wait for a writer."""
     return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
@@ -167,7 +167,7 @@ def _write_at_once(path: Path, data: bytes) -> None:
 
 
 def unwritable(uri: str, error: OSError) -> GalaxyBatchError:
-    """Say in a line why a file cannot be written, and what helps.
+    """Explain in one line why a file cannot be written, with the remedy.
 
     Args:
         uri: the file, local or not.
@@ -178,7 +178,7 @@ def unwritable(uri: str, error: OSError) -> GalaxyBatchError:
     if error.errno in FULL:
         what, remedy = f"the disk of {parent(uri)} is full", "make room there"
     else:
-        what, remedy = f"cannot write {uri}", "see to that folder"
+        what, remedy = f"cannot write {uri}", "check that folder"
     reason = os.strerror(error.errno) if error.errno else str(error)
     return StorageError(f"{what} ({reason}); {remedy}, and run the same command again.")
 

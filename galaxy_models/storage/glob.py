@@ -1,6 +1,6 @@
-"""Which files a pattern names, and which lie below a folder.
+"""The files that a pattern matches, and those below a folder.
 
-Knows names only; it opens nothing.
+Lists names only; it opens nothing.
 """
 
 import posixpath
@@ -18,12 +18,12 @@ BRACES = re.compile(r"\{(?:(\d+)\.\.(\d+)|([^{}]*,[^{}]*))\}")
 
 
 def is_pattern(uri: str) -> bool:
-    """Whether a URI names many files by ``*``, ``?``, ``[…]`` or ``{…}``."""
+    """Whether a URI is a pattern: contains ``*``, ``?``, ``[…]`` or ``{…}``."""
     return any(character in uri for character in PATTERN_CHARACTERS)
 
 
 def pattern_folder(pattern: str) -> str:
-    """Name the innermost folder that all files of a pattern lie below."""
+    """The innermost folder that contains all files of a pattern."""
     folder = storage.parent(pattern)
     while is_pattern(folder):
         folder = storage.parent(folder)
@@ -31,7 +31,7 @@ def pattern_folder(pattern: str) -> str:
 
 
 def expand_pattern(pattern: str) -> list[str]:
-    """Find the files that a pattern names, sorted.
+    """Find the files that a pattern matches, sorted.
 
     ``{000..009}`` counts with as many digits as its start has, ``{a,b}`` lists; the
     rest (``*``, ``?``, ``[…]``, ``**``) are fsspec's globs, without hidden files
@@ -74,9 +74,9 @@ def _counted(start: str, end: str) -> list[str]:
 
 
 def walk_files(folder_uri: str) -> Iterator[str]:
-    """Find every file below a folder, but for hidden ones (``_…``, ``.…``).
+    """Find every file below a folder, except hidden ones (``_…``, ``.…``).
 
-    What lies below one of the folder's own folders is listed at once and held: about
+    The content of each direct subfolder is listed at once and kept in memory: about
     0.3 kB a file.
 
     Yields:

@@ -6,13 +6,15 @@ models nor predictions.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from galaxy_models import storage
 from galaxy_models.errors import OutputError
+from galaxy_models.storage import output_lease
 
 STAGING_NAME = "_staged_catalog"  # a job's own copy of a catalog that is not Parquet
 UNFINISHED_NAME = storage.UNFINISHED_NAME  # the marker; stands there while its job runs
@@ -44,6 +46,31 @@ class Marker:
 
     is_emptied: bool
     """Whether nothing of earlier results is left in the folder."""
+
+
+@contextmanager
+def held_output(
+    uri: str, kind: OutputKind, overwrite: bool, resume: bool
+) -> Iterator[str]:
+    """Check an output folder, and keep other jobs out while the block runs.
+
+    Args:
+        uri: the folder; it need not exist.
+        kind: the job that asks.
+        overwrite: whether results that such a job left there may be replaced.
+        resume: whether an unfinished job may be resumed.
+
+    Yields:
+        The folder's absolute URI.
+
+    Raises:
+        OutputError: see ``check_output``; or another job works there.
+        StorageError: nothing can be written there.
+    """
+    uri = check_output(uri, kind, overwrite, resume)
+    with output_lease.hold(uri):
+        # Another job may have finished there while this one waited.
+        yield check_output(uri, kind, overwrite, resume)
 
 
 def check_output(
@@ -202,5 +229,6 @@ def finish_output(uri: str) -> None:
     """Take a job's scaffolding out of its output folder."""
     storage.delete_folder(storage.join(uri, STAGING_NAME))
     for name in storage.list_names(uri):
-        if name.startswith(UNFINISHED_NAME):  # the marker, and half-written files
+        # The marker, and half-written files; who holds the folder still does.
+        if name.startswith(UNFINISHED_NAME) and name != output_lease.LEASE_NAME:
             storage.delete_file(storage.join(uri, name))

@@ -1,19 +1,20 @@
-"""S3: how it is reached, and what its errors mean; the only module that knows it.
+"""S3: access, errors and retries; the only module that knows it.
 
 Endpoint and credentials come from the environment (``AWS_ENDPOINT_URL``,
 ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, ``AWS_REGION``, …), so that no
 pickled filesystem and no process's arguments hold a secret.
 
-A store errs in three ways. It may not answer, or with an error of its own (500, 503,
-a broken connection): that is waited out with growing, random pauses, and then fails
-the job. It may refuse: nothing helps but other keys or another bucket. Or an object
-may be missing: a ``FileNotFoundError``, as on disk.
+A store fails in three ways. It does not answer, or answers with an error of its own
+(500, 503, a broken connection): retried with growing, random pauses, then the job
+fails. It refuses: only other keys or another bucket help. Or an object is missing: a
+``FileNotFoundError``, as on disk.
 """
 
 import errno
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -31,7 +32,7 @@ from galaxy_models.errors import (
     StorageError,
     StoreAccessError,
     UnreachableStoreError,
-    told_in,
+    extract_error,
 )
 
 Result = TypeVar("Result")
@@ -41,8 +42,10 @@ REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
 CONNECT_TIMEOUT_S = 3.0
 ANSWER_TIMEOUT_S = 10.0  # without a byte
-FIRST_CONTACT_S = 4.0  # tries of a store that never answered: a wrong endpoint shows
-PATIENCE_S = 60.0  # tries of a store that did answer
+FIRST_CONTACT_S = (
+    4.0  # of retries, if the store never answered: the endpoint may be wrong
+)
+PATIENCE_S = 60.0  # of retries, if it answered before
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 PATIENT_ATTEMPTS = 6  # of pyarrow itself, about 15 s
@@ -64,19 +67,30 @@ _answered: set[tuple[str, str | None]] = set()  # bucket and endpoint
 _last_read: dict[str, str] = {}  # a path that could be read, by bucket
 
 
-def use_endpoint(url: str | None) -> None:
-    """Lead this process, and those that it starts, to another store than AWS.
+@contextmanager
+def endpoint(url: str | None) -> Iterator[None]:
+    """Direct this process to another store than AWS while the block runs.
+
+    Processes that it starts meanwhile, Ray's workers among them, inherit the setting.
 
     Args:
         url: ``http://…`` or ``https://…``; None leaves the environment as it is.
     """
-    if url is not None:
-        for name in ENDPOINT_VARIABLES:
-            os.environ[name] = url
+    names = ENDPOINT_VARIABLES if url is not None else ()
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update({name: str(url) for name in names})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def environment() -> dict[str, str]:
-    """The variables that decide which store is reached, and as whom."""
+    """The variables that select the store and the credentials."""
     return {k: v for k, v in os.environ.items() if k.startswith("AWS_")}
 
 
@@ -86,7 +100,7 @@ def filesystem(bucket_uri: str, attempts: int | None = None) -> fs.FileSystem:
     Args:
         bucket_uri: ``s3://bucket``.
         attempts: how often pyarrow tries a request, ``PATIENT_ATTEMPTS`` if left out;
-            a pickled filesystem forgets it and tries 3 times.
+            a pickled filesystem loses this setting and tries 3 times.
     """
     attempts = attempts or PATIENT_ATTEMPTS
     return _filesystem(bucket_uri, attempts, tuple(sorted(environment().items())))
@@ -96,7 +110,7 @@ def filesystem(bucket_uri: str, attempts: int | None = None) -> fs.FileSystem:
 def _filesystem(
     bucket_uri: str, attempts: int, _environment: tuple[tuple[str, str], ...]
 ) -> fs.FileSystem:
-    # Without a region pyarrow asks AWS where the bucket lies; other stores do not care.
+    # Without a region pyarrow asks AWS for the bucket's; other stores ignore it.
     endpoint = _endpoint()
     region = next(filter(None, map(os.environ.get, REGION_VARIABLES)), None)
     if region is None and endpoint is None:
@@ -125,23 +139,23 @@ def _path(uri: str) -> str:
 def ask(
     uri: str, work: Callable[[fs.FileSystem, str], Result], *, is_look: bool = False
 ) -> Result:
-    """Do something with an object; wait out the store's bad moments.
+    """Run an operation on an object, with retries while the store fails.
 
     Args:
         uri: ``s3://bucket/key``.
-        work: what to do, with a filesystem and the path by which it knows the object;
-            may be tried several times.
-        is_look: whether this may be a job's first contact with the store, when a
-            wrong endpoint shall be told in seconds.
+        work: the operation, called with a filesystem and the object's path in it; may
+            be called several times.
+        is_look: whether this may be a job's first contact with the store, in which a
+            wrong endpoint is reported within seconds.
 
     Returns:
-        What ``work`` gave.
+        The result of ``work``.
 
     Raises:
         FileNotFoundError: there is no such object.
         UnreachableStoreError: the store never answered.
         StoreAccessError: it refused.
-        StorageError: it stopped answering, and did not come back in ``PATIENCE_S``.
+        StorageError: it stopped answering for ``PATIENCE_S``.
     """
     bucket_uri = f"s3://{_bucket(uri)}"
     is_first = is_look and (bucket_uri, _endpoint()) not in _answered
@@ -167,15 +181,15 @@ def is_store_error(error: BaseException) -> bool:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether an error is a store's bad moment, which the next try may not meet."""
+    """Whether a retry may succeed: the store is busy or its connection broke."""
     return isinstance(error, OSError) and bool(TRANSIENT.search(str(error)))
 
 
 def failure_in(trace: str) -> StorageError | None:
-    """Find a store's failure in the trace that another process's error came as."""
-    told = told_in(trace, StorageError)
-    if told:
-        return told
+    """Find a store's failure in another process's traceback."""
+    reported = extract_error(trace, StorageError)
+    if reported:
+        return reported
     seen = re.search(rf"[^\n]*{TRANSIENT.pattern}[^\n]*", trace)
     if seen:
         return StorageError(f"{seen[0].strip()}; {RUN_AGAIN}")
@@ -183,12 +197,12 @@ def failure_in(trace: str) -> StorageError | None:
 
 
 def explained(uri: str, error: OSError, is_first: bool = False) -> GalaxyBatchError:
-    """Say in a line what a store's error means and what helps.
+    """Explain a store's error and its remedy in one line.
 
     Args:
-        uri: what was asked for.
-        error: what pyarrow raised.
-        is_first: whether the store never answered before.
+        uri: the object.
+        error: raised by pyarrow.
+        is_first: whether the store has never answered yet.
     """
     store = _endpoint() or "AWS"
     detail = " ".join(str(error).rpartition("AWS Error ")[2].split()).rstrip(".")
@@ -225,7 +239,7 @@ def _no_bucket(uri: str) -> StoreAccessError:
 
 
 def check_bucket(uri: str) -> None:
-    """Refuse a bucket that does not exist: a store says only that an object is missing.
+    """Refuse a bucket that does not exist: a store only reports the missing object.
 
     Raises:
         StoreAccessError: there is no such bucket.
@@ -236,11 +250,11 @@ def check_bucket(uri: str) -> None:
         raise _no_bucket(uri) from error
 
 
-@lru_cache(maxsize=64)  # of those that exist: an exception is not remembered
+@lru_cache(maxsize=64)  # existing ones only: exceptions are not cached
 def _find_bucket(bucket_uri: str, _endpoint_url: str | None) -> None:
     try:
         info = ask(bucket_uri, lambda store, bucket: store.get_file_info(bucket))
-    except StoreAccessError:  # not allowed to know; the objects themselves will tell
+    except StoreAccessError:  # not allowed to look; access to the objects will show it
         return
     if info.type == fs.FileType.NotFound:
         raise FileNotFoundError(bucket_uri)
@@ -281,7 +295,7 @@ def read(uri: str, max_bytes: int | None = None) -> bytes:
 
 
 def _check_still_welcome(uri: str, error: StoreAccessError) -> None:
-    """Tell an object that is refused from keys that ran out while the job ran."""
+    """Distinguish one refused object from keys that expired while the job ran."""
     good_path = _last_read.get(_bucket(uri))
     if good_path is None:
         return

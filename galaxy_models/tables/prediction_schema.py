@@ -27,31 +27,39 @@ class Column(NamedTuple):
 
 
 PREDICTION_COLUMNS = (
-    Column("object_id", "", "meta.id;meta.main", "the catalog's id, type unchanged"),
+    Column(
+        "object_id",
+        "",
+        "meta.id;meta.main",
+        "the catalog's id: string, or int64, so that 18-digit ids stay exact",
+    ),
     Column(
         "predicted_class", "", "src.class", "the most probable class; null where failed"
     ),
     Column(
-        "confidence", "", "stat.probability", "probability (0 to 1) of predicted_class"
+        "confidence",
+        "",
+        "stat.probability",
+        "probability of the predicted class, 0 to 1; null where failed",
     ),
     Column(
         "probability_<class>",
         "",
         "stat.probability",
-        "softmax output (0 to 1), one column a class, calibrated",
+        "calibrated softmax, 0 to 1, one column for each class; null where failed",
     ),
     Column(
         SPREAD_COLUMN,
         "",
         "stat.stdev;stat.probability",
-        "standard deviation (0 to 0.5) of the probability of predicted_class over the "
-        "views of the galaxy; with --tta only",
+        "with --tta only: standard deviation, over the views of the galaxy, of the "
+        "probability of the predicted class, 0 to 0.5; null where failed",
     ),
     Column("status", "", "meta.code.status", "ok or failed"),
-    Column(
-        "error", "", "meta.note", "null, or what failed: a reason, a colon, details"
-    ),
+    Column("error", "", "meta.note", "null, or a failure reason, a colon, and details"),
 )
+"""Probabilities are float32. ``jobs/README.md`` lists these."""
+
 POSITIONS = {"ra": "pos.eq.ra;meta.main", "dec": "pos.eq.dec;meta.main"}
 """UCDs of kept columns of these names, in degrees, where a catalog gives none."""
 

@@ -16,9 +16,10 @@ from galaxy_models import storage
 from galaxy_models.cluster import session, shared_paths
 from galaxy_models.cluster.job_log import JobLog, job_log
 from galaxy_models.cluster.metrics import job_metrics
+from galaxy_models.cluster.ray_errors import worker_error
 from galaxy_models.cluster.resources import check_num_workers
 from galaxy_models.config import TrainConfig
-from galaxy_models.errors import ModelFolderError, TrainingError, told_in
+from galaxy_models.errors import TrainingError
 from galaxy_models.models.card import (
     CARD_NAME,
     MODEL_NAME,
@@ -76,16 +77,20 @@ def fit(config: TrainConfig) -> ModelCard:
             lost more often than ``config.max_restarts``.
         StorageError: an object store stopped answering.
     """
-    s3.use_endpoint(config.s3_endpoint_url)
     resume = config.resume == "auto" and not config.overwrite
-    output = output_folder.check_output(config.output, OUTPUT, config.overwrite, resume)
-    with session.joined_cluster() as joined:
+    with (
+        s3.endpoint(config.s3_endpoint_url),
+        output_folder.held_output(
+            config.output, OUTPUT, config.overwrite, resume
+        ) as output,
+        session.joined_cluster() as joined,
+    ):
         if joined is not None:
             check_num_workers(config.num_workers, joined)
             shared_paths.check_output(output)
         card = _train(open_request(config, output, resume))
-    storage.delete_folder(storage.join(output, RAY_TRAIN_NAME))
-    output_folder.finish_output(output)
+        storage.delete_folder(storage.join(output, RAY_TRAIN_NAME))
+        output_folder.finish_output(output)
     return card
 
 
@@ -142,9 +147,7 @@ def _run_workers(plan: Plan, log: JobLog) -> Result:
     try:
         reported = trainer.fit()
     except ray.train.TrainingFailedError as error:
-        trace = str(error)
-        told = s3.failure_in(trace) or told_in(trace, ModelFolderError)
-        raise told or TrainingError(
+        raise worker_error(error) or TrainingError(
             f"training failed: {error}. The same command resumes from the last epoch."
         ) from error
     if reported.return_value is not None:

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/survey_scale.py --images-per-s 250
 
-Arithmetic only: README's table "At survey scale" is what it says with its defaults. Put
+Arithmetic only: the README's table "Survey scale" is its output with its defaults. Put
 in what you measure on your own machines.
 """
 
@@ -70,7 +70,7 @@ class Survey:
         return self.cores * self.images_per_s * self.requests_per_image
 
     def table(self) -> str:
-        """Lay the predictions out as README has them."""
+        """Lay the predictions out as the README has them."""
         rate = self.cores * self.images_per_s
         bits = 8 * rate * self.bytes_per_image
         before, after = (

@@ -13,6 +13,7 @@ SCRIPT = Path(__file__).parents[1] / "support/cluster_environment.py"
 
 
 @pytest.mark.slow
+@pytest.mark.faults  # a cluster of its own
 def test_a_clusters_workers_get_the_drivers_keys_and_nothing_gives_them_away() -> None:
     environment = {
         name: value

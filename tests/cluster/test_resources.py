@@ -79,5 +79,5 @@ def test_workers_that_find_no_cpu_beside_a_gpu_are_not_started() -> None:
     short = Resources(cpus_by_host=(2, 8), gpus_by_host=(4, 0))
     assert training_workers("auto", short, BATCH_SIZE) == (2, 1)
     assert scoring_workers("auto", short) == 2
-    with pytest.raises(ResourceError, match=r"3: .* 2 GPU\(s\) with a CPU beside"):
+    with pytest.raises(ResourceError, match=r"3: .* 2 GPU\(s\) with a CPU each"):
         scoring_workers(3, short)

@@ -19,7 +19,7 @@ from galaxy_models.simulation import Survey
 pytestmark = pytest.mark.slow
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-TIMEOUT_S = 120
+TIMEOUT_S = 500
 QUIET = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",

@@ -1,6 +1,5 @@
 """Images and catalogs in an object store: whose fault a missing image is."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from galaxy_models.tables.catalog import open_catalog
 from galaxy_models.tables.formats import open_table
 
 DEAD_ENDPOINT = "http://127.0.0.1:9"
+FOR_EVER_S = 1e5  # beyond the limit of a test
 NUM_IMAGES = 300
 
 
@@ -52,11 +52,10 @@ def test_a_store_that_stops_answering_is_no_failed_row(
     monkeypatch.setattr(s3, "PATIENCE_S", 1.0)
     with FaultProxy(s3_server.endpoint_url, share=1, faults=("500",)) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint_url)
-        start_s = time.monotonic()
         with pytest.raises(StorageError, match="no good answer"):
             list(read_ahead(["a.jpg"] * NUM_IMAGES, s3_bucket))
 
-    assert time.monotonic() - start_s < 15  # not a second for every image
+    assert proxy.num_requests < NUM_IMAGES  # not a second's tries for every image
 
 
 def test_an_object_that_alone_is_refused_is_a_failed_row(
@@ -74,14 +73,12 @@ def test_an_object_that_alone_is_refused_is_a_failed_row(
 def test_images_behind_a_dead_endpoint_are_not_called_missing(
     s3_bucket: str, local_catalog: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(s3, "PATIENCE_S", FOR_EVER_S)
     monkeypatch.setenv("AWS_ENDPOINT_URL", DEAD_ENDPOINT)
     config = CatalogConfig(catalog=local_catalog, image_root=s3_bucket)
-    start_s = time.monotonic()
 
     with pytest.raises(UnreachableStoreError, match=DEAD_ENDPOINT):
         open_catalog(config, "unused")
-
-    assert time.monotonic() - start_s < 10
 
 
 def test_images_that_are_all_refused_are_not_called_missing(

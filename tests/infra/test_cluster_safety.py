@@ -10,7 +10,6 @@ from infra_files import (
     LAUNCHER,
     MANIFESTS,
     MODEL_FILES,
-    ROOT,
     SCRIPTS,
     STARTERS,
     name,
@@ -37,10 +36,16 @@ def code(path: Path) -> str:
 
 def test_every_file_of_infra_is_looked_at() -> None:
     files = {path for path in INFRA.rglob("*") if path.is_file()}
-    assert files == {*STARTERS, *MODEL_FILES, DASHBOARD, INFRA / "constraints.txt"}
+    assert files == {
+        *STARTERS,
+        *MODEL_FILES,
+        DASHBOARD,
+        INFRA / "constraints.txt",
+        INFRA / "README.md",
+    }
 
 
-@pytest.mark.parametrize("path", [ROOT / "README.md", *STARTERS], ids=name)
+@pytest.mark.parametrize("path", [INFRA / "README.md", *STARTERS], ids=name)
 def test_every_image_that_is_named_has_the_pinned_ray(path: Path) -> None:
     versions = set(re.findall(r"\bray:?(\d+\.\d+\.\d+)", path.read_text()))
     assert versions <= {pin("ray")}

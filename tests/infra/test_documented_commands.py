@@ -36,9 +36,12 @@ def commands_in(text: str) -> list[tuple[str, str]]:
     ]
 
 
-def commands_of_readme() -> list[tuple[str, str]]:
-    blocks = re.findall(r"^```sh\n(.*?)^```", README.read_text(), re.DOTALL | re.M)
-    return commands_in("".join(blocks))
+def commands_of_readme(path: Path) -> list[tuple[str, str]]:
+    """What stands in blocks of shell, and between backticks if it has flags."""
+    text = path.read_text()
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    inline = re.findall(r"`([^`\n]+ --[^`\n]+)`", text)
+    return commands_in("\n".join([*blocks, *inline]))
 
 
 def texts_of(tree: Any) -> list[str]:
@@ -58,8 +61,14 @@ def commands_of(path: Path) -> list[tuple[str, str]]:
     return commands_in("\n".join([comments, *texts_of(yaml.safe_load(text))]))
 
 
-README = ROOT / "README.md"
-COMMANDS = [("README.md", *command) for command in commands_of_readme()] + [
+READMES = tuple(
+    path
+    for path in sorted(ROOT.rglob("README.md"))
+    if not path.relative_to(ROOT).parts[0].startswith(".")
+)
+COMMANDS = [
+    (name(path), *command) for path in READMES for command in commands_of_readme(path)
+] + [
     (name(path), *command)
     for path in (*STARTERS, MODEL_SCRIPT)
     for command in commands_of(path)
@@ -89,7 +98,8 @@ def test_a_documented_command_is_one_that_its_job_takes(
 
 def test_commands_are_found_in_each_kind_of_file() -> None:
     places = {where for where, _, _ in COMMANDS}
-    assert {"README.md", "infra/local/two_nodes.sh", name(LAUNCHER)} <= places
+    assert {"README.md", "jobs/README.md", "infra/README.md"} <= places
+    assert {"infra/local/two_nodes.sh", name(LAUNCHER)} <= places
     assert name(MODEL_SCRIPT) in places
     assert {name(path) for path in MANIFESTS} <= places
     entrypoints = [

@@ -175,8 +175,8 @@ def test_an_error_shows_uris_without_their_passwords(
     assert shown in capsys.readouterr().err
 
 
-def test_readme_names_the_keys_of_the_summary_and_the_exit_codes() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+def test_the_reference_names_the_keys_of_the_summary_and_the_exit_codes() -> None:
+    readme = (Path(__file__).parents[2] / "jobs" / "README.md").read_text()
     statuses = ", ".join(f"`{status}`" for status in list(STATUSES.values())[:-1])
     codes = ", ".join(str(code) for code in STATUSES)
     assert f"{statuses} or `{STATUSES[143]}`, as the exit codes {codes} |" in readme

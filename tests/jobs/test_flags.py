@@ -122,7 +122,7 @@ def test_help_explains_a_flag_in_the_words_of_the_config(
     with pytest.raises(SystemExit):
         run(arguments=["--help"], config=TrainConfig)
 
-    assert "Adam's first learning rate." in capsys.readouterr().out
+    assert "Initial learning rate of Adam." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

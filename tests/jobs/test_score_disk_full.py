@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from score_job import NUM_ROWS, ScoreJob, assert_whole, num_kept, read_ids
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
 TOO_SMALL = "size=200k"  # a chunk takes two pages of 4 kB, and there are 216
 LARGE_ENOUGH = "size=64m"

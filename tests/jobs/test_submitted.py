@@ -24,7 +24,7 @@ from secret_watch import files_with, watched_arguments
 
 from galaxy_models.simulation import Survey
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(900)]
 
 RECORD_VERSIONS = """
 import sys

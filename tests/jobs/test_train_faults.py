@@ -1,4 +1,8 @@
-"""Training that loses its workers or its driver, killed for real, goes on."""
+"""Training that loses its workers or its driver, killed for real, goes on.
+
+One training loses a worker, is stopped, and its driver is killed; what finishes it is
+compared with a training that nothing happened to.
+"""
 
 import os
 import shutil
@@ -11,15 +15,16 @@ import pytest
 from catalog_files import repeated
 from job_lines import STOPPED, assert_own_lines
 from job_process import JobProcess
+from lost_worker import WORKER, lost_worker
 
 from galaxy_models.config import TrainConfig
-from galaxy_models.errors import OutputError
+from galaxy_models.errors import OutputError, TrainingError
 from galaxy_models.models.folder import load_model, read_card
 from galaxy_models.simulation import Survey
 from galaxy_models.training import fit
 from jobs.command_line import parse
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
 NUM_EPOCHS = 6
 NUM_IDS = 2400  # so that an epoch takes seconds, and a kill falls into it
@@ -52,7 +57,7 @@ class TrainJob(JobProcess):
         super().__init__("jobs.train", train_flags(catalog, output, *flags), log)
 
     def worker_pids(self) -> list[int]:
-        return self.pids("ray::RayTrainWorker")
+        return self.pids(WORKER)
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +66,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(catalog: Path, folder: Path) -> Path:
+def undisturbed(ray_here: None, catalog: Path, folder: Path) -> Path:
     """A model folder of a training that nothing happened to."""
-    job = TrainJob(catalog, folder / "undisturbed")
-    assert job.exit_code() == 0, job.log
+    fit(parse(TrainConfig, train_flags(catalog, folder / "undisturbed")))
     return folder / "undisturbed"
 
 
@@ -105,26 +109,15 @@ def assert_same_training(found: Path, expected: Path) -> None:
     }
 
 
-def test_a_training_is_summed_up_in_its_last_line(undisturbed: Path) -> None:
-    (log,) = undisturbed.parent.glob(f"{undisturbed.name}-*.log")
-    summary = assert_own_lines(log.read_text())
-    card = read_card(str(undisturbed))
-    assert (summary["job"], summary["status"]) == ("jobs.train", "done")
-    assert summary["output"] == str(undisturbed)
-    assert summary["epochs"] == NUM_EPOCHS
-    assert summary["model_hash"] == card.model_hash
-    assert summary["val_accuracy"] == card.metrics["val_accuracy"]
-
-
 def test_workers_lost_too_often_end_the_job_and_leave_what_can_go_on(
-    catalog: Path, folder: Path
+    ray_here: None, catalog: Path, folder: Path
 ) -> None:
-    job = TrainJob(catalog, folder / "given_up", "--max-restarts", "0")
-    job.wait_for("epoch 1/")
-    os.kill(job.worker_pids()[0], signal.SIGKILL)
-    assert job.exit_code() == 1
-    assert "error: training failed" in job.log
-    assert "The same command goes on" in job.log
+    flags = train_flags(catalog, folder / "given_up", "--max-restarts", "0")
+    with (
+        pytest.raises(TrainingError, match=r"(?s)^training failed.*same command goes"),
+        lost_worker("epoch 1/"),
+    ):
+        fit(parse(TrainConfig, flags))
     assert (folder / "given_up" / "_unfinished").exists()
 
 
@@ -173,16 +166,32 @@ def test_other_labels_may_not_go_on_from_it(
     assert "training galaxies by label was" in told
 
 
-def test_a_lost_worker_and_a_stopped_and_a_killed_driver_change_no_bit(
-    catalog: Path, folder: Path, killed: Path, undisturbed: Path
-) -> None:
-    output = folder / "resumed"
-    shutil.copytree(killed, output)
-    job = TrainJob(catalog, output)
+@pytest.fixture(scope="module")
+def resumed(catalog: Path, folder: Path, killed: Path) -> TrainJob:
+    """The job that finishes the killed training, in a copy of its output."""
+    shutil.copytree(killed, folder / "resumed")
+    job = TrainJob(catalog, folder / "resumed")
     assert job.exit_code() == 0, job.log
-    assert "holds an unfinished training: it goes on" in job.log
-    assert "training goes on after epoch" in job.log
-    assert "epoch 1/" not in job.log
-    assert_same_training(output, undisturbed)
-    read_card(str(output))
-    assert "holds earlier results" in refusal(catalog, output)
+    return job
+
+
+def test_a_lost_worker_and_a_stopped_and_a_killed_driver_change_no_bit(
+    catalog: Path, folder: Path, resumed: TrainJob, undisturbed: Path
+) -> None:
+    assert "holds an unfinished training: it goes on" in resumed.log
+    assert "training goes on after epoch" in resumed.log
+    assert "epoch 1/" not in resumed.log
+    assert_same_training(folder / "resumed", undisturbed)
+    assert "holds earlier results" in refusal(catalog, folder / "resumed")
+
+
+def test_a_training_is_summed_up_in_its_last_line(
+    folder: Path, resumed: TrainJob
+) -> None:
+    summary = assert_own_lines(resumed.log)
+    card = read_card(str(folder / "resumed"))
+    assert (summary["job"], summary["status"]) == ("jobs.train", "done")
+    assert summary["output"] == str(folder / "resumed")
+    assert summary["epochs"] == NUM_EPOCHS
+    assert summary["model_hash"] == card.model_hash
+    assert summary["val_accuracy"] == card.metrics["val_accuracy"]

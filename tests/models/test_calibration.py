@@ -160,6 +160,6 @@ def test_scoring_does_not_import_scipy_s_optimisers() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=500,
     )
     assert finished.stdout == "False\n"

@@ -59,7 +59,7 @@ def modules_after(code: str) -> set[str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=500,
     )
     return set(finished.stdout.split())
 

@@ -90,7 +90,7 @@ def test_a_litert_actor_never_imports_tensorflow(
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=500,
     )
     num_good, num_imported, memory_mb = map(int, finished.stdout.split())
     assert num_good == 2

@@ -69,4 +69,4 @@ def test_later_files_are_read_before_they_are_asked_for(
     batches = read_ahead(["galaxy"] * NUM_FILES, "/")
     next(batches)
     for _ in range(4):  # all four groups, though one was taken
-        assert started.acquire(timeout=10)
+        assert started.acquire(timeout=300)

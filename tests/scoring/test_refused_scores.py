@@ -21,7 +21,7 @@ from galaxy_models.scoring.run_record import OUTPUT
 from galaxy_models.simulation import Survey
 from galaxy_models.storage.output_folder import begin_output
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_actors")]
 
 
 def test_an_int8_file_of_another_model_is_refused_before_anything_is_written(

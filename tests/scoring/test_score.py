@@ -22,7 +22,7 @@ from galaxy_models.scoring.run_record import count_predictions
 from galaxy_models.simulation import CLASSES, Survey
 from galaxy_models.tables.catalog import open_catalog
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_here")]
 
 
 def calibrated_predictions(
@@ -33,7 +33,7 @@ def calibrated_predictions(
     return with_temperature(raw, read_card(model_folder).temperature)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def scored(
     model_folder: str, unlabelled: Survey, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
@@ -129,6 +129,7 @@ def test_the_run_record_counts_what_is_there(scored: Path, unlabelled: Survey) -
 
 
 def test_a_run_with_nothing_left_to_score_says_so_in_its_record(
+    without_actors: None,
     unlabelled: Survey,
     model_folder: str,
     tmp_path: Path,
@@ -147,9 +148,23 @@ def test_a_run_with_nothing_left_to_score_says_so_in_its_record(
     assert record.statuses == {"ok": NUM_UNLABELLED - 8, "failed": 8}
 
 
+def test_actors_in_two_stages_give_the_same_table(
+    scored: Path, unlabelled: Survey, model_folder: str, tmp_path: Path
+) -> None:
+    changes = {"plan": "two-stage", "keep": ("ra", "dec")}
+    score(config_for(unlabelled, model_folder, tmp_path / "out", **changes))
+    tables = (pd.read_parquet(path) for path in (scored, tmp_path / "out"))
+    one, other = (table.set_index("object_id").sort_index() for table in tables)
+    pd.testing.assert_frame_equal(one, other, atol=1e-5)
+
+
 @pytest.mark.parametrize("engine", ["keras", "litert-float"])
 def test_both_plans_and_both_float_engines_predict_the_same(
-    engine: Any, unlabelled: Survey, model_folder: str, tmp_path: Path
+    without_actors: None,
+    engine: Any,
+    unlabelled: Survey,
+    model_folder: str,
+    tmp_path: Path,
 ) -> None:
     tables = []
     for plan in ("fused", "two-stage"):
@@ -178,7 +193,11 @@ def test_both_plans_and_both_float_engines_predict_the_same(
 
 
 def test_a_csv_catalog_gives_the_same_predictions(
-    scored: Path, unlabelled: Survey, model_folder: str, tmp_path: Path
+    without_actors: None,
+    scored: Path,
+    unlabelled: Survey,
+    model_folder: str,
+    tmp_path: Path,
 ) -> None:
     catalog = unlabelled.catalog.parent / "same.csv"
     pd.read_parquet(unlabelled.catalog).to_csv(catalog, index=False)
@@ -191,6 +210,7 @@ def test_a_csv_catalog_gives_the_same_predictions(
 
 
 def test_progress_is_said_in_the_log(
+    without_actors: None,
     unlabelled: Survey,
     model_folder: str,
     tmp_path: Path,

@@ -18,7 +18,7 @@ from galaxy_models.config import ScoreConfig
 from galaxy_models.scoring import score
 from galaxy_models.simulation import Survey, write_survey
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_actors")]
 
 NUM_CATALOG = 24
 Writer = Callable[[pd.DataFrame, Path, Path], str]
@@ -38,9 +38,12 @@ def survey(tmp_path_factory: pytest.TempPathFactory) -> Survey:
 
 @pytest.fixture(scope="module")
 def expected(
-    survey: Survey, model_folder: str, tmp_path_factory: pytest.TempPathFactory
+    ray_here: None,
+    survey: Survey,
+    model_folder: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> pd.DataFrame:
-    """What scoring the survey's plain Parquet file gives."""
+    """What scoring the survey's plain Parquet file gives, with actors."""
     output = str(tmp_path_factory.mktemp("predictions") / "out")
     return scored(str(survey.catalog), model_folder, output)
 

@@ -19,7 +19,7 @@ from galaxy_models.models.folder import load_model, read_card
 from galaxy_models.scoring import score
 from galaxy_models.simulation import Survey
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_actors")]
 TEMPERATURE = 2.5
 
 

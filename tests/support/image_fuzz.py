@@ -119,7 +119,7 @@ def check(data: bytes) -> str:
     Raises:
         AssertionError: it ended in another way than pixels or a known reason.
     """
-    started_s = time.monotonic()
+    started_s = time.process_time()
     try:
         square = decode_image(data, RULE)
         assert square.shape == (16, 16, 3)
@@ -129,7 +129,7 @@ def check(data: bytes) -> str:
         assert error.reason in get_args(FailureReason)
         assert str(error).isprintable()
         ending = error.reason
-    assert time.monotonic() - started_s < MAX_SECONDS
+    assert time.process_time() - started_s < MAX_SECONDS
     return ending
 
 

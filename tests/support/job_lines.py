@@ -4,9 +4,9 @@ import json
 import re
 from typing import Any
 
-from jobs.command_line import GOES_ON
+from jobs.command_line import RESUMES
 
-STOPPED = f"stopped by SIGTERM; {GOES_ON}"
+STOPPED = f"stopped by SIGTERM; {RESUMES}"
 LOGGED = (
     r"Ray (on this machine|at \S+): \d+ CPUs, \d+ GPUs on \d+ host\(s\)",
     r"others hold \d+ of these \d+ [CG]PUs: .*",

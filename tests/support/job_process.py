@@ -6,14 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 480
-KILLED_WITHIN_S = 20  # busy machines take seconds; an orphaned Ray takes 60
-RAY_OUTLIVES_S = 2.0  # its driver, and may still write
-HEAD_START_S = 0.5  # of a job before its raylet
+KILLED_WITHIN_S = 45  # busy machines take seconds; an orphaned Ray takes 60
 RAYLET = ("raylet", "ray::DashboardAgent", "ray::RuntimeEnvAgent")  # end together
 
 
@@ -53,25 +51,30 @@ class JobProcess:
 
     def wait_for(self, text: str) -> None:
         """Wait until it says something."""
+        self.wait_until(lambda: text in self.log)
+
+    def wait_until(self, has_happened: Callable[[], bool]) -> None:
+        """Wait for an event that comes while it runs."""
         deadline = time.monotonic() + TIMEOUT_S
-        while text not in self.log:
-            assert self.process.poll() is None, self.log
+        is_over = False
+        while not has_happened():
+            assert not is_over, self.log
             assert time.monotonic() < deadline, self.log
             time.sleep(0.05)
+            is_over = self.process.poll() is not None  # its last words come before
 
     def exit_code(self) -> int:
         """Wait for its end."""
         return self.process.wait(TIMEOUT_S)
 
     def kill(self) -> None:
-        """Kill it; and soon after what is left of its Ray, which would take a minute.
+        """Kill it; and then what is left of its Ray, which would take a minute.
 
         So do Slurm and Kubernetes, which end a job's whole group.
         """
         below = pids_below(self.process.pid)
         self.process.kill()
         self.exit_code()
-        time.sleep(RAY_OUTLIVES_S)
         for pid in below:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -80,15 +83,15 @@ class JobProcess:
     def stop(self) -> None:
         """Send SIGTERM to all of it, as Slurm does, and once more; all of it goes.
 
-        ``ray job stop`` and Kubernetes send it to the job alone. The raylet gets it a
-        moment later here: Ray ends a driver whose raylet has gone, with exit code 1,
-        and where tests keep a machine busy that may come before the driver's own end.
+        ``ray job stop`` and Kubernetes send it to the job alone. The raylet gets it
+        when the job has said that it stops: Ray ends a driver whose raylet has gone,
+        with exit code 1, and on a busy machine that may come before the driver's end.
         """
         below = pids_below(self.process.pid)
         raylet = [pid for pid in below if program_of(pid) in RAYLET]
         at_once = [pid for pid in below if pid not in raylet]
         terminate([self.process.pid, *at_once])
-        time.sleep(HEAD_START_S)
+        self.wait_for("stopped by SIGTERM")
         terminate([*raylet, self.process.pid])
         assert self.exit_code() == 143, self.log
         wait_until_gone(below)

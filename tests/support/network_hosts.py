@@ -20,7 +20,7 @@ from job_process import arguments_of
 
 NETWORK = "10.77.0"
 PREFIX = "galaxies-"  # of namespaces; the id of the process that made them follows
-END_TIMEOUT_S = 30
+END_TIMEOUT_S = 120
 MOUNT_AND_RUN = 'mount -t tmpfs tmpfs "$0" && exec "$@"'
 
 

@@ -24,8 +24,8 @@ from network_hosts import NetworkHost
 
 RAY = str(Path(sys.executable).parent / "ray")
 MAX_STARTS = 3
-START_TIMEOUT_S = 120
-NOTICE_TIMEOUT_S = 120
+START_TIMEOUT_S = 240
+NOTICE_TIMEOUT_S = 240
 TOKEN = secrets.token_hex(32)  # new: sources are uploaded with a job
 
 # A head notices after 5 s, not 15, that a node is gone.

@@ -26,7 +26,7 @@ from pyarrow import fs
 
 REGION = "us-east-1"
 ACCESS_KEY = "galaxy-tests"
-START_TIMEOUT_S = 90  # 6 s on an idle core
+START_TIMEOUT_S = 240  # 6 s on an idle core
 MAX_STARTS = 3  # a port may be taken between its choice and its use
 
 UNSET_VARIABLES = (

@@ -1,5 +1,6 @@
 """``jobs.score`` on a long catalog, to be lost in the middle; and what it left."""
 
+import contextlib
 import json
 import re
 import time
@@ -57,9 +58,13 @@ class ScoreJob(JobProcess):
         log = (logs or output.parent) / f"{output.name}-{time.monotonic_ns()}.log"
         super().__init__("jobs.score", settings, log, environment)
 
-    def wait_for_rows(self) -> None:
-        """Wait until some are predicted."""
-        self.wait_for("images/s")
+    def wait_for_rows(self, output: Path, at_least: int = 1) -> None:
+        """Wait until so many are written."""
+        self.wait_until(lambda: num_kept(output) >= at_least)
+
+    def actor_pids(self) -> list[int]:
+        """The processes that predict."""
+        return self.pids("ray::MapWorker") or self.pids("ray::_MapWorker")
 
     def num_predicted(self) -> int:
         """Rows that it says it predicted, those that it predicted twice included."""
@@ -76,9 +81,21 @@ def read_ids(output: Path) -> pd.Series:
 
 def num_kept(output: Path) -> int:
     """Rows that are written, in files or in chunks."""
-    return len(read_ids(output)) + ROWS_PER_CHUNK * len(
-        list(output.glob("_chunks/*/*.parquet"))
-    )
+    return ROWS_PER_CHUNK * len(_kept_chunks(output))
+
+
+def _kept_chunks(output: Path) -> set[int]:
+    """The numbers of the chunks, also of those that are in both."""
+    per_file = ROWS_PER_FILE // ROWS_PER_CHUNK
+    kept: set[int] = set()
+    for path in output.glob("part-*.parquet"):
+        file = int(path.stem.removeprefix("part-"))
+        end = min((file + 1) * per_file, NUM_ROWS // ROWS_PER_CHUNK)
+        kept.update(range(file * per_file, end))
+    with contextlib.suppress(FileNotFoundError):  # a folder goes when its file is made
+        for path in output.glob("_chunks/*/*.parquet"):
+            kept.add(int(path.stem))
+    return kept
 
 
 def assert_whole(output: Path, num_rows: int = NUM_ROWS) -> dict[str, Any]:

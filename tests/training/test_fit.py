@@ -1,17 +1,16 @@
 """A whole training run on Ray, with one worker and with two."""
 
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from catalog_files import repeated
 from PIL import Image
+from prometheus import Samples, samples_of
 
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import CatalogError, OutputError, ResourceError, TrainingError
@@ -23,7 +22,6 @@ from galaxy_models.training.labels import Labels, label_weights, sides_of
 
 SmallTraining = Callable[..., TrainConfig]
 slow = pytest.mark.slow
-ROOT = Path(__file__).parents[2]
 
 
 @slow
@@ -139,15 +137,54 @@ def test_two_workers_train_as_one_does(
     pd.testing.assert_frame_equal(mine, theirs, rtol=1e-4)
 
 
+@dataclass(frozen=True)
+class Watched:
+    """A second training like the first, and what Prometheus found of it."""
+
+    folder: str
+    samples: Samples
+
+
+@pytest.fixture(scope="module")
+def again(
+    ray_here: None,
+    labelled: Survey,
+    small_training: SmallTraining,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Watched:
+    """The training of ``model_folder`` once more."""
+    folder = str(tmp_path_factory.mktemp("again") / "model")
+    fit(small_training(labelled, folder))
+    epoch = "ray_galaxy_batch_train_epoch", ""
+    return Watched(folder, samples_of(folder, lambda found: found.get(epoch) == 2))
+
+
 @slow
 def test_the_same_seed_gives_the_same_network_bit_for_bit(
-    labelled: Survey, model_folder: str, small_training: SmallTraining, tmp_path: Path
+    model_folder: str, again: Watched
 ) -> None:
-    again = str(tmp_path / "again")
-    fit(small_training(labelled, again))
-    weights = [load_model(folder).get_weights() for folder in (model_folder, again)]
+    folders = (model_folder, again.folder)
+    weights = [load_model(folder).get_weights() for folder in folders]
     for mine, theirs in zip(*weights, strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+@slow
+def test_prometheus_finds_the_last_epoch(again: Watched) -> None:
+    last = pd.read_csv(Path(again.folder) / "history.csv").iloc[-1]
+    assert {
+        (name.removeprefix("ray_galaxy_batch_train_"), label): number
+        for (name, label), number in again.samples.items()
+    } == {
+        ("epoch", ""): last["epoch"],
+        ("loss", "training"): pytest.approx(last["loss"]),
+        ("loss", "validation"): pytest.approx(last["val_loss"]),
+        ("accuracy", "training"): pytest.approx(last["accuracy"]),
+        ("accuracy", "validation"): pytest.approx(last["val_accuracy"]),
+        ("learning_rate", ""): pytest.approx(last["learning_rate"]),
+        ("images_per_second", ""): pytest.approx(last["images_per_s"]),
+        ("wait_fraction", ""): pytest.approx(last["wait_fraction"]),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -286,37 +323,3 @@ def test_square_root_weights_lie_between_balanced_ones_and_none() -> None:
     cigar, round_ = label_weights("square_root", NINETY_TO_TEN)
     assert cigar / round_ == pytest.approx(9**0.5)
     assert (cigar * 10 + round_ * 90) / 100 == pytest.approx(1)
-
-
-SMALL_STORE_BYTES = 80 * 2**20  # nearly the least that Ray takes
-TRAIN_IN_A_SMALL_STORE = """
-import sys
-import ray
-from galaxy_models.config import TrainConfig
-from galaxy_models.training import fit
-
-catalog, output, store_bytes = sys.argv[1:]
-ray.init(address="local", num_cpus=2, object_store_memory=int(store_bytes),
-         include_dashboard=False, log_to_driver=False)
-fit(TrainConfig(catalog=catalog, output=output, network="lenet5", image_size=160,
-                epochs=2, validation_fraction=0.1, num_workers=2))
-"""
-
-
-@slow
-def test_galaxies_that_exceed_the_object_store_spill_to_disk(
-    labelled: Survey, tmp_path: Path
-) -> None:
-    table = repeated(labelled, 2400)
-    table.to_csv(tmp_path / "catalog.csv", index=False)
-    assert len(table) * 3 * 160**2 > 2 * SMALL_STORE_BYTES
-    output = tmp_path / "model"
-    command = [sys.executable, "-c", TRAIN_IN_A_SMALL_STORE]
-    command += [str(tmp_path / "catalog.csv"), str(output), str(SMALL_STORE_BYTES)]
-    finished = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert finished.returncode == 0, finished.stderr
-    data = read_card(str(output)).data
-    assert data["left_out"] == 20
-    assert len(pd.read_csv(output / "history.csv")) == 2
