@@ -80,7 +80,5 @@ def find_starting_point(
                 f"{flag} {getattr(config, name)}: the model {config.start_from} that "
                 f"training is to start from has {value}; add {flag} {value}."
             )
-    read_model_file(
-        model, card, MODEL_NAME
-    )  # damaged, it is refused before work begins
+    read_model_file(model, card, MODEL_NAME)  # a damaged one is refused before work
     return StartingPoint(model, card, has_new_head=card.classes != classes)
