@@ -190,7 +190,7 @@ def negative_log_likelihood(probabilities: Floats, labels: Indices) -> float:
 def coverage_curve(confidence: Floats, is_right: NDArray[np.bool_]) -> Coverage:
     """Accuracy of the most confident galaxies, for a growing share of them.
 
-    Galaxies of equal confidence come in together: no threshold tells them apart.
+    Galaxies of equal confidence are added together: no threshold separates them.
 
     Args:
         confidence: probability of the predicted class.
@@ -220,7 +220,7 @@ def _of_label(probabilities: Floats, labels: Indices) -> NDArray[np.float64]:
 def _share(
     part: Floats | NDArray[np.int64], whole: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Divide; NaN where there is nothing to divide by."""
+    """Divide; NaN where the divisor is 0."""
     nothing = np.full(len(whole), np.nan)
     return np.asarray(np.divide(part, whole, out=nothing, where=whole > 0))
 
