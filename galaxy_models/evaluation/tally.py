@@ -1,4 +1,4 @@
-"""Counts of predictions, whatever their number: a batch at a time, in bounded memory.
+"""Counts of predictions, a batch at a time, in bounded memory.
 
 This module knows neither labels nor files.
 """

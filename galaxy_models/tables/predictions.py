@@ -1,6 +1,6 @@
-"""What jobs.score wrote, read back: ids, probabilities and errors, checked.
+"""Reads the predictions of jobs.score: ids, probabilities and errors, checked.
 
-Memory holds the batches that Arrow reads ahead, whatever the number of rows.
+Memory holds only the batches that Arrow reads ahead, for any number of rows.
 """
 
 from collections.abc import Iterator
