@@ -70,6 +70,19 @@ def evaluate(config: EvaluateConfig) -> Report:
         InputError: predictions, labels, catalog or output cannot serve; nothing was
             written.
         StorageError: an object store stopped answering.
+
+    Example:
+        >>> report = evaluate(
+        ...     EvaluateConfig(
+        ...         predictions="predictions", labels="labels.csv", output="report"
+        ...     )
+        ... )
+        >>> report.page.endswith("report/report.html")
+        True
+        >>> report.num_rows, report.num_failed
+        (5, 1)
+        >>> report.agreement.accuracy
+        0.75
     """
     with s3.endpoint(config.s3_endpoint_url):
         return _write_report(config)

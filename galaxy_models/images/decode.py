@@ -78,6 +78,17 @@ def read_images(
         uint8, shape (len(sources), image_size, image_size, 3), black where it failed;
         and for each of them None, or what failed (a ``FailureReason``, a colon,
         details).
+
+    Example:
+        >>> images, errors = read_images(
+        ...     ["images/587722981742084096.jpg", "images/none.jpg"],
+        ...     image_root="labelled",
+        ...     rule=DecodeRule(image_size=64),
+        ... )
+        >>> images.shape, images.dtype
+        ((2, 64, 64, 3), dtype('uint8'))
+        >>> [error and error.partition(":")[0] for error in errors]
+        [None, 'missing']
     """
     return decode_files(read_files(sources, image_root, allowed_prefixes), rule)
 

@@ -60,6 +60,22 @@ def score(config: ScoreConfig) -> RunRecord:
             begun.
         ScoringError: rows were lost, or too many images failed.
         StorageError: an object store stopped answering.
+
+    Example:
+        >>> import pandas as pd
+        >>> record = score(
+        ...     ScoreConfig(
+        ...         catalog="survey/catalog.parquet",
+        ...         model="galaxy-zoo",
+        ...         output="predictions",
+        ...         keep=("ra", "dec"),
+        ...     )
+        ... )
+        >>> record.num_rows, record.num_failed
+        (90, 8)
+        >>> table = pd.read_parquet("predictions")
+        >>> list(table.columns[:5])
+        ['object_id', 'ra', 'dec', 'predicted_class', 'confidence']
     """
     with s3.endpoint(config.s3_endpoint_url):
         record = finished_record(config)

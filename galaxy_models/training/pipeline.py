@@ -94,6 +94,21 @@ def fit(config: TrainConfig) -> ModelCard:
         TrainingError: no image could be decoded, training diverged, or workers were
             lost more often than ``config.max_restarts``.
         StorageError: an object store stopped answering.
+
+    Example:
+        >>> card = fit(
+        ...     TrainConfig(
+        ...         catalog="labelled/catalog.csv",
+        ...         output="model",
+        ...         network="lenet5",
+        ...         image_size=32,
+        ...         epochs=1,
+        ...     )
+        ... )
+        >>> card.classes
+        ('cigar', 'edge_on', 'in_between', 'round', 'spiral')
+        >>> card.num_epochs
+        1
     """
     resume = config.resume == "auto" and not config.overwrite
     with (
