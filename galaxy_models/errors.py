@@ -116,6 +116,11 @@ class ImageDecodeError(GalaxyBatchError):
         return type(self), (self.reason, self.detail)
 
 
+def failure_reason(error: str) -> str:
+    """Take the reason out of a failed row's error: ``reason: details``."""
+    return error.partition(":")[0]
+
+
 def without_password(text: str) -> str:
     """Remove user names and passwords from the URIs in a message."""
     return CREDENTIALS.sub("://…@", text)

@@ -1,4 +1,4 @@
-"""What predictions are worth: metrics against labels, figures, a page to look at.
+"""How good predictions are: metrics against labels, figures, an HTML report.
 
 Knows predictions and labels as tables; it knows neither networks nor training.
 """

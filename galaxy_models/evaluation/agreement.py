@@ -1,4 +1,4 @@
-"""Predictions joined with labels: first the rows, then every metric of them.
+"""Joins predictions with labels and computes every metric of the pairs.
 
 Memory holds 8 bytes a labelled galaxy and 4 for each of its classes, twice as much
 while the batches become one.

@@ -1,4 +1,4 @@
-"""The classes that an evaluation speaks of: the model's, or coarser ones.
+"""The classes of an evaluation: the model's, or coarser ones.
 
 Where labels are coarser than a model's classes, both are compared at the coarser
 level. This module knows names and sums; it knows neither tables nor metrics.

@@ -1,4 +1,4 @@
-"""The images of the galaxies that a report shows, found by their ids.
+"""Reads the images of the galaxies in a report, by their ids.
 
 A catalog is read from its start until all are found: of one that holds the images
 themselves, these are read on the way. This module does not know why they are shown.
@@ -118,7 +118,7 @@ def data_uri(data: bytes, media_type: str) -> str:
 def _find_images(
     source: CutoutSource, object_ids: Collection[str]
 ) -> Iterator[tuple[list[str], list[str | bytes | None]]]:
-    """Find ids with what the table says of their images."""
+    """Find ids and their image sources in a batch of the table."""
     wanted = pa.array(list(object_ids), pa.string())
     num_left = len(wanted)
     columns = [source.id_column, source.image_column]

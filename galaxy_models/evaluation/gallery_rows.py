@@ -1,4 +1,4 @@
-"""Which galaxies a report shows: the extremes of any number of rows.
+"""Selects the galaxies of a report: the extremes of any number of rows.
 
 Memory holds the galaxies that are shown so far. This module knows rows, not pixels.
 """

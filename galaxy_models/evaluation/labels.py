@@ -1,4 +1,4 @@
-"""Labels of galaxies, in memory, to be found by the ids of predictions.
+"""Labels of galaxies, in memory, looked up by id.
 
 Memory holds every id and its hash: of integers some 40 bytes, of texts 150. This module
 knows neither probabilities nor metrics.

@@ -69,7 +69,11 @@ def confusion_matrix(
 
 
 def accuracy(confusion: NDArray[np.int64]) -> float:
-    """Share of galaxies on the diagonal, 0 to 1; NaN for an empty sample."""
+    """Share of galaxies on the diagonal, 0 to 1; NaN for an empty sample.
+
+    Args:
+        confusion: int64, shape (classes, classes), true classes in rows.
+    """
     total = int(confusion.sum())
     return int(np.trace(confusion)) / total if total else float("nan")
 
@@ -98,6 +102,9 @@ def class_scores(confusion: NDArray[np.int64]) -> ClassScores:
 
     F1 is 2 · right / (labelled + predicted), so it is 0 for a class that occurs and is
     never predicted.
+
+    Args:
+        confusion: int64, shape (classes, classes), true classes in rows.
     """
     right = np.diag(confusion).astype(np.float64)
     support, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
@@ -110,12 +117,20 @@ def class_scores(confusion: NDArray[np.int64]) -> ClassScores:
 
 
 def macro_f1(confusion: NDArray[np.int64]) -> float:
-    """Mean F1 of the classes that occur among the labels; NaN for an empty sample."""
+    """Mean F1 of the classes that occur among the labels; NaN for an empty sample.
+
+    Args:
+        confusion: int64, shape (classes, classes), true classes in rows.
+    """
     return _mean(class_scores(confusion).f1)
 
 
 def balanced_accuracy(confusion: NDArray[np.int64]) -> float:
-    """Mean recall of the classes that occur among the labels; NaN for an empty one."""
+    """Mean recall of the classes that occur among the labels; NaN for an empty one.
+
+    Args:
+        confusion: int64, shape (classes, classes), true classes in rows.
+    """
     return _mean(class_scores(confusion).recall)
 
 
@@ -178,6 +193,10 @@ def brier_score(probabilities: Floats, labels: Indices) -> float:
 def negative_log_likelihood(probabilities: Floats, labels: Indices) -> float:
     """Mean of -ln p of the true class (nats), p being at least 1e-7.
 
+    Args:
+        probabilities: shape (galaxies, classes), rows sum to 1.
+        labels: shape (galaxies,), index of the true class.
+
     Returns:
         0 or more; NaN for an empty sample.
     """
@@ -190,7 +209,7 @@ def negative_log_likelihood(probabilities: Floats, labels: Indices) -> float:
 def coverage_curve(confidence: Floats, is_right: NDArray[np.bool_]) -> Coverage:
     """Accuracy of the most confident galaxies, for a growing share of them.
 
-    Galaxies of equal confidence come in together: no threshold tells them apart.
+    Galaxies of equal confidence are added together: no threshold separates them.
 
     Args:
         confidence: probability of the predicted class.
@@ -220,7 +239,7 @@ def _of_label(probabilities: Floats, labels: Indices) -> NDArray[np.float64]:
 def _share(
     part: Floats | NDArray[np.int64], whole: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Divide; NaN where there is nothing to divide by."""
+    """Divide; NaN where the divisor is 0."""
     nothing = np.full(len(whole), np.nan)
     return np.asarray(np.divide(part, whole, out=nothing, where=whole > 0))
 

@@ -1,4 +1,4 @@
-"""Predictions, and labels if there are any -> metrics, figures, a page.
+"""Predictions, and labels if there are any -> metrics, figures, an HTML report.
 
 Runs in this process alone, without Ray or TensorFlow. Predictions are streamed:
 memory holds the batches that are read ahead (0.7 GB in all for 10⁷ rows, and for more),
@@ -61,7 +61,7 @@ def evaluate(config: EvaluateConfig) -> Report:
     """Evaluate predictions, and write the report.
 
     Args:
-        config: what ``jobs.evaluate`` was told.
+        config: the flags of ``jobs.evaluate``.
 
     Returns:
         The report's address and its main numbers.

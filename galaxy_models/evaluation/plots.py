@@ -1,4 +1,4 @@
-"""Pictures that people look at: training curves, confusion, galleries, calibration.
+"""Plots: training curves, confusion, galleries, calibration.
 
 Each function takes numbers and returns PNG bytes; none reads or writes files.
 """

@@ -1,4 +1,4 @@
-"""What an evaluation found, for all who write it down: one dataclass, and its JSON.
+"""The result of an evaluation: one dataclass, and its JSON.
 
 This module knows neither files nor pictures.
 """

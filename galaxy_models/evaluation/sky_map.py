@@ -1,4 +1,4 @@
-"""Where on the sky predictions lie: galaxies a square degree, in cells.
+"""Sky map of the predictions: galaxies per square degree, in cells.
 
 The rows are read twice, two columns only: to find the part of the sky, then to count.
 Memory does not grow with them. Positions are in degrees (ICRS).

@@ -1,4 +1,4 @@
-"""Counts of predictions, whatever their number: a batch at a time, in bounded memory.
+"""Counts of predictions, a batch at a time, in bounded memory.
 
 This module knows neither labels nor files.
 """
@@ -9,7 +9,7 @@ from typing import get_args
 import numpy as np
 import pyarrow.compute as pc
 
-from galaxy_models.errors import FailureReason
+from galaxy_models.errors import FailureReason, failure_reason
 from galaxy_models.evaluation.predictions import PredictionBatch
 
 NUM_CONFIDENCE_BINS = 50
@@ -58,5 +58,5 @@ class Tally:
 
 def reason_of(error: str | None) -> str:
     """Take the reason out of a failed row's error; only those that are promised."""
-    reason = str(error).partition(":")[0]
+    reason = failure_reason(str(error))
     return reason if reason in get_args(FailureReason) else OTHER_REASON

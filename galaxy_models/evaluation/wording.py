@@ -1,4 +1,4 @@
-"""What the report's pictures and words mean, for people."""
+"""The report's captions and explanations."""
 
 CONFUSION = "confusion_matrix"
 RELIABILITY = "reliability"

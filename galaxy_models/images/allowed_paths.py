@@ -1,4 +1,4 @@
-"""Which files a catalog may name: a catalog is a stranger's, and so are its paths.
+"""Which files a catalog may name; its paths are not trusted.
 
 Only names are looked at, never a store: a link inside the image folder may lead
 wherever its owner wants.
@@ -17,14 +17,14 @@ EVERYWHERE = ("/", *(f"{scheme}://" for scheme in storage.REMOTE_SCHEMES))
 def allowed_folders(
     image_root: str | None, prefixes: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Name the folders that images may lie in beside the image root.
+    """Name the folders, besides the image root, that may contain images.
 
     Args:
         image_root: as the user gave it, if so.
         prefixes: URIs of further folders that the user gave.
 
     Returns:
-        These; where the user gave neither, whatever there is.
+        These folders; any folder if the user gave neither.
     """
     if image_root is None and not prefixes:
         return EVERYWHERE
@@ -38,7 +38,7 @@ def image_uri(path: str, image_root: str, allowed_prefixes: Sequence[str] = ()) 
     below ``image_root`` or one of ``allowed_prefixes``.
 
     Args:
-        path: what stands in the catalog.
+        path: as given in the catalog.
         image_root: URI of the folder that relative paths start from; ``/`` holds
             every local file.
         allowed_prefixes: URIs of further folders.

@@ -1,4 +1,4 @@
-"""Compressed FITS: how much may come out, and astropy's decoders made to hold.
+"""Compressed FITS: limits on the decompressed size, enforced in astropy's decoders.
 
 The C code that astropy unpacks Rice tiles with (cfitsio's, in astropy 8.0) reads on
 behind a damaged tile until it meets a byte that is not zero, and so takes the process

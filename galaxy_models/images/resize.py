@@ -1,4 +1,4 @@
-"""A part of an image -> the square that a network sees, antialiased, on one thread.
+"""A region of an image -> the square input of a network, antialiased, on one thread.
 
 Pillow's bilinear filter, whose support grows with the scale, is the measure of
 quality; OpenCV's is quicker, and with a blur before it nearly the same.

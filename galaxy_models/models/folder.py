@@ -43,14 +43,16 @@ def write_card(folder_uri: str, card: ModelCard) -> None:
 
 
 def read_card(model: str) -> ModelCard:
-    """Read a model folder's card and check that the folder is whole.
+    """Read a model folder's card and check that its files are there.
+
+    What is in a file is checked when it is used: see ``read_model_file``.
 
     Args:
         model: a shipped model's name, or the path or URI of a model folder.
 
     Raises:
-        ModelFolderError: the folder or a part of it is missing, the card cannot be
-            understood, or ``model.keras`` is not the file that it names.
+        ModelFolderError: the folder or a part of it is missing, or the card cannot be
+            understood.
     """
     folder_uri = model_folder_uri(model)
     if not storage.is_folder(folder_uri):
@@ -67,9 +69,9 @@ def read_card(model: str) -> ModelCard:
             f"{', '.join(present) or 'nothing'}. Was its training interrupted?"
         )
     card = _parse_card(folder_uri)
-    hashes = {name: record.file_hash for name, record in card.litert.items()}
-    for name, expected in {MODEL_NAME: card.model_hash, **hashes}.items():
-        _check_hash(folder_uri, name, expected)
+    for name in card.litert:
+        if name not in present:
+            raise _lacks(folder_uri, name)
     return card
 
 
@@ -82,19 +84,37 @@ def required_files(model: str, card: ModelCard) -> list[str]:
     return [storage.join(folder_uri, name) for name in names]
 
 
-def _check_hash(folder_uri: str, name: str, expected: str) -> None:
+def read_model_file(model: str, card: ModelCard, name: str) -> bytes:
+    """Read a file of a model folder, once, and check that it is the card's.
+
+    Args:
+        model: see ``read_card``.
+        card: of that folder.
+        name: ``MODEL_NAME``, or a LiteRT file that the card names.
+
+    Raises:
+        ModelFolderError: the file is missing, or is not the one that the card names.
+    """
+    folder_uri = model_folder_uri(model)
+    is_keras = name == MODEL_NAME
+    expected = card.model_hash if is_keras else card.litert[name].file_hash
     try:
         data = storage.read_bytes(storage.join(folder_uri, name))
     except FileNotFoundError as error:
-        raise ModelFolderError(
-            f"the model folder {folder_uri} lacks {name}, which its {CARD_NAME} names; "
-            "copy the folder again, whole."
-        ) from error
+        raise _lacks(folder_uri, name) from error
     if hash_model(data) != expected:
         raise ModelFolderError(
             f"{name} in {folder_uri} is not the file that {CARD_NAME} names by its "
             f"hash {expected[:12]}…; copy the folder again, whole."
         )
+    return data
+
+
+def _lacks(folder_uri: str, name: str) -> ModelFolderError:
+    return ModelFolderError(
+        f"the model folder {folder_uri} lacks {name}, which its {CARD_NAME} names; "
+        "copy the folder again, whole."
+    )
 
 
 def _parse_card(folder_uri: str) -> ModelCard:
@@ -105,21 +125,23 @@ def _parse_card(folder_uri: str) -> ModelCard:
         raise ModelFolderError(f"cannot understand {uri}: {error!r}") from error
 
 
-def load_model(model: str) -> Any:
+def load_model(model: str, card: ModelCard | None = None) -> Any:
     """Load the trained network.
 
     Args:
         model: see ``read_card``.
+        card: of that folder; read here if left out.
 
     Returns:
         A ``keras.Model``: uint8 (galaxies, size, size, 3) in, float32 probabilities
         (galaxies, classes) out.
 
     Raises:
-        ModelFolderError: as for ``read_card``, or the network does not fit the card.
+        ModelFolderError: as for ``read_model_file``, or the network does not fit the
+            card.
     """
-    card, folder_uri = read_card(model), model_folder_uri(model)
-    data = storage.read_bytes(storage.join(folder_uri, MODEL_NAME))
+    card = card or read_card(model)
+    data = read_model_file(model, card, MODEL_NAME)
     try:
         return load_network(
             data,
@@ -130,7 +152,7 @@ def load_model(model: str) -> Any:
         )
     except (ValueError, TypeError, ConfigError) as error:
         raise ModelFolderError(
-            f"{MODEL_NAME} in {folder_uri} is not the {card.network} with "
+            f"{MODEL_NAME} in {model_folder_uri(model)} is not the {card.network} with "
             f"{len(card.classes)} classes that {CARD_NAME} says: {error}."
         ) from error
 
@@ -159,12 +181,18 @@ def load_network(
 
 
 def load_litert(
-    model: str, file_name: str, threads: int, *, optimised: bool = True
+    model: str,
+    card: ModelCard,
+    file_name: str,
+    threads: int,
+    *,
+    optimised: bool = True,
 ) -> LiteRTNetwork:
     """Load one of the folder's LiteRT files.
 
     Args:
         model: see ``read_card``.
+        card: of that folder.
         file_name: ``INT8_NAME`` or ``FLOAT_NAME``.
         threads: CPU threads that it may use.
         optimised: as for ``LiteRTNetwork``.
@@ -173,10 +201,9 @@ def load_litert(
         The network, ready to predict; TensorFlow is not imported.
 
     Raises:
-        ModelFolderError: as for ``read_card``, or the file does not fit the card.
+        ModelFolderError: as for ``read_model_file``, or the file does not fit the card.
     """
-    card, folder_uri = read_card(model), model_folder_uri(model)
-    data = storage.read_bytes(storage.join(folder_uri, file_name))
+    data, folder_uri = read_model_file(model, card, file_name), model_folder_uri(model)
     try:
         network = LiteRTNetwork(data, threads, optimised=optimised)
     except ModelFolderError as error:

@@ -1,7 +1,7 @@
-"""What an actor tells the driver of a chunk that it kept; a row of a table.
+"""What an actor reports of a chunk that it wrote: rows counted, seconds by stage.
 
-And how long its stages took: an actor's time is reading, decoding, predicting and
-writing, or it is idle.
+It travels to the driver as a row of a table. An actor's time is reading, decoding,
+predicting and writing, or the actor is idle.
 """
 
 import time
@@ -13,12 +13,18 @@ from typing import Literal
 
 import pyarrow as pa
 
+from galaxy_models.scoring.row_counts import RowCounts
+
 Stage = Literal["reading", "decoding", "predicting", "writing"]
+COUNTS = (
+    "statuses",
+    "failure_reasons",
+    "classes",
+)  # columns; a field of RowCounts each
 SCHEMA = pa.schema(
     {
         "chunk": pa.int64(),
-        "rows": pa.int64(),
-        "failures": pa.map_(pa.string(), pa.int64()),
+        **dict.fromkeys(COUNTS, pa.map_(pa.string(), pa.int64())),
         "seconds": pa.map_(pa.string(), pa.float64()),
     }
 )
@@ -40,44 +46,30 @@ class Stopwatch:
 
 
 @dataclass(frozen=True)
-class KeptChunk:
+class ChunkResult:
     """A chunk whose predictions are written."""
 
     chunk: int
     """Its number."""
 
-    rows: int
-    """How many it has."""
-
-    failures: dict[str, int] = field(default_factory=dict)
-    """Failed rows by reason; empty, too, if its actor died before it told of them."""
+    counts: RowCounts
+    """Its rows; none if its file was finished before its actor could report it."""
 
     seconds: dict[Stage, float] = field(default_factory=dict)
-    """What each stage took (s); empty likewise."""
-
-    @property
-    def num_failed(self) -> int:
-        """Failed rows."""
-        return sum(self.failures.values())
+    """What each stage took (s); empty if another actor, which died, wrote it."""
 
     def to_table(self) -> pa.Table:
         """Make a row of it, to travel to the driver."""
         row = {
             "chunk": self.chunk,
-            "rows": self.rows,
-            "failures": list(self.failures.items()),
+            **{name: list(getattr(self.counts, name).items()) for name in COUNTS},
             "seconds": list(self.seconds.items()),
         }
         return pa.Table.from_pylist([row], schema=SCHEMA)
 
     @classmethod
-    def from_table(cls, table: pa.Table) -> Iterator["KeptChunk"]:
+    def from_table(cls, table: pa.Table) -> Iterator["ChunkResult"]:
         """Read rows that travelled."""
         for row in table.to_pylist():
-            maps = {name: dict(row[name]) for name in ("failures", "seconds")}
-            yield cls(row["chunk"], row["rows"], **maps)
-
-
-def count_failures(errors: list[str | None]) -> dict[str, int]:
-    """Count failed rows by the reason that their error begins with."""
-    return dict(Counter(error.partition(":")[0] for error in errors if error))
+            counts = RowCounts(*(Counter(dict(row[name])) for name in COUNTS))
+            yield cls(row["chunk"], counts, dict(row["seconds"]))

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from galaxy_models.config import EngineName
 from galaxy_models.errors import ModelFolderError
-from galaxy_models.models.card import FLOAT_NAME, INT8_NAME, ModelCard
-from galaxy_models.models.folder import load_litert, load_model
+from galaxy_models.models.card import FLOAT_NAME, INT8_NAME, MODEL_NAME, ModelCard
+from galaxy_models.models.folder import load_litert, load_model, read_model_file
 from galaxy_models.models.tensorflow_runtime import start_tensorflow
 
 logger = logging.getLogger(__name__)
@@ -80,22 +80,42 @@ def choose_engine(
 
 
 def load_engine(
-    name: EngineName, model: str, threads: int, *, on_gpu: bool = False
+    name: EngineName,
+    model: str,
+    card: ModelCard,
+    threads: int,
+    *,
+    on_gpu: bool = False,
 ) -> Engine:
     """Load a model folder's network into an engine.
 
     Args:
         name: which engine.
         model: a ``model_reference``.
+        card: the model's.
         threads: CPU threads that it may use.
         on_gpu: Keras only: see ``KerasEngine``.
 
     Raises:
-        ModelFolderError: the engine's file does not fit the folder's card.
+        ModelFolderError: the engine's file does not fit the card.
     """
     if name == "keras":
-        return KerasEngine(model, threads, on_gpu=on_gpu)
-    return load_litert(model, LITERT_FILES[name], threads)
+        return KerasEngine(model, card, threads, on_gpu=on_gpu)
+    return load_litert(model, card, LITERT_FILES[name], threads)
+
+
+def check_engine(name: EngineName, model: str, card: ModelCard) -> None:
+    """Refuse a damaged or foreign file before work begins; reads that file once.
+
+    Keras' own loading needs TensorFlow and is left to the actors.
+
+    Raises:
+        ModelFolderError: the engine's file does not fit the card.
+    """
+    if name == "keras":
+        read_model_file(model, card, MODEL_NAME)
+    else:
+        load_litert(model, card, LITERT_FILES[name], threads=1, optimised=False)
 
 
 class KerasEngine:
@@ -103,6 +123,7 @@ class KerasEngine:
 
     Args:
         model: a ``model_reference``.
+        card: the model's.
         threads: CPU threads that it may use.
         on_gpu: use the GPU, in mixed precision (it computes in float16; weights and
             probabilities stay float32).
@@ -111,12 +132,14 @@ class KerasEngine:
         Micikevicius et al. 2018, arXiv:1710.03740 (mixed precision).
     """
 
-    def __init__(self, model: str, threads: int, *, on_gpu: bool = False) -> None:
+    def __init__(
+        self, model: str, card: ModelCard, threads: int, *, on_gpu: bool = False
+    ) -> None:
         start_tensorflow(threads, use_gpus=on_gpu)
 
         import tensorflow as tf
 
-        network = load_model(model)
+        network = load_model(model, card)
         if on_gpu:
             for layer in network.layers[1:-1]:  # but for the pixels and the softmax
                 layer.dtype_policy = "mixed_float16"

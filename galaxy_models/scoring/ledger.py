@@ -38,22 +38,34 @@ class Ledger:
     """Rows of the catalog."""
 
     rows_per_chunk: int
-    chunks_per_file: int
+    """Rows that are predicted together; the last chunk of a file may have fewer."""
+
+    rows_per_file: int
+    """Rows of every file but the last."""
+
+    @property
+    def chunks_per_file(self) -> int:
+        """Chunks of every file but the last."""
+        return -(-self.rows_per_file // self.rows_per_chunk)
 
     @property
     def num_chunks(self) -> int:
         """Chunks of the catalog, numbered from 0."""
-        return -(-self.num_rows // self.rows_per_chunk)
+        whole_files, rest = divmod(self.num_rows, self.rows_per_file)
+        return whole_files * self.chunks_per_file + -(-rest // self.rows_per_chunk)
 
     @property
     def num_files(self) -> int:
         """Files of the finished predictions, numbered from 0."""
-        return -(-self.num_chunks // self.chunks_per_file)
+        return -(-self.num_rows // self.rows_per_file)
 
     def rows_of(self, chunk: int) -> tuple[int, int]:
         """First row of a chunk, and the one after its last."""
-        start = chunk * self.rows_per_chunk
-        return start, min(start + self.rows_per_chunk, self.num_rows)
+        file, place = divmod(chunk, self.chunks_per_file)
+        file_start = file * self.rows_per_file
+        file_stop = min(file_start + self.rows_per_file, self.num_rows)
+        start = file_start + place * self.rows_per_chunk
+        return start, min(start + self.rows_per_chunk, file_stop)
 
     def file_of(self, chunk: int) -> int:
         """File that a chunk belongs to."""
@@ -68,11 +80,9 @@ class Ledger:
         """Where a finished file lies."""
         return storage.join(self.output, _file_name(file))
 
-    def is_kept(self, chunk: int) -> bool:
-        """Whether a chunk's rows are there already."""
-        return storage.is_file(self.chunk_uri(chunk)) or storage.is_file(
-            self.file_uri(self.file_of(chunk))
-        )
+    def is_finished(self, file: int) -> bool:
+        """Whether a file is there."""
+        return storage.is_file(self.file_uri(file))
 
     def chunk_uri(self, chunk: int) -> str:
         """Where a chunk lies until its file is finished."""
@@ -114,23 +124,51 @@ class Ledger:
             )
         storage.write_bytes(self.chunk_uri(chunk), _to_parquet(predictions))
 
-    def finish_file(self, file: int, metadata: Mapping[bytes, bytes]) -> None:
-        """Make a file of its chunks, which must all be there; then let them go.
+    def read_chunk(self, chunk: int) -> pa.Table | None:
+        """Read a chunk's rows back.
+
+        Returns:
+            None if they are not there, or cannot be read, as when the power failed
+            before a disk had them.
+
+        Raises:
+            StorageError: an object store does not answer.
+        """
+        start, stop = self.rows_of(chunk)
+        try:
+            data = storage.read_bytes(self.chunk_uri(chunk))
+        except FileNotFoundError:
+            return None
+        try:
+            predictions = pq.read_table(pa.BufferReader(data))
+        except (pa.ArrowException, OSError):
+            return None
+        return predictions if len(predictions) == stop - start else None
+
+    def finish_file(self, file: int, metadata: Mapping[bytes, bytes]) -> list[int]:
+        """Make a file of its chunks, then delete them.
 
         Args:
             file: which one.
             metadata: what the file says of itself, beside what its columns are.
+
+        Returns:
+            Chunks that could not be read: they are deleted, to be predicted again, and
+            the file is not made yet. Empty if all is well.
         """
-        if not storage.is_file(self.file_uri(file)):  # else it died while letting go
-            chunks = [
-                pq.read_table(pa.BufferReader(storage.read_bytes(uri)))
-                for uri in map(self.chunk_uri, self.chunks_of(file))
-            ]
-            table = pa.concat_tables(chunks)
+        if not self.is_finished(file):  # else it died while deleting
+            chunks = {chunk: self.read_chunk(chunk) for chunk in self.chunks_of(file)}
+            lost = [chunk for chunk, rows in chunks.items() if rows is None]
+            for chunk in lost:
+                storage.delete_file(self.chunk_uri(chunk))
+            if lost:
+                return lost
+            table = pa.concat_tables(chunks.values())
             described = {**metadata, **votable_metadata(table, CONTENT_NAME)}
             table = table.replace_schema_metadata(described)
             storage.write_bytes(self.file_uri(file), _to_parquet(table))
         storage.delete_folder(self._chunk_folder(file))
+        return []
 
 
 class Remaining:
@@ -166,6 +204,10 @@ class Remaining:
         file = self.ledger.file_of(chunk)
         self._missing[file].discard(chunk)
         self._take_out_if_whole(file)
+
+    def chunk_is_lost(self, chunk: int) -> None:
+        """Note that a chunk cannot be read, so that it is to be done again."""
+        self._missing.setdefault(self.ledger.file_of(chunk), set()).add(chunk)
 
     def _take_out_if_whole(self, file: int) -> None:
         if not self._missing[file]:

@@ -1,15 +1,26 @@
-"""From what was asked and what is there to what each stage of scoring gets.
+"""How a request is spread over the cluster: engine, stages, chunks and files.
 
 Knows CPUs, GPUs and rows; it starts nothing.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from galaxy_models.cluster.resources import Resources, cpus_for_each, scoring_workers
 from galaxy_models.config import EngineName, ScoreConfig
-from galaxy_models.errors import ResourceError
+from galaxy_models.errors import OutputError, ResourceError
 from galaxy_models.models.card import ModelCard
 from galaxy_models.scoring.engines import choose_engine
+from galaxy_models.scoring.ledger import Ledger
+from galaxy_models.scoring.request import (
+    FORMAT_VERSION,
+    OUTPUT,
+    VERSION_KEY,
+    Request,
+    check_format_version,
+    resumes,
+)
+from galaxy_models.storage import output_folder
 
 # Actors must not take every CPU: tasks that decode, or make files of chunks, would wait
 # for ever. With these shares a machine with one CPU still has room for both; and where
@@ -26,11 +37,12 @@ GPU_BATCH_SIZE = 256  # galaxies; a guess: 38 MB of pixels at 224 px, not measur
 ROWS_PER_CHUNK = range(64, 1024 + 1)
 MIN_CHUNKS_PER_ACTOR = 16
 MAX_CHUNK_BYTES = 64 * 2**20  # of pixels that travel; Ray divides blocks of 128 MiB
+ROWS_PER_CHUNK_KEY = "rows per chunk"  # in the resume key; a resumed job keeps to it
 
 
 @dataclass(frozen=True)
-class StagePlan:
-    """How a run is spread over the cluster."""
+class Stages:
+    """What predicts, where, and what each stage books of the cluster."""
 
     engine: EngineName
     on_gpus: bool
@@ -50,9 +62,6 @@ class StagePlan:
     decode_cpus: float
     """CPUs that a decoding task books; only in two stages."""
 
-    rows_per_chunk: int
-    """Galaxies that are predicted, and kept, together."""
-
     @property
     def actor_gpus(self) -> int:
         """GPUs that an actor books."""
@@ -65,16 +74,66 @@ class StagePlan:
         return f"{self.num_actors} {self.engine} actor(s) on {where}s, {feed}"
 
 
-def plan_stages(
-    config: ScoreConfig, card: ModelCard, resources: Resources, num_rows: int
-) -> StagePlan:
+@dataclass(frozen=True)
+class Plan:
+    """A request, and how it is carried out; every actor gets it."""
+
+    request: Request
+    stages: Stages
+    ledger: Ledger
+    """Which rows are a chunk, and where its predictions go."""
+
+    format_version: int = FORMAT_VERSION
+    """Of the output: an older one is resumed as it was begun."""
+
+    def resume_key(self) -> dict[str, Any]:
+        """Name the inputs that determine the output, and how it is cut."""
+        key = self.request.resume_key(self.stages.engine, self.format_version)
+        key[ROWS_PER_CHUNK_KEY] = self.ledger.rows_per_chunk
+        if self.format_version > 1:
+            key[VERSION_KEY] = self.format_version
+        return key
+
+
+def make_plan(request: Request, resources: Resources, output: str) -> Plan:
+    """Plan a scoring; one that is resumed keeps the chunks that it was cut into.
+
+    Args:
+        request: what was asked for.
+        resources: what the cluster holds.
+        output: URI of the predictions' folder.
+
+    Raises:
+        ResourceError: the cluster has not the GPUs or CPUs asked for.
+        ModelFolderError: the folder cannot serve the engine asked for.
+        OutputError: an unfinished scoring there cannot be resumed with these stages, or
+            a newer version of this package began it.
+    """
+    config, card = request.config, request.card
+    stages = plan_stages(config, card, resources)
+    marker = output_folder.read_marker(output, OUTPUT) if resumes(config) else None
+    begun = marker.resume_key if marker else {}
+    version = begun.get(VERSION_KEY, 1) if begun else FORMAT_VERSION
+    check_format_version(version, output)
+    num_rows = request.catalog.num_rows
+    rows_per_chunk = choose_rows_per_chunk(config, card, stages, num_rows)
+    if config.rows_per_chunk == "auto":
+        rows_per_chunk = int(begun.get(ROWS_PER_CHUNK_KEY, rows_per_chunk))
+    _check_travel(rows_per_chunk, card, stages, output)
+    rows_per_file = config.rows_per_file
+    if version == 1:  # its files were made of whole chunks
+        rows_per_file = -(-rows_per_file // rows_per_chunk) * rows_per_chunk
+    ledger = Ledger(output, num_rows, rows_per_chunk, rows_per_file)
+    return Plan(request, stages, ledger, version)
+
+
+def plan_stages(config: ScoreConfig, card: ModelCard, resources: Resources) -> Stages:
     """Settle engine, stages and their shares of the cluster.
 
     Args:
         config: what was asked for.
         card: of the model that predicts.
         resources: what the cluster holds.
-        num_rows: galaxies of the catalog.
 
     Raises:
         ResourceError: the cluster has not the GPUs or CPUs asked for.
@@ -87,7 +146,7 @@ def plan_stages(
     if batch_size == "auto":
         batch_size = GPU_BATCH_SIZE if on_gpus else CPU_BATCH_SIZE
     two_stage = config.plan == "two-stage" or (config.plan == "auto" and on_gpus)
-    return StagePlan(
+    return Stages(
         engine=choose_engine(config.engine, card, on_gpus=on_gpus),
         on_gpus=on_gpus,
         two_stage=two_stage,
@@ -96,7 +155,6 @@ def plan_stages(
         batch_size=batch_size,
         actor_cpus=FED_ACTOR_CPUS if two_stage else ACTOR_CPUS,
         decode_cpus=_decode_cpus(resources),
-        rows_per_chunk=_rows_per_chunk(config, card, num_actors, num_rows, two_stage),
     )
 
 
@@ -106,22 +164,35 @@ def _decode_cpus(resources: Resources) -> float:
     return min(MAX_DECODE_CPUS, smallest_host / 2)
 
 
-def _rows_per_chunk(
-    config: ScoreConfig, card: ModelCard, num_actors: int, num_rows: int, pixels: bool
+def choose_rows_per_chunk(
+    config: ScoreConfig, card: ModelCard, stages: Stages, num_rows: int
 ) -> int:
-    """Settle how many galaxies are kept together."""
-    evenly = -(-num_rows // (num_actors * MIN_CHUNKS_PER_ACTOR))
+    """Settle how many galaxies of ``num_rows`` are predicted, and kept, together."""
+    evenly = -(-num_rows // (stages.num_actors * MIN_CHUNKS_PER_ACTOR))
     rows = min(max(evenly, ROWS_PER_CHUNK[0]), ROWS_PER_CHUNK[-1])
     if config.rows_per_chunk != "auto":
         rows = config.rows_per_chunk
-    if pixels:  # travel from stage to stage
-        rows = min(rows, max_rows_that_travel(card))
+    if stages.two_stage:
+        rows = min(rows, _max_rows_that_travel(card))
     return max(1, min(rows, config.rows_per_file))
 
 
-def max_rows_that_travel(card: ModelCard) -> int:
+def _max_rows_that_travel(card: ModelCard) -> int:
     """How many galaxies' pixels may go from stage to stage in one chunk."""
     return MAX_CHUNK_BYTES // (3 * card.decode_rule.image_size**2)
+
+
+def _check_travel(
+    rows_per_chunk: int, card: ModelCard, stages: Stages, output: str
+) -> None:
+    """Refuse chunks of a resumed scoring that cannot travel between two stages."""
+    max_rows = _max_rows_that_travel(card)
+    if stages.two_stage and rows_per_chunk > max_rows:
+        raise OutputError(
+            f"{output} was begun with {rows_per_chunk} rows a chunk, too many to go "
+            f"from stage to stage (at most {max_rows}); resume it with --plan fused, "
+            "or start again with --overwrite."
+        )
 
 
 def check_resources(config: ScoreConfig, resources: Resources) -> None:

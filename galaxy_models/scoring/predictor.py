@@ -4,7 +4,6 @@ Knows catalog columns, pixels, an engine and the ledger; it does not know the cl
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -12,79 +11,37 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from galaxy_models.cluster.job_log import JobLog
-from galaxy_models.config import EngineName, TtaName
 from galaxy_models.images.decode import decode_files
 from galaxy_models.models.calibration import with_temperature
-from galaxy_models.models.card import ModelCard
 from galaxy_models.scoring.augmentation import average_views, symmetric_views
-from galaxy_models.scoring.chunk_result import KeptChunk, Stopwatch, count_failures
+from galaxy_models.scoring.chunk_result import ChunkResult, Stopwatch
 from galaxy_models.scoring.engines import load_engine
-from galaxy_models.scoring.ledger import Ledger
-from galaxy_models.scoring.prefetch import FILES_PER_READ, read_ahead
-from galaxy_models.tables.catalog import Catalog
+from galaxy_models.scoring.plan import Plan
+from galaxy_models.scoring.prefetch import FILES_PER_READ, prefetch_files
+from galaxy_models.scoring.request import Request
+from galaxy_models.scoring.row_counts import RowCounts
 from galaxy_models.tables.columns import image_sources
 from galaxy_models.tables.formats.numbered_rows import NumberedRows, RowReader
-from galaxy_models.tables.prediction_schema import (
-    STATUS_FAILED,
-    STATUS_OK,
-    predictions_schema,
-)
+from galaxy_models.tables.prediction_schema import STATUS_FAILED, STATUS_OK
 
 CHUNK_COLUMN = "chunk"  # its number in the ledger
 PIXELS_COLUMN = "_pixels"  # between the two stages only
 ERROR_COLUMN = "_error"
 
 
-@dataclass(frozen=True)
-class PredictorPlan:
-    """What every actor is told; the same for all."""
-
-    model: str
-    """A ``model_reference``."""
-
-    card: ModelCard
-    catalog: Catalog
-    rows: NumberedRows
-    """The catalog's rows by their number."""
-
-    ledger: Ledger
-    """Which of them are a chunk, and where its predictions go."""
-
-    keep: tuple[str, ...]
-    engine: EngineName
-    threads: int
-    """CPU threads for each actor."""
-
-    batch_size: int
-    """Galaxies predicted at once."""
-
-    tta: TtaName
-    """Which views of a galaxy are averaged."""
-
-    on_gpus: bool = False
-
-    @property
-    def columns(self) -> list[str]:
-        """Columns of the catalog that are read."""
-        return [self.catalog.id_column, self.catalog.image_column, *self.keep]
-
-    @property
-    def schema(self) -> pa.Schema:
-        """The predictions' columns."""
-        kept = [self.catalog.schema.field(name) for name in self.keep]
-        return predictions_schema(
-            self.catalog.id_type, kept, self.card.classes, spread=self.tta != "none"
-        )
-
-
 class Predictor:
     """Ray Data's callable in two stages: loads the model once, predicts pixels."""
 
-    def __init__(self, plan: PredictorPlan, log: JobLog) -> None:
+    def __init__(self, plan: Plan, log: JobLog) -> None:
         self.plan = plan
         self.log = log
+        request, stages = plan.request, plan.stages
         self._engine = load_engine(
-            plan.engine, plan.model, plan.threads, on_gpu=plan.on_gpus
+            stages.engine,
+            request.model,
+            request.card,
+            stages.threads,
+            on_gpu=stages.on_gpus,
         )
 
     def __call__(self, rows: pa.Table) -> pa.Table:
@@ -96,13 +53,13 @@ class Predictor:
         Returns:
             What ``keep`` does.
         """
-        size = self.plan.card.decode_rule.image_size
+        size = self.plan.request.card.decode_rule.image_size
         pixels = rows[PIXELS_COLUMN].combine_chunks()
         images = np.frombuffer(pixels.buffers()[1], np.uint8)
         images = images.reshape(-1, size, size, 3)
         images = images[pixels.offset : pixels.offset + len(pixels)]
         errors = rows[ERROR_COLUMN].to_pylist()
-        step = self.plan.batch_size
+        step = self.plan.stages.batch_size
         watch = Stopwatch()
         with watch.timing("predicting"):
             views = [
@@ -127,12 +84,14 @@ class Predictor:
         Returns:
             Calibrated probabilities, float32, shape (views, galaxies, classes).
         """
+        request = self.plan.request
         views = [
-            with_temperature(self._engine.predict(view), self.plan.card.temperature)
-            for view in symmetric_views(images, self.plan.tta)
+            with_temperature(self._engine.predict(view), request.card.temperature)
+            for view in symmetric_views(images, request.config.tta)
         ]
-        num_failed = sum(error is not None for error in errors)
-        self.log.count(rows=len(errors), failed=num_failed)
+        counts = RowCounts()
+        counts.add(errors)
+        self.log.count(rows=counts.num_rows, failed=counts.num_failed)
         return np.stack(views)
 
     def keep(
@@ -153,14 +112,13 @@ class Predictor:
             watch: what has been timed so far.
 
         Returns:
-            One row, a ``KeptChunk``.
+            One row, a ``ChunkResult``.
         """
         with watch.timing("writing"):
-            predictions = prediction_rows(rows, views, errors, self.plan)
+            predictions = prediction_rows(rows, views, errors, self.plan.request)
             self.plan.ledger.write_chunk(chunk, predictions)
         self.log.flush()
-        failures = count_failures(errors)
-        return KeptChunk(chunk, len(rows), failures, watch.seconds).to_table()
+        return ChunkResult(chunk, count_rows(predictions), watch.seconds).to_table()
 
 
 class FusedPredictor(Predictor):
@@ -169,9 +127,9 @@ class FusedPredictor(Predictor):
     So pixels never travel, and each core has one actor that keeps it busy.
     """
 
-    def __init__(self, plan: PredictorPlan, log: JobLog) -> None:
+    def __init__(self, plan: Plan, log: JobLog) -> None:
         super().__init__(plan, log)
-        self._reader = RowReader(plan.rows, plan.columns)
+        self._reader = RowReader(plan.request.rows, plan.request.columns)
 
     def __call__(self, chunks: pa.Table) -> Iterator[pa.Table]:
         """Predict some chunks.
@@ -184,9 +142,8 @@ class FusedPredictor(Predictor):
         """
         ledger = self.plan.ledger
         for chunk in chunks[CHUNK_COLUMN].to_pylist():
-            if ledger.is_kept(chunk):  # by an actor that died before its last chunk
-                start, stop = ledger.rows_of(chunk)
-                yield KeptChunk(chunk, stop - start).to_table()
+            if (result := self._earlier_result(chunk)) is not None:
+                yield result.to_table()
                 continue
             watch = Stopwatch()
             with watch.timing("reading"):
@@ -198,15 +155,33 @@ class FusedPredictor(Predictor):
                 errors.extend(image_errors)
             yield self.keep(chunk, rows, np.concatenate(views, axis=1), errors, watch)
 
+    def _earlier_result(self, chunk: int) -> ChunkResult | None:
+        """What an actor wrote that died before the last chunk of its task."""
+        ledger = self.plan.ledger
+        predictions = ledger.read_chunk(chunk)
+        if predictions is not None:
+            return ChunkResult(chunk, count_rows(predictions))
+        if ledger.is_finished(ledger.file_of(chunk)):
+            return ChunkResult(chunk, RowCounts())
+        return None
+
+
+def count_rows(predictions: pa.Table) -> RowCounts:
+    """Count the rows of a chunk."""
+    counts = RowCounts()
+    errors, classes = predictions["error"], predictions["predicted_class"]
+    counts.add(errors.to_pylist(), classes.to_pylist())
+    return counts
+
 
 def decoded_batches(
-    rows: pa.Table, plan: PredictorPlan, watch: Stopwatch
+    rows: pa.Table, plan: Plan, watch: Stopwatch
 ) -> Iterator[tuple[NDArray[np.uint8], list[str | None]]]:
     """Decode galaxies in batches, while the files of the next ones are read."""
-    sources = image_sources(rows[plan.catalog.image_column])
-    reads_per_batch = -(-plan.batch_size // FILES_PER_READ)
-    catalog = plan.catalog
-    batches = read_ahead(
+    catalog, rule = plan.request.catalog, plan.request.card.decode_rule
+    sources = image_sources(rows[catalog.image_column])
+    reads_per_batch = -(-plan.stages.batch_size // FILES_PER_READ)
+    batches = prefetch_files(
         sources, catalog.image_root, reads_per_batch, catalog.allowed_prefixes
     )
     while True:
@@ -215,11 +190,11 @@ def decoded_batches(
         if files is None:
             return
         with watch.timing("decoding"):
-            decoded = decode_files(files, plan.card.decode_rule)
+            decoded = decode_files(files, rule)
         yield decoded
 
 
-def decode_chunk(chunks: pa.Table, *, plan: PredictorPlan) -> pa.Table:
+def decode_chunk(chunks: pa.Table, *, plan: Plan) -> pa.Table:
     """Ray step of the two-stage plan: read and decode the images of a chunk.
 
     Args:
@@ -232,9 +207,10 @@ def decode_chunk(chunks: pa.Table, *, plan: PredictorPlan) -> pa.Table:
         (null, or what failed).
     """
     (chunk,) = chunks[CHUNK_COLUMN].to_pylist()
-    reader = _row_reader(plan.rows, tuple(plan.columns))
+    request = plan.request
+    reader = _row_reader(request.rows, tuple(request.columns))
     rows = reader.read(*plan.ledger.rows_of(chunk))
-    size = plan.card.decode_rule.image_size
+    size = request.card.decode_rule.image_size
     images, errors = [], []
     for batch, batch_errors in decoded_batches(rows, plan, Stopwatch()):
         images.append(batch)
@@ -244,7 +220,7 @@ def decode_chunk(chunks: pa.Table, *, plan: PredictorPlan) -> pa.Table:
         len(rows),
         [None, pa.py_buffer(np.concatenate(images))],
     )
-    travelling = [plan.catalog.id_column, *plan.keep]
+    travelling = [request.catalog.id_column, *request.keep]
     return (
         rows.select(list(dict.fromkeys(travelling)))
         .append_column(CHUNK_COLUMN, pa.repeat(chunk, len(rows)))
@@ -263,7 +239,7 @@ def prediction_rows(
     rows: pa.Table,
     views: NDArray[np.float32],
     errors: list[str | None],
-    plan: PredictorPlan,
+    request: Request,
 ) -> pa.Table:
     """Lay predictions out as the rows that people read.
 
@@ -272,27 +248,31 @@ def prediction_rows(
         views: float32, shape (views, rows, classes), probabilities that are averaged;
             ignored where failed.
         errors: None, or what failed, for each row.
-        plan: columns and classes.
+        request: columns and classes.
 
     Returns:
-        A table with the columns of ``plan.schema``; class, confidence, probabilities
+        A table with the columns of ``request.schema``; class, confidence, probabilities
         and their spread are null where failed.
     """
     failed = np.asarray([error is not None for error in errors], bool)
     probabilities, spread = average_views(views)
     best = probabilities.argmax(axis=1)
-    classes = np.asarray(plan.card.classes, object)
+    classes = np.asarray(request.card.classes, object)
     columns = [
-        rows[plan.catalog.id_column].cast(plan.catalog.id_type),
-        *(rows[name] for name in plan.keep),
+        rows[request.catalog.id_column].cast(request.catalog.id_type),
+        *(rows[name] for name in request.keep),
         pa.array(classes[best], pa.string(), mask=failed),
         pa.array(probabilities.max(axis=1), pa.float32(), mask=failed),
         *(
             pa.array(probabilities[:, index], pa.float32(), mask=failed)
             for index in range(len(classes))
         ),
-        *([pa.array(spread, pa.float32(), mask=failed)] if plan.tta != "none" else []),
+        *(
+            [pa.array(spread, pa.float32(), mask=failed)]
+            if request.config.tta != "none"
+            else []
+        ),
         pa.array(np.where(failed, STATUS_FAILED, STATUS_OK), pa.string()),
         pa.array(errors, pa.string()),
     ]
-    return pa.table(columns, schema=plan.schema)
+    return pa.table(columns, schema=request.schema)

@@ -16,7 +16,7 @@ NUM_READERS = 16
 FILES_PER_READ = 8  # files that a thread reads in turn: handing over costs
 
 
-def read_ahead(
+def prefetch_files(
     sources: Sequence[ImageSource],
     image_root: str,
     reads_per_batch: int = 1,

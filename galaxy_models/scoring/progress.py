@@ -12,11 +12,13 @@ class Progress:
 
     Args:
         num_rows: rows of the catalog.
+        num_kept: rows of it that an earlier run has written.
         interval_s: seconds between two lines.
     """
 
-    def __init__(self, num_rows: int, interval_s: float) -> None:
+    def __init__(self, num_rows: int, num_kept: int, interval_s: float) -> None:
         self._num_rows = num_rows
+        self._num_kept = num_kept
         self._interval_s = interval_s
         self._first: tuple[float, int] | None = None
         self._last_line_s = time.monotonic()
@@ -25,7 +27,7 @@ class Progress:
         """Log a line if one is due.
 
         Args:
-            counts: ``rows`` and ``failed`` so far; a retry counts again.
+            counts: ``rows`` and ``failed`` of this run so far; a retry counts again.
         """
         now_s, done = time.monotonic(), counts["rows"]
         if self._first is None and done:
@@ -40,9 +42,10 @@ class Progress:
             return "starting: no row yet"
         first_s, first_done = self._first
         rate = (done - first_done) / max(now_s - first_s, 1e-9)
-        left = f"{max(self._num_rows - done, 0) / rate:.0f} s left" if rate else ""
-        share = 100 * done / self._num_rows
+        there = self._num_kept + done
+        left = f"{max(self._num_rows - there, 0) / rate:.0f} s left" if rate else ""
+        share = 100 * there / self._num_rows
         return (
-            f"{done} of {self._num_rows} rows ({share:.0f} %), {rate:.0f} images/s, "
+            f"{there} of {self._num_rows} rows ({share:.0f} %), {rate:.0f} images/s, "
             f"{num_failed} failed, {left or 'rate not known yet'}"
         )

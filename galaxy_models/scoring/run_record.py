@@ -1,33 +1,38 @@
 """What a scoring run did: ``_run.json``, written last, from the rows that are there.
 
-The counts come from the Parquet files, not from what workers said they did.
+The last of the wing's three states. The counts come from the Parquet files, not from
+what workers reported.
 """
 
 import dataclasses
 import json
-from collections import Counter
+import tempfile
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow as pa
-
 from galaxy_models import storage
-from galaxy_models.errors import CatalogError, ScoringError
+from galaxy_models.config import ScoreConfig
+from galaxy_models.errors import CatalogError, OutputError, ScoringError
 from galaxy_models.models.card import library_versions
-from galaxy_models.scoring.predictor import PredictorPlan
-from galaxy_models.storage.output_folder import OutputKind
+from galaxy_models.scoring.plan import Plan
+from galaxy_models.scoring.request import (
+    ENGINE_KEY,
+    FORMAT_VERSION,
+    OUTPUT,
+    RUN_RECORD_NAME,
+    VERSION_KEY,
+    check_format_version,
+    open_request,
+    resumes,
+)
+from galaxy_models.scoring.row_counts import RowCounts
+from galaxy_models.storage import output_folder
 from galaxy_models.tables.catalog import Catalog
 from galaxy_models.tables.formats import open_parquet_folder
+from galaxy_models.tables.formats.numbered_rows import number_rows
 from galaxy_models.tables.object_ids import IdSet
-from galaxy_models.tables.prediction_schema import STATUS_FAILED, STATUS_OK
 
-RUN_RECORD_NAME = "_run.json"  # a leading underscore: Parquet readers pass it by
-OUTPUT = OutputKind(
-    job="jobs.score",
-    results_name=RUN_RECORD_NAME,
-    version_1_keys=frozenset({"the model's hash"}),
-)
-COUNTED_COLUMNS = ("object_id", "predicted_class", "status", "error")
+COUNTED_COLUMNS = ("object_id", "predicted_class", "error")
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class RunRecord:
     """Galaxies a predicted class, the most common first."""
 
     num_rows_this_run: int
-    """Rows that this run scored: all, unless it went on from one that was lost."""
+    """Rows that this run scored: all, unless it resumed one that was lost."""
 
     seconds_this_run: float
     """From a running Ray to the last written row, the actors' start included (s)."""
@@ -71,41 +76,26 @@ class RunRecord:
 
     versions: dict[str, str]
 
-    decisive: dict[str, Any] = field(default_factory=dict)
-    """What decided the predictions: the same command finds it unchanged."""
+    resume_key: dict[str, Any] = field(default_factory=dict)
+    """Inputs that determine the output; the same command finds them unchanged."""
+
+    format_version: int = FORMAT_VERSION
 
 
-@dataclass
-class Counts:
-    """Rows of the predictions by what came out."""
-
-    statuses: Counter[str] = field(
-        default_factory=lambda: Counter({STATUS_OK: 0, STATUS_FAILED: 0})
-    )
-    failure_reasons: Counter[str] = field(default_factory=Counter)
-    classes: Counter[str] = field(default_factory=Counter)
-
-    def add(self, rows: pa.RecordBatch) -> None:
-        """Count further rows."""
-        self.statuses.update(rows.column("status").to_pylist())
-        errors = rows.column("error").drop_null().to_pylist()
-        self.failure_reasons.update(error.partition(":")[0] for error in errors)
-        self.classes.update(rows.column("predicted_class").drop_null().to_pylist())
-
-
-def count_predictions(output: str, catalog: Catalog) -> Counts:
+def count_predictions(output: str, catalog: Catalog) -> RowCounts:
     """Count the written rows, and prove that they are the catalog's.
 
     Raises:
         ScoringError: rows are missing, or there more than once.
     """
-    counts = Counts()
+    counts = RowCounts()
     try:
         predictions = open_parquet_folder(output)
         ids = IdSet(predictions, "object_id")
         for batch in predictions.read_batches(COUNTED_COLUMNS):
             ids.add(batch.column("object_id"))
-            counts.add(batch)
+            errors, classes = batch.column("error"), batch.column("predicted_class")
+            counts.add(errors.to_pylist(), classes.to_pylist())
         fingerprint, num_rows = ids.fingerprint()
     except CatalogError as error:  # no fault of the user's: ids twice, say
         raise ScoringError(f"{error} Score again with --overwrite.") from error
@@ -118,42 +108,92 @@ def count_predictions(output: str, catalog: Catalog) -> Counts:
 
 
 def read_run_record(output: str) -> RunRecord | None:
-    """Read ``_run.json``; None if there is none, or another version wrote it."""
+    """Read ``_run.json``; None if there is none, or no scoring wrote it.
+
+    Raises:
+        OutputError: a newer version of this package wrote it.
+    """
     uri = storage.join(output, RUN_RECORD_NAME)
     if not storage.is_file(uri):
         return None
     try:
-        return RunRecord(**json.loads(storage.read_bytes(uri)))
+        content = dict(json.loads(storage.read_bytes(uri)))
+        version = content.setdefault(VERSION_KEY, 1)
+        check_format_version(version, uri)
+        if version == 1:
+            decisive = content.pop("decisive", {})
+            content["resume_key"] = {**decisive, ENGINE_KEY: content.get("engine")}
+        return RunRecord(**content)
     except (ValueError, TypeError):
         return None
 
 
-def record_run(
-    plan: PredictorPlan, decisive: dict[str, Any], num_rows: int, seconds: float
-) -> RunRecord:
+def finished_record(config: ScoreConfig) -> RunRecord | None:
+    """Whether the same command has done its work already; writes nothing.
+
+    Returns:
+        What that run did; None if the predictions are still to be made.
+
+    Raises:
+        OutputError: the output holds the predictions of another scoring.
+        InputError: model or catalog cannot serve.
+    """
+    output = storage.absolute_uri(config.output)
+    if not resumes(config) or output_folder.read_marker(output, OUTPUT):
+        return None  # lost after its record, perhaps, but before its scaffolding
+    record = read_run_record(output)
+    if record is None:
+        return None
+    _check_same_request(config, record, output)
+    num_rows = number_rows(open_parquet_folder(output)).num_rows
+    if num_rows != record.num_rows:
+        raise OutputError(
+            f"--output {output} holds {num_rows} of the {record.num_rows} rows that "
+            "were written there; name a new folder, or score again with --overwrite."
+        )
+    return record
+
+
+def _check_same_request(config: ScoreConfig, record: RunRecord, output: str) -> None:
+    """Refuse to take the predictions of another request for this one's."""
+    engine = None if config.engine == "auto" else config.engine
+    with tempfile.TemporaryDirectory() as staging:
+        request = open_request(config, staging)
+        asked = request.resume_key(engine, record.format_version)
+    done = {name: record.resume_key.get(name) for name in asked}
+    changed = output_folder.changes(done, asked)
+    if changed:
+        raise OutputError(
+            f"--output {output} holds earlier results of another scoring: "
+            f"{'; '.join(changed)}; name a new folder, or replace them with "
+            "--overwrite."
+        )
+
+
+def record_run(plan: Plan, num_rows: int, seconds: float) -> RunRecord:
     """Write ``_run.json``; from then on the predictions are complete.
 
     Args:
         plan: what was done.
-        decisive: what decided the predictions.
         num_rows: rows that this run scored.
         seconds: how long it took (s).
 
     Raises:
         ScoringError: rows are missing, or there more than once.
     """
-    catalog, output = plan.catalog, plan.ledger.output
+    request, output = plan.request, plan.ledger.output
+    engine, catalog = plan.stages.engine, request.catalog
     counts = count_predictions(output, catalog)
     record = RunRecord(
         catalog=catalog.uri,
         catalog_fingerprint=catalog.fingerprint,
-        model=plan.model,
-        model_hash=plan.card.model_hash,
-        temperature=plan.card.temperature,
-        engine=plan.engine,
-        tta=plan.tta,
+        model=request.model,
+        model_hash=request.card.model_hash,
+        temperature=request.card.temperature,
+        engine=engine,
+        tta=request.config.tta,
         num_rows=catalog.num_rows,
-        num_failed=counts.statuses[STATUS_FAILED],
+        num_failed=counts.num_failed,
         statuses=dict(counts.statuses),
         failure_reasons=dict(counts.failure_reasons.most_common()),
         classes=dict(counts.classes.most_common()),
@@ -161,8 +201,9 @@ def record_run(
         seconds_this_run=round(seconds, 1),
         rows_per_s_this_run=round(num_rows / seconds, 1),
         versions=library_versions(),
-        decisive=decisive,
+        resume_key=request.resume_key(engine),
     )
-    text = json.dumps(dataclasses.asdict(record), indent=2, ensure_ascii=False)
+    content = {VERSION_KEY: record.format_version, **dataclasses.asdict(record)}
+    text = json.dumps(content, indent=2, ensure_ascii=False)
     storage.write_bytes(storage.join(output, RUN_RECORD_NAME), text.encode() + b"\n")
     return record

@@ -5,7 +5,7 @@ Summing sources, blurring them and reading them out then costs one small
 inverse transform a band, whatever the number of sources. Fluxes, noise and
 pixels are those of the Sloan Digital Sky Survey's imaging.
 
-The camera knows nothing of morphology; ``galaxies`` says what stands before it.
+The camera knows nothing of morphology; ``galaxies`` gives it the sources.
 """
 
 from collections.abc import Sequence

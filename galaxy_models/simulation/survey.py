@@ -93,7 +93,7 @@ def write_survey(
     num_processes: int = 1,
     catalog_name: str = "catalog.csv",
 ) -> Survey:
-    """Writes images and their catalog; what stood there under the same names goes.
+    """Writes images and their catalog; replaces files of the same names.
 
     Args:
         folder: made if needed.

@@ -135,7 +135,8 @@ def write_bytes(uri: str, data: bytes) -> None:
     """Write a whole file, making its folder where there are folders.
 
     Whoever looks sees the whole file, or what stood there before; also if the process
-    ends meanwhile, or the disk is full.
+    ends meanwhile, the disk is full, or the power fails: once this returns, the disk
+    has the file and its name.
 
     Raises:
         StorageError: a disk is full or cannot be written; or as for any store.
@@ -159,11 +160,27 @@ def write_bytes(uri: str, data: bytes) -> None:
 def _write_at_once(path: Path, data: bytes) -> None:
     unfinished = path.with_name(f"{UNFINISHED_NAME}-{uuid.uuid4().hex}")
     try:
-        unfinished.write_bytes(data)
+        with unfinished.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
         unfinished.replace(path)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    """Make the disk keep the names in a folder; some file systems cannot be asked."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def unwritable(uri: str, error: OSError) -> GalaxyBatchError:
@@ -199,7 +216,11 @@ def make_folder(uri: str) -> None:
     (A 0-byte directory key on S3 breaks pandas' reading of a data set.)
     """
     if not is_remote(uri):
-        Path(uri).mkdir(parents=True, exist_ok=True)
+        path = Path(uri)
+        missing = [one for one in (path, *path.parents) if not one.exists()]
+        path.mkdir(parents=True, exist_ok=True)
+        for made in missing:
+            _sync_folder(made.parent)
 
 
 def is_file(uri: str) -> bool:

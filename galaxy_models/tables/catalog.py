@@ -22,6 +22,7 @@ from galaxy_models.tables.columns import find_column
 from galaxy_models.tables.first_images import probe_images
 from galaxy_models.tables.formats import ParquetTable, Table, open_parquet, open_table
 from galaxy_models.tables.object_ids import fingerprint_ids, plain_integers
+from galaxy_models.tables.row_hash import RowHash
 
 CheckFiles = Callable[[str, Sequence[str]], None]
 """Takes how messages call some files, and their URIs; raises if they cannot serve."""
@@ -59,6 +60,10 @@ class Catalog:
 
     allowed_prefixes: tuple[str, ...] = ()
     """URIs of further folders whose images the catalog may name."""
+
+    copied_rows_hash: str | None = None
+    """Names the rows, if they were copied to Parquet: the copy's own bytes depend on
+    the version of the library that writes them."""
 
     @property
     def schema(self) -> pa.Schema:
@@ -112,11 +117,11 @@ def open_catalog(
         check_files("the image", first_images)
     needed = list(dict.fromkeys([id_column, image_column, *own_names.values()]))
     if _serves_as_it_is(source, needed, for_ray):
-        table = source
+        table, rows_hash = source, None
         if check_files is not None:
             check_files("--catalog", table.uris)
     else:
-        table = _staged(source, needed, id_column, staging_uri)
+        table, rows_hash = _staged(source, needed, id_column, staging_uri)
     try:
         fingerprint, num_rows = fingerprint_ids(
             table, id_column, source.repeated_ids_remedy
@@ -134,6 +139,7 @@ def open_catalog(
         fingerprint=fingerprint,
         own_names=own_names,
         allowed_prefixes=allowed_prefixes,
+        copied_rows_hash=rows_hash,
     )
 
 
@@ -164,27 +170,26 @@ def _serves_as_it_is(
 
 def _staged(
     source: Table, columns: list[str], id_column: str, staging_uri: str
-) -> ParquetTable:
-    """Copy some columns of a table to Parquet."""
+) -> tuple[ParquetTable, str | None]:
+    """Copy some columns of a table to Parquet; give the copy and its rows' hash."""
     parquet_uri = storage.join(staging_uri, "catalog.parquet")
     storage.make_folder(staging_uri)
     try:
-        if not source.types_are_guessed:
-            _stage(source, columns, parquet_uri)
-        else:  # ids are integers only if every one of them is
+        rows_hash = None
+        if source.types_are_guessed:  # ids are integers only if every one of them is
             source = source.with_text(id_column)
-            if not _stage(source, columns, parquet_uri, integer_id=id_column):
-                _stage(source, columns, parquet_uri)
+            rows_hash = _stage(source, columns, parquet_uri, integer_id=id_column)
+        rows_hash = rows_hash or _stage(source, columns, parquet_uri)
         staged = open_parquet(parquet_uri)
     except CatalogError:
         storage.delete_folder(staging_uri)
         raise
-    return dataclasses.replace(staged, uri=source.uri)
+    return dataclasses.replace(staged, uri=source.uri), rows_hash
 
 
 def _stage(
     source: Table, columns: list[str], parquet_uri: str, integer_id: str | None = None
-) -> bool:
+) -> str | None:
     """Copy columns of a table to Parquet, a batch at a time.
 
     Args:
@@ -194,21 +199,25 @@ def _stage(
         integer_id: a column of text to copy as 64-bit integers.
 
     Returns:
-        False if the text is not that of integers; then the copy is good for nothing.
+        A hash of the rows; None if the text is not that of integers, and then the copy
+        is good for nothing.
     """
     schema = pa.schema([source.schema.field(name) for name in columns])
     if integer_id is not None:
         index = schema.get_field_index(integer_id)
         schema = schema.set(index, pa.field(integer_id, pa.int64()))
+    rows_hash = RowHash(schema)
     with _parquet_writer(parquet_uri, schema) as writer:
         for batch in source.read_batches(columns):
             if integer_id is not None:
                 numbers = plain_integers(batch.column(integer_id))
                 if numbers is None:
-                    return False
+                    return None
                 batch = batch.set_column(index, integer_id, numbers)
-            writer.write_batch(batch.cast(schema), ROWS_PER_STAGED_GROUP)
-    return True
+            batch = batch.cast(schema)
+            rows_hash.add(batch)
+            writer.write_batch(batch, ROWS_PER_STAGED_GROUP)
+    return rows_hash.hexdigest()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Which column of a catalog says what: by the name asked for, or a usual other one.
+"""Finds the columns of a catalog: by the requested name, or another usual one.
 
 Knows names, and what a column of images may hold; it reads nothing.
 """
@@ -66,7 +66,7 @@ def find_column(name: str, names: Sequence[str], uri: str, roles: Sequence[str])
 
 
 def image_sources(column: pa.ChunkedArray) -> list[str | bytes | None]:
-    """List what a column says of images: a path, a file's bytes, or nothing.
+    """List a column's image sources: a path, a file's bytes, or None.
 
     Args:
         column: strings, binaries, or structs of ``bytes`` and ``path`` as Hugging

@@ -1,4 +1,4 @@
-"""The first images of a catalog: whether any is there.
+"""Checks that at least one of a catalog's first images can be read.
 
 Looks at names and at whether files exist; pixels it does not know.
 """

@@ -1,4 +1,4 @@
-"""Finds ids of one table among those of another.
+"""Looks up the ids of one table in another.
 
 Memory holds every id and its hash: of integers some 40 bytes, of texts 150.
 """

@@ -61,7 +61,7 @@ PREDICTION_COLUMNS = (
 """Probabilities are float32. ``jobs/README.md`` lists these."""
 
 POSITIONS = {"ra": "pos.eq.ra;meta.main", "dec": "pos.eq.dec;meta.main"}
-"""UCDs of kept columns of these names, in degrees, where a catalog gives none."""
+"""UCDs of kept columns with these names, in degrees, if the catalog gives none."""
 
 
 def probability_column(class_name: str) -> str:
@@ -100,7 +100,7 @@ def predictions_schema(
 
     Args:
         object_id: type of the catalog's ids, string or int64.
-        kept: the catalog's columns that ride along, with their metadata.
+        kept: the catalog's columns that are copied, with their metadata.
         classes: class names in the model's order.
         spread: whether there is a column ``SPREAD_COLUMN``.
 
@@ -137,7 +137,7 @@ def predictions_schema(
 
 
 def _with_position(column: pa.Field) -> pa.Field:
-    """Say of a position that it is one, unless its catalog says something."""
+    """Add unit and UCD to a position, unless its catalog gives a UCD."""
     metadata = column.metadata or {}
     ucd = POSITIONS.get(column.name.lower())
     if ucd is None or not pa.types.is_floating(column.type) or b"ucd" in metadata:

@@ -1,6 +1,6 @@
-"""What jobs.score wrote, read back: ids, probabilities and errors, checked.
+"""Reads the predictions of jobs.score: ids, probabilities and errors, checked.
 
-Memory holds the batches that Arrow reads ahead, whatever the number of rows.
+Memory holds only the batches that Arrow reads ahead, for any number of rows.
 """
 
 from collections.abc import Iterator
@@ -86,8 +86,15 @@ def open_predictions(uri: str, flag: str) -> Predictions:
             f"{table.uri} has {len(classes)} column(s) probability_<class> after "
             f"'confidence', and needs two or more; {remedy}."
         )
-    unfinished = storage.join(table.uri, UNFINISHED_NAME)
-    return Predictions(table, classes, storage.is_file(unfinished), remedy)
+    return Predictions(table, classes, _is_unfinished(table), remedy)
+
+
+def _is_unfinished(table: ParquetTable) -> bool:
+    """Whether a scoring that has not finished writes to a folder of these files."""
+    folders = dict.fromkeys(map(storage.parent, table.uris))
+    return any(
+        storage.is_file(storage.join(folder, UNFINISHED_NAME)) for folder in folders
+    )
 
 
 def read_predictions(predictions: Predictions) -> Iterator[PredictedRows]:

@@ -1,4 +1,4 @@
-"""Arrow columns -> what the Virtual Observatory wants to know of them.
+"""Arrow columns -> their metadata as a VOTable header (VOParquet).
 
 VOParquet keeps a VOTable without data in a Parquet file's metadata: each column with
 its type, unit, meaning and UCD (the VO's word for what a quantity is).

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import ray
 import ray.data
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from galaxy_models.tables.catalog import Catalog
 from galaxy_models.tables.columns import image_sources
 from galaxy_models.tables.formats import ParquetTable
 from galaxy_models.training.labels import Side, label_texts, sides_of
+from galaxy_models.training.request import Request
 
 DECODE_BATCH_SIZE = 64  # galaxies; small enough that every CPU gets some
 ROWS_PER_BLOCK = 128  # galaxies; 19 MB of decoded pixels at 224 px
@@ -117,16 +119,17 @@ def _is_integer(table: ParquetTable, column: str) -> bool:
 
 
 def decode_examples(
-    config: TrainConfig,
-    catalog: Catalog,
-    labels: tuple[str, ...],
-    num_workers: int,
-    log: JobLog,
+    request: Request, num_workers: int, log: JobLog
 ) -> tuple[Examples, Examples]:
     """Decode every galaxy once.
 
     Rows are shuffled before they are decoded, while they are small: later only
     neighbours are read together, and a catalog may be sorted by class.
+
+    Args:
+        request: the catalog, its labels and its split.
+        num_workers: training processes; each needs a galaxy of each side.
+        log: names galaxies that cannot be decoded; they are left out.
 
     Returns:
         The galaxies to train on, and those to validate with.
@@ -134,6 +137,7 @@ def decode_examples(
     Raises:
         TrainingError: a side has fewer readable galaxies than there are workers.
     """
+    catalog, config = request.catalog, request.config
     label_column = catalog.column(config.label_column)
     rows = (
         stream_rows(
@@ -141,6 +145,13 @@ def decode_examples(
             columns=[catalog.id_column, catalog.image_column, label_column],
             num_blocks=max(MIN_BLOCKS, catalog.num_rows // ROWS_PER_BLOCK),
             num_cpus=DECODE_CPUS,
+        )
+        .map_batches(
+            with_side,
+            batch_size=None,
+            batch_format="pyarrow",
+            num_cpus=DECODE_CPUS,
+            fn_kwargs={"catalog": catalog, "config": config},
         )
         .random_shuffle(seed=config.seed, num_cpus=DECODE_CPUS)
         .materialize()
@@ -154,7 +165,7 @@ def decode_examples(
             num_cpus=DECODE_CPUS,
             fn_kwargs={
                 "side": side,
-                "labels": labels,
+                "labels": request.labels.names,
                 "catalog": catalog,
                 "config": config,
                 "log": log,
@@ -169,6 +180,28 @@ def decode_examples(
         return examples
 
     return decode("training"), decode("validation")
+
+
+def with_side(rows: pa.Table, *, catalog: Catalog, config: TrainConfig) -> pa.Table:
+    """Ray step: add the side of the split, so that no later step hashes ids.
+
+    Args:
+        rows: id, image and label of some galaxies, by the catalog's names.
+        catalog: those names.
+        config: the split.
+
+    Returns:
+        Columns ``object_id``, ``image``, ``label`` and ``side``.
+    """
+    object_ids = rows[catalog.id_column]
+    return pa.table(
+        {
+            "object_id": object_ids,
+            "image": rows[catalog.image_column],
+            "label": rows[catalog.column(config.label_column)],
+            "side": pa.array(sides_of(object_ids, config)),
+        }
+    )
 
 
 def _blocks_of(dataset: Any) -> Examples:
@@ -194,31 +227,30 @@ def decode_side(
     """Ray step: keep one side of the split and decode its images.
 
     Args:
-        rows: id, image and label of some galaxies.
+        rows: what ``with_side`` gives.
         side: which one.
         labels: names of classes, then of groups of them.
-        catalog: names of the columns, and where images lie.
-        config: the split, the image size and the crop.
-        log: where galaxies are named that cannot be decoded; they are left out.
+        catalog: where images lie.
+        config: the image size and the crop.
+        log: names galaxies that cannot be decoded; they are left out.
 
     Returns:
         ``object_id``, ``label`` (int64, its index) and ``image`` (uint8,
         shape (galaxies, image_size, image_size, 3)).
     """
-    sides = sides_of(rows[catalog.id_column], config)
-    rows = rows.filter(pa.array(sides == side))
-    sources = image_sources(rows[catalog.image_column])
+    rows = rows.filter(pc.field("side") == side)
+    sources = image_sources(rows["image"])
     images, errors = read_images(
         sources, catalog.image_root, config.decode_rule, catalog.allowed_prefixes
     )
     is_good = np.asarray([error is None for error in errors], bool)
-    object_ids = rows[catalog.id_column].to_pylist()
+    object_ids = rows["object_id"].to_pylist()
     for object_id, error in zip(object_ids, errors, strict=True):
         if error is not None:
             log.say(f"left out galaxy {object_id}: {error}")
     index = {name: i for i, name in enumerate(labels)}
     label_column = catalog.column(config.label_column)
-    names = label_texts(rows[label_column], label_column, catalog.uri)
+    names = label_texts(rows["label"], label_column, catalog.uri)
     numbers = [index[name] for name in names]
     return {
         "object_id": np.asarray(object_ids, _id_type(catalog))[is_good],

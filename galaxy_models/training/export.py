@@ -17,6 +17,8 @@ leading ones in float: 0.986, 0.988, 0.993, 0.998, 0.998. What did not help: equ
 ranges for all channels (cross-layer equalisation), floats in the dense layers, more
 galaxies to calibrate on.
 
+Runs where the network was trained: TensorFlow is imported, and started, there.
+
 Source:
     Jacob et al. 2018, arXiv:1712.05877 (the integer arithmetic).
 """
@@ -29,17 +31,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import ray
 from numpy.typing import NDArray
 from pandas import DataFrame
 
-from galaxy_models.config import TrainConfig
-from galaxy_models.models.card import FLOAT_NAME, INT8_NAME, LiteRTRecord, hash_model
-from galaxy_models.models.folder import load_network
+from galaxy_models.models.card import FLOAT_NAME, INT8_NAME
 from galaxy_models.models.litert import LiteRTNetwork
-from galaxy_models.models.tensorflow_runtime import start_tensorflow
 from galaxy_models.tables.prediction_schema import probability_column
 from galaxy_models.training.examples import Examples
+from galaxy_models.training.result import LiteRTFile
 
 NUM_CALIBRATION = 256  # training galaxies whose maps give the ranges of int8
 NUM_TRIAL = 1024  # further training galaxies, on which candidates are compared
@@ -47,40 +46,27 @@ FLOAT_LAYERS = (0, 1, 3, 5, 7, 9, 13)  # leading convolutions in float, tried in
 TRIAL_AGREEMENT = 0.993  # of their classes: above what scoring asks for, as they vary
 BATCH_SIZE = 64  # galaxies; a batch of decoded images is 10 MB at 224 px
 
-LiteRTFiles = dict[str, tuple[bytes, LiteRTRecord]]
 
-
-@ray.remote(num_cpus=1, max_retries=1)
 def export_litert(
-    model: bytes,
-    config: TrainConfig,
-    training: Examples,
-    validation: Examples,
-    predictions: DataFrame,
-) -> LiteRTFiles:
-    """Ray task: write a network as LiteRT files, in float and in int8.
+    network: Any, training: Examples, validation: Examples, classes: Sequence[str]
+) -> dict[str, LiteRTFile]:
+    """Convert a network to LiteRT files, in float and in int8.
 
     Args:
-        model: the bytes of ``model.keras``.
-        config: what ``jobs.train`` was told.
+        network: the finished Keras network.
         training: decoded galaxies to calibrate on.
-        validation: decoded galaxies to compare on.
-        predictions: Keras' predictions for these, with their labels.
+        validation: decoded galaxies to predict with each file.
+        classes: class names in the network's order.
 
     Returns:
-        For each file's name its bytes and its record.
+        The files by name.
     """
-    start_tensorflow(threads=1, use_gpus=False)
-    num_classes = predictions.columns.str.startswith(probability_column("")).sum()
-    network = load_network(
-        model, config.network, int(num_classes), config.image_size, config.alpha
-    )
     float_file = to_litert(network)
     num_galaxies = min(NUM_CALIBRATION + NUM_TRIAL, training.num_galaxies)
     galaxies = training.read(0, num_galaxies)["image"]
     int8_file, num_float_layers = quantize(network, float_file, galaxies)
     return {
-        name: (data, _compare(data, validation, predictions, num_layers))
+        name: LiteRTFile(data, num_layers, _predict(data, validation, classes))
         for name, data, num_layers in (
             (FLOAT_NAME, float_file, 0),
             (INT8_NAME, int8_file, num_float_layers),
@@ -209,35 +195,14 @@ def _quantize_but(
     return bytes(result.quantized_model)
 
 
-def _compare(
-    data: bytes,
-    validation: Examples,
-    predictions: DataFrame,
-    num_float_layers: int,
-) -> LiteRTRecord:
-    """Predict the validation galaxies with a LiteRT file; compare with Keras."""
+def _predict(data: bytes, validation: Examples, classes: Sequence[str]) -> DataFrame:
+    """Predict the validation galaxies with a LiteRT file."""
     network = LiteRTNetwork(data, threads=1)
-    by_id = predictions.set_index("object_id")
-    columns = list(by_id.filter(like=probability_column("")).columns)
     object_ids, found = [], []
     for batch in validation.batches(BATCH_SIZE):
         object_ids.extend(batch["object_id"].tolist())
         found.append(network.predict(batch["image"]))
-    probabilities = np.concatenate(found)
-    keras_predictions = by_id.loc[object_ids]
-    expected = keras_predictions[columns].to_numpy()
-    classes = np.asarray(
-        [name.removeprefix(probability_column("")) for name in columns]
-    )
-    predicted = classes[probabilities.argmax(axis=1)]
-    has_class = keras_predictions["label"].isin(classes)  # others: a group of them
-    return LiteRTRecord(
-        file_hash=hash_model(data),
-        agreement=float(np.mean(predicted == keras_predictions["predicted_class"])),
-        val_accuracy=float(
-            np.mean((predicted == keras_predictions["label"])[has_class])
-        ),
-        max_probability_difference=float(np.abs(probabilities - expected).max()),
-        num_galaxies=len(object_ids),
-        num_float_layers=num_float_layers,
-    )
+    columns = [probability_column(name) for name in classes]
+    table = DataFrame(np.concatenate(found), columns=columns)
+    table.insert(0, "object_id", object_ids)
+    return table

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 from galaxy_models.cluster import shared_paths
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import ConfigError
-from galaxy_models.models.folder import load_model, read_card, required_files
+from galaxy_models.models.card import MODEL_NAME, ModelCard
+from galaxy_models.models.folder import (
+    load_model,
+    read_card,
+    read_model_file,
+    required_files,
+)
 from galaxy_models.models.shipped import model_reference
 
 if TYPE_CHECKING:  # imports TensorFlow
@@ -26,13 +32,13 @@ class StartingPoint:
     model: str
     """A ``model_reference``."""
 
-    model_hash: str
+    card: ModelCard
     has_new_head: bool
     """Whether the classes differ, so that the last layer begins anew."""
 
     def copy_weights(self, network: "keras.Model") -> None:
         """Give a new network of the same kind the model's weights, in place."""
-        source = load_model(self.model)
+        source = load_model(self.model, self.card)
         for layer in network.layers:
             if layer.name != HEAD_NAME or not self.has_new_head:
                 layer.set_weights(source.get_layer(layer.name).get_weights())
@@ -74,4 +80,5 @@ def find_starting_point(
                 f"{flag} {getattr(config, name)}: the model {config.start_from} that "
                 f"training is to start from has {value}; add {flag} {value}."
             )
-    return StartingPoint(model, card.model_hash, has_new_head=card.classes != classes)
+    read_model_file(model, card, MODEL_NAME)  # a damaged one is refused before work
+    return StartingPoint(model, card, has_new_head=card.classes != classes)

@@ -1,6 +1,7 @@
-"""What training writes down: a row an epoch, validation predictions, figures.
+"""What training writes: a row for each epoch, validation predictions, figures.
 
-Knows tables and pictures; it knows neither networks nor Ray.
+Knows tables and pictures; it knows neither networks nor Ray. What draws is imported
+with the first picture: decoding and training need none.
 """
 
 import logging
@@ -12,11 +13,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from pandas import DataFrame
-from tensorboardX import SummaryWriter
 
 from galaxy_models import storage
-from galaxy_models.evaluation import plots
+from galaxy_models.evaluation import metrics
 from galaxy_models.models.calibration import fit_temperature, negative_log_likelihood
 from galaxy_models.models.folder import (
     CONFUSION_NAME,
@@ -53,14 +54,26 @@ def validation_metrics(
         classes that occur) and ``recall_<class>`` of those; galaxies whose label is a
         group of classes count nowhere.
     """
-    predictions = predictions[predictions["label"].isin(classes)]
-    correct = predictions["label"] == predictions["predicted_class"]
-    recall = correct.groupby(predictions["label"]).mean()
+    confusion = _confusion(predictions, classes)
+    recall = metrics.class_scores(confusion).recall
     return {
-        "val_accuracy": float(correct.mean()),
-        "val_balanced_accuracy": float(recall.mean()),
-        **{f"recall_{name}": float(recall[name]) for name in classes if name in recall},
+        "val_accuracy": metrics.accuracy(confusion),
+        "val_balanced_accuracy": metrics.balanced_accuracy(confusion),
+        **{
+            f"recall_{name}": float(share)
+            for name, share in zip(classes, recall, strict=True)
+            if not np.isnan(share)
+        },
     }
+
+
+def _confusion(predictions: DataFrame, classes: Sequence[str]) -> NDArray[np.int64]:
+    """Count galaxies by label (rows) and predicted class, where the label is one."""
+    index = pd.Index(classes)
+    labels = index.get_indexer(pd.Index(predictions["label"]))
+    predicted = index.get_indexer(pd.Index(predictions["predicted_class"]))
+    is_class = labels >= 0
+    return metrics.confusion_matrix(labels[is_class], predicted[is_class], len(classes))
 
 
 def fitted_temperature(predictions: DataFrame, classes: Sequence[str]) -> float:
@@ -90,22 +103,17 @@ def fitted_temperature(predictions: DataFrame, classes: Sequence[str]) -> float:
     return temperature
 
 
-def write_history(folder_uri: str, history: Sequence[EpochRow], title: str) -> None:
-    """Write the table, the plot and the TensorBoard logs of the epochs so far.
+def write_history(folder_uri: str, history: Sequence[EpochRow]) -> None:
+    """Write the table and the TensorBoard logs of the epochs so far.
 
     Each is written whole, from the checkpoint's rows, so that an epoch that was
     trained twice (a worker was lost) stands in none of them twice.
 
     Args:
         folder_uri: model folder.
-        history: a row an epoch.
-        title: of the plot.
+        history: a row for each epoch.
     """
-    table = DataFrame(history)
-    contents = {
-        HISTORY_NAME: table.to_csv(index=False).encode(),
-        HISTORY_PLOT_NAME: plots.history_plot(table, title),
-    }
+    contents = {HISTORY_NAME: DataFrame(history).to_csv(index=False).encode()}
     for side, names in (
         ("training", {name: name for name in SHOWN_IN_TRAINING}),
         ("validation", {"loss": "val_loss", "accuracy": "val_accuracy"}),
@@ -116,8 +124,24 @@ def write_history(folder_uri: str, history: Sequence[EpochRow], title: str) -> N
         storage.write_bytes(storage.join(folder_uri, name), data)
 
 
+def draw_history(folder_uri: str, history: Sequence[EpochRow], title: str) -> None:
+    """Write the plot of the epochs so far.
+
+    Args:
+        folder_uri: model folder.
+        history: a row for each epoch.
+        title: of the plot.
+    """
+    from galaxy_models.evaluation import plots
+
+    plot = plots.history_plot(DataFrame(history), title)
+    storage.write_bytes(storage.join(folder_uri, HISTORY_PLOT_NAME), plot)
+
+
 def _tensorboard_events(history: Sequence[EpochRow], names: dict[str, str]) -> bytes:
     """Write scalars, by their tags, as a file that TensorBoard reads."""
+    from tensorboardX import SummaryWriter
+
     with tempfile.TemporaryDirectory() as folder:
         with SummaryWriter(folder, write_to_disk=True) as writer:
             for row in history:
@@ -131,6 +155,8 @@ def _tensorboard_events(history: Sequence[EpochRow], names: dict[str, str]) -> b
 
 def write_predictions(folder_uri: str, predictions: DataFrame) -> None:
     """Write the validation galaxies' predictions and their confusion matrix."""
+    from galaxy_models.evaluation import plots
+
     classes = [
         name.removeprefix(probability_column(""))
         for name in predictions.columns
@@ -138,9 +164,8 @@ def write_predictions(folder_uri: str, predictions: DataFrame) -> None:
     ]
     table = pa.Table.from_pandas(predictions, preserve_index=False)
     write_table(folder_uri, VALIDATION_NAME, table)
-    of_classes = predictions[predictions["label"].isin(classes)]
-    plot = plots.confusion_plot(
-        of_classes["label"].tolist(), of_classes["predicted_class"].tolist(), classes
+    plot = plots.confusion_counts_plot(
+        _confusion(predictions, classes), classes, "validation galaxies"
     )
     storage.write_bytes(storage.join(folder_uri, CONFUSION_NAME), plot)
 
@@ -150,11 +175,3 @@ def write_table(folder_uri: str, name: str, table: pa.Table) -> None:
     stream = pa.BufferOutputStream()
     pq.write_table(table, stream)
     storage.write_bytes(storage.join(folder_uri, name), stream.getvalue().to_pybytes())
-
-
-def read_shards(folder: Path, pattern: str) -> DataFrame:
-    """Join the Parquet files that the workers wrote, in the order of their ids."""
-    tables = [pd.read_parquet(path) for path in sorted(folder.glob(pattern))]
-    return pd.concat(tables, ignore_index=True).sort_values(
-        "object_id", ignore_index=True
-    )

@@ -6,7 +6,7 @@ Knows the catalog's ids and labels; it knows neither pixels nor networks.
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -30,6 +30,10 @@ class Labels:
     """Galaxies a label, on each side of the split."""
 
     groups: LabelGroups
+    is_test: NDArray[np.bool_] = field(
+        default_factory=lambda: np.zeros(0, bool), compare=False
+    )
+    """Which of the catalog's galaxies are held back for tests, in its order."""
 
     @property
     def totals(self) -> Counter[str]:
@@ -73,10 +77,14 @@ def read_labels(catalog: Catalog, config: TrainConfig) -> Labels:
     counts: dict[Side, Counter[str]] = {"training": Counter(), "validation": Counter()}
     if config.test_fraction:
         counts["test"] = Counter()
-    for _, names, sides in _read_sides(catalog, config):
+    is_test = [np.zeros(0, bool)]
+    for ids, names in _read_names(catalog, config):
+        sides = sides_of(ids, config)
         for side, counter in counts.items():
             counter.update(names[sides == side].tolist())
-    labels = Labels(counts, groups)
+        if config.test_fraction:
+            is_test.append(sides == "test")
+    labels = Labels(counts, groups, np.concatenate(is_test))
     _check_classes(labels, config.label_column, catalog.uri)
     for side, counter in counts.items():
         if not any(counter[name] for name in labels.classes):
@@ -89,25 +97,30 @@ def read_labels(catalog: Catalog, config: TrainConfig) -> Labels:
     return labels
 
 
-def read_test_labels(catalog: Catalog, config: TrainConfig) -> pa.Table:
+def read_test_labels(catalog: Catalog, config: TrainConfig, labels: Labels) -> pa.Table:
     """List the galaxies that training never sees.
 
+    Args:
+        catalog: a checked catalog.
+        config: its column of labels.
+        labels: what ``read_labels`` found.
+
     Returns:
-        Columns ``object_id`` and ``label``.
+        Columns ``object_id`` and ``label``, in the catalog's order.
     """
-    tables = [
-        pa.table({"object_id": ids, "label": pa.array(names, pa.string())}).filter(
-            pa.array(sides == "test")
-        )
-        for ids, names, sides in _read_sides(catalog, config)
-    ]
+    tables, start = [], 0
+    for ids, names in _read_names(catalog, config):
+        is_test = labels.is_test[start : start + len(ids)]
+        start += len(ids)
+        table = pa.table({"object_id": ids, "label": pa.array(names, pa.string())})
+        tables.append(table.filter(pa.array(is_test)))
     return pa.concat_tables(tables)
 
 
-def _read_sides(
+def _read_names(
     catalog: Catalog, config: TrainConfig
-) -> Iterator[tuple[pa.Array, NDArray[Any], NDArray[Any]]]:
-    """Give ids, labels and sides, some rows at a time."""
+) -> Iterator[tuple[pa.Array, NDArray[Any]]]:
+    """Give ids and labels, some rows at a time."""
     column = catalog.column(config.label_column)
     if column == catalog.id_column:
         raise CatalogError(
@@ -121,8 +134,7 @@ def _read_sides(
                 f"column {column!r} of {catalog.uri} is null in "
                 f"{labels.null_count} row(s); label them or leave them out."
             )
-        ids = batch.column(catalog.id_column)
-        yield ids, label_texts(labels, column, catalog.uri), sides_of(ids, config)
+        yield batch.column(catalog.id_column), label_texts(labels, column, catalog.uri)
 
 
 def label_texts(labels: pa.Array, label_column: str, uri: str) -> NDArray[Any]:

@@ -1,22 +1,19 @@
 """One training worker: its share of every batch in, the same model as all workers' out.
 
-After every epoch rank 0 keeps a checkpoint, so that a training whose workers or
-driver were lost goes on after the last whole epoch. Imports TensorFlow only when it
-runs.
+After every epoch rank 0 keeps a checkpoint, so that a training whose workers or driver
+were lost resumes after the last whole epoch. Imports TensorFlow only when it runs.
 """
 
 import hashlib
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+import ray.exceptions
 import ray.train
 
 from galaxy_models.cluster.job_log import JobLog
-from galaxy_models.config import TrainConfig
 from galaxy_models.models.card import MODEL_NAME
 from galaxy_models.models.tensorflow_runtime import start_tensorflow
 from galaxy_models.training.batches import BatchReader
@@ -28,9 +25,9 @@ from galaxy_models.training.checkpoint import (
 )
 from galaxy_models.training.distillation import Teacher
 from galaxy_models.training.examples import Examples
-from galaxy_models.training.fine_tuning import StartingPoint
-from galaxy_models.training.history import EpochRow, write_history
-from galaxy_models.training.labels import Labels
+from galaxy_models.training.history import EpochRow, draw_history, write_history
+from galaxy_models.training.plan import Plan
+from galaxy_models.training.result import write_litert, write_share
 from galaxy_models.training.schedule import Standing, after_epoch
 from galaxy_models.training.weight_compression import (
     FLOAT32_MANTISSA_BITS,
@@ -41,109 +38,82 @@ from galaxy_models.training.weight_compression import (
 if TYPE_CHECKING:  # imports TensorFlow
     from galaxy_models.training.learner import Learner, Sums
 
-DIGEST_NAME = "weights-{rank:05d}.sha256"
-PREDICTIONS_NAME = "validation-{rank:05d}.parquet"
-
-
-@dataclass(frozen=True)
-class WorkerPlan:
-    """What every worker is told; the same for all."""
-
-    config: TrainConfig
-    output: str
-    """URI of the model folder, where rank 0 shows how training goes."""
-
-    labels: Labels
-    label_weights: tuple[float, ...]
-    """Weight of a galaxy of each label in the training loss."""
-
-    start: StartingPoint | None
-    teacher: Teacher | None
-    training: Examples
-    validation: Examples
-    num_workers: int
-    threads: int
-    """CPU threads for each worker."""
-
-    use_gpu: bool
-    """Whether each worker has one."""
-
-    precision: str
-    """Keras dtype policy."""
-
-    @property
-    def num_galaxies(self) -> int:
-        """Galaxies that could be decoded."""
-        return self.training.num_galaxies + self.validation.num_galaxies
-
-    @property
-    def title(self) -> str:
-        """What the plot of the history is called."""
-        size, num_galaxies = self.config.image_size, self.training.num_galaxies
-        return f"{self.config.network}, {size} px, {num_galaxies} galaxies"
+DRAW_INTERVAL_S = 60.0  # the plot takes a second, as an epoch of few galaxies does
 
 
 def train_worker(loop_config: dict[str, Any]) -> str | None:
     """Fit the network together with the other workers; report the best one.
 
     Args:
-        loop_config: ``plan``, a ``WorkerPlan``, and ``log``, a ``JobLog``.
+        loop_config: ``plan``, a ``Plan``, and ``log``, a ``JobLog``.
 
     Returns:
-        None, or why there is no model: the loss diverged, which another try would not
-        mend. (An exception has Ray Train try again.)
+        None, or why there is no model, where another try would not help: the loss
+        diverged, or the network could not be exported. (After an exception Ray Train
+        tries again.)
 
-    Rank 0 reports ``model.keras`` and the last state; every rank reports a digest of
-    its weights and its share of the validation predictions.
+    What the workers report at the end is described in ``result``.
     """
-    plan: WorkerPlan = loop_config["plan"]
+    plan: Plan = loop_config["plan"]
     start_tensorflow(
-        plan.threads, use_gpus=plan.use_gpu, deterministic=not plan.use_gpu
+        plan.workers.threads,
+        use_gpus=plan.workers.use_gpu,
+        deterministic=not plan.workers.use_gpu,
     )
+    rank = ray.train.get_context().get_world_rank()
+    return train(plan, loop_config["log"], rank)
 
+
+def train(plan: Plan, log: JobLog, rank: int) -> str | None:
+    """Fit as one of the workers of a plan, where TensorFlow is started.
+
+    Returns:
+        What ``train_worker`` does.
+    """
     from galaxy_models.training.collective import Collective
     from galaxy_models.training.learner import DivergedError, Learner
 
-    collective = Collective(plan.num_workers)  # before anything else of TensorFlow
+    collective = Collective(plan.workers.num)  # before anything else of TensorFlow
+    request = plan.request
     learner = Learner(
-        plan.config,
-        len(plan.labels.classes),
+        request.config,
+        len(request.labels.classes),
         plan.precision,
         collective,
-        members=plan.labels.members,
-        start=plan.start,
+        members=request.labels.members,
+        start=request.start,
     )
-    rank = ray.train.get_context().get_world_rank()
-    training = Training(plan, learner, loop_config["log"], rank)
+    training = Training(plan, learner, log, rank)
     try:
         training.run()
     except DivergedError as error:
         return training.explain(error)
-    training.finish()
-    return None
+    return training.finish()
 
 
 class Training:
     """A worker's epochs, from the last checkpoint to the end.
 
     Args:
-        plan: what every worker is told.
+        plan: the same for every worker.
         learner: this worker's copy of the network.
-        log: where rank 0 says how training stands.
+        log: where rank 0 reports progress.
         rank: which worker this is.
     """
 
-    def __init__(
-        self, plan: WorkerPlan, learner: "Learner", log: JobLog, rank: int
-    ) -> None:
+    def __init__(self, plan: Plan, learner: "Learner", log: JobLog, rank: int) -> None:
         self.plan = plan
+        self.config = plan.request.config
+        self.output = plan.request.output
         self.learner = learner
         self.log = log
         self.rank = rank
         self.training = self._reader(
-            plan.training, plan.label_weights, teacher=plan.teacher
+            plan.training, plan.label_weights, teacher=plan.request.teacher
         )
-        self.validation = self._reader(plan.validation, [1.0] * len(plan.labels.names))
+        num_labels = len(plan.request.labels.names)
+        self.validation = self._reader(plan.validation, [1.0] * num_labels)
+        self.drawn_s = time.monotonic()
         self.state = self._first_state()
 
     def _reader(
@@ -151,11 +121,11 @@ class Training:
     ) -> BatchReader:
         return BatchReader(
             examples,
-            self.plan.config,
+            self.config,
             label_weights,
             rank=self.rank,
-            num_workers=self.plan.num_workers,
-            threads=self.plan.threads,
+            num_workers=self.plan.workers.num,
+            threads=self.plan.workers.threads,
             teacher=teacher,
         )
 
@@ -163,7 +133,7 @@ class Training:
         """Begin anew, or go on from the checkpoint of an earlier attempt."""
         checkpoint = ray.train.get_checkpoint()
         if checkpoint is None:
-            standing = Standing(self.plan.config.learning_rate)
+            standing = Standing(self.config.learning_rate)
             return self._state(standing, (), self.learner.weights_to_keep())
         with checkpoint.as_directory() as folder:
             state = read_state(Path(folder))
@@ -171,7 +141,7 @@ class Training:
         self.learner.restore(state.weights, state.optimizer, state.means)
         if self.rank == 0:
             self.log.say(f"training goes on after epoch {state.num_epochs}")
-            write_history(self.plan.output, state.history, self.plan.title)
+            write_history(self.output, state.history)
         return state
 
     def _state(
@@ -195,7 +165,7 @@ class Training:
         Raises:
             DivergedError: the loss is no longer a number.
         """
-        config = self.plan.config
+        config = self.config
         while (
             self.state.num_epochs < config.epochs
             and not self.state.standing.is_over(config)
@@ -211,12 +181,12 @@ class Training:
 
     def _only_head(self, epoch: int) -> bool:
         """Whether only a new last layer learns in an epoch, from 1."""
-        start, config = self.plan.start, self.plan.config
+        start, config = self.plan.request.start, self.config
         is_new = start is not None and start.has_new_head
         return is_new and epoch <= config.head_epochs
 
     def _run_epoch(self, epoch: int) -> None:
-        config, standing = self.plan.config, self.state.standing
+        config, standing = self.config, self.state.standing
         only_head = self._only_head(epoch)
         self.learner.begin_epoch(only_head=only_head)
         rate = config.head_learning_rate if only_head else standing.learning_rate
@@ -245,9 +215,12 @@ class Training:
                 checkpoint = ray.train.Checkpoint.from_directory(folder)
             ray.train.report(dict(row), checkpoint=checkpoint)
         if self.rank == 0:
-            self.log.say(_epoch_line(self.state.history, self.plan.config.epochs))
+            self.log.say(_epoch_line(self.state.history, self.config.epochs))
             self.log.show(row)
-            write_history(self.plan.output, self.state.history, self.plan.title)
+            write_history(self.output, self.state.history)
+            if time.monotonic() - self.drawn_s > DRAW_INTERVAL_S:
+                draw_history(self.output, self.state.history, self.plan.title)
+                self.drawn_s = time.monotonic()
 
     def explain(self, error: Exception) -> str:
         """Say where training diverged, and what to do."""
@@ -257,39 +230,66 @@ class Training:
             "lower --learning-rate and --overwrite."
         )
 
-    def finish(self) -> None:
-        """Report the weights of the best epoch, and what they predict."""
+    def finish(self) -> str | None:
+        """Report the weights of the best epoch, and what they predict.
+
+        Returns:
+            None, or why the network could not be exported.
+        """
+        from galaxy_models.training.learner import predict_batches
+
+        network = self._finished_network()
+        predictions = predict_batches(
+            network, self.validation.in_order(), self.plan.request.labels
+        )
+        failure = None
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            digest = _digest(self.state.weights + self.state.optimizer)
+            write_share(folder, self.rank, predictions, digest)
+            if self.rank == 0:
+                self._write_model(network, folder / MODEL_NAME)
+                write_state(folder, self.state)  # a further attempt ends at once
+                failure = self._export(network, folder)
+            # All ranks report, also where the export failed: they wait for each other.
+            checkpoint = ray.train.Checkpoint.from_directory(folder)
+            ray.train.report({"finished": 1}, checkpoint=checkpoint)
+        return failure
+
+    def _finished_network(self) -> Any:
+        """Build the network of the best epoch, as it is kept."""
         from galaxy_models.training.learner import undo_class_weights
 
-        plan, bits = self.plan, self.plan.config.mantissa_bits
+        bits = self.config.mantissa_bits
         network = self.learner.finished_network(
             [round_mantissa(weight, bits) for weight in self.state.best_weights]
         )
-        if plan.config.undo_class_weight:
-            undo_class_weights(network, plan.label_weights[: len(plan.labels.classes)])
-        predictions = predictions_of(network, self.validation, plan.labels)
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            predictions.to_parquet(folder / PREDICTIONS_NAME.format(rank=self.rank))
-            digest = _digest(self.state.weights + self.state.optimizer)
-            (folder / DIGEST_NAME.format(rank=self.rank)).write_text(digest)
-            if self.rank == 0:
-                network.save(folder / MODEL_NAME)
-                if bits < FLOAT32_MANTISSA_BITS:
-                    whole = (folder / MODEL_NAME).read_bytes()
-                    (folder / MODEL_NAME).write_bytes(pack_model(whole))
-                write_state(folder, self.state)  # a further attempt ends at once
-            checkpoint = ray.train.Checkpoint.from_directory(folder)
-            ray.train.report({"finished": 1}, checkpoint=checkpoint)
+        if self.config.undo_class_weight:
+            num_classes = len(self.plan.request.labels.classes)
+            undo_class_weights(network, self.plan.label_weights[:num_classes])
+        return network
 
+    def _write_model(self, network: Any, path: Path) -> None:
+        network.save(path)
+        if self.config.mantissa_bits < FLOAT32_MANTISSA_BITS:
+            path.write_bytes(pack_model(path.read_bytes()))
 
-def predictions_of(
-    network: Any, validation: BatchReader, labels: Labels
-) -> pd.DataFrame:
-    """Predict this worker's validation galaxies."""
-    from galaxy_models.training.learner import predict_batches
+    def _export(self, network: Any, folder: Path) -> str | None:
+        """Write the LiteRT files; return what went wrong, if anything did."""
+        from galaxy_models.training.export import export_litert
 
-    return predict_batches(network, validation.in_order(), labels)
+        self.log.say("quantising the network for CPUs")
+        plan = self.plan
+        try:
+            files = export_litert(
+                network, plan.training, plan.validation, plan.request.labels.classes
+            )
+        except ray.exceptions.RayError:  # galaxies were lost with their host: try again
+            raise
+        except Exception as error:  # the converters raise nearly any type
+            return f"exporting to LiteRT failed: {type(error).__name__}: {error}"
+        write_litert(folder, files)
+        return None
 
 
 def _epoch_row(

@@ -3,15 +3,16 @@
     python infra/models/ship.py MODEL_FOLDER NAME
 
 Copies what scoring on CPUs and fine-tuning need, and what shows how training went; the
-float LiteRT file is too large for git. The card is that of the folder, without paths of
-the machine that trained.
+float LiteRT file is too large for git. The card is that of the folder, without paths
+and hosts of the place where it was trained.
 """
 
 import dataclasses
 import shutil
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 from galaxy_models.models.card import INT8_NAME, MODEL_NAME
 from galaxy_models.models.folder import (
@@ -32,8 +33,18 @@ SHIPPED = (
     HISTORY_PLOT_NAME,
     CONFUSION_NAME,
 )
-PATHS = ("catalog", "output", "start_from", "teacher", "image_root")
-"""Flags that hold paths."""
+PATHS = (
+    "catalog",
+    "output",
+    "start_from",
+    "teacher",
+    "image_root",
+    "allow_image_prefix",
+)
+"""Flags that hold paths or URIs: their last part is kept."""
+
+HOSTS = ("s3_endpoint_url",)
+"""Flags that name a host: nothing of them is kept."""
 
 
 def ship(source: Path, name: str) -> Path:
@@ -47,11 +58,8 @@ def ship(source: Path, name: str) -> Path:
     card = read_card(str(source))
     for file in SHIPPED:
         shutil.copyfile(source / file, target / file)
-    training = {
-        key: _names(value) if key in PATHS else value
-        for key, value in card.training.items()
-    }
-    data = {**card.data, "catalog": Path(card.data["catalog"]).name}
+    training = {key: _public(key, value) for key, value in card.training.items()}
+    data = {**card.data, "catalog": _names(card.data["catalog"])}
     litert = {INT8_NAME: card.litert[INT8_NAME]}
     card = dataclasses.replace(card, training=training, data=data, litert=litert)
     write_card(str(target), card)
@@ -61,11 +69,18 @@ def ship(source: Path, name: str) -> Path:
     return target
 
 
+def _public(flag: str, value: Any) -> Any:
+    """Take what names a place out of a flag's value."""
+    if flag in HOSTS:
+        return None
+    return _names(value) if flag in PATHS else value
+
+
 def _names(paths: Any) -> Any:
-    """Leave the last part of a path, or of each of several."""
+    """Leave the last part of a path, or of each of several; of a URI never its host."""
     if isinstance(paths, list | tuple):
         return [_names(path) for path in paths]
-    return Path(paths).name if paths else paths
+    return PurePosixPath(urlsplit(paths).path).name if paths else paths
 
 
 if __name__ == "__main__":

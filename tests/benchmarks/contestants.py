@@ -127,7 +127,7 @@ def score_on_the_floor(contest: Contest) -> None:
 def score_share(contest: Contest, share: pa.Table) -> pa.Table:
     """One process's part of the floor."""
     card = contest.read_card()
-    engine = load_engine(INT8_ENGINE, contest.model, 1)
+    engine = load_engine(INT8_ENGINE, contest.model, card, 1)
     tables = []
     for batch in share.to_batches(max_chunksize=BATCH_SIZE):
         images = [

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from galaxy_models.images import decode
 from galaxy_models.images.decode import DecodeRule
+from galaxy_models.models.folder import read_card
 from galaxy_models.scoring.engines import load_engine
 
 BATCH_SIZE = 32  # images; as the other contestants
@@ -46,7 +47,7 @@ class Int8Rows:
     """
 
     def __init__(self, model: str, rule: DecodeRule) -> None:
-        self._engine = load_engine("litert-int8", model, 1)
+        self._engine = load_engine("litert-int8", model, read_card(model), 1)
         self._rule = rule
 
     @daft.method.batch(return_dtype=PROBABILITIES, batch_size=BATCH_SIZE)

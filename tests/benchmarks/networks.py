@@ -115,7 +115,7 @@ def accuracies(
 ) -> tuple[float, float, LiteRTNetwork]:
     """Share of galaxies that get their label: in floats and in integers."""
     classes = np.asarray(card.classes)
-    integers = load_litert(model, INT8_NAME, threads=1)
+    integers = load_litert(model, read_card(model), INT8_NAME, threads=1)
     floats = load_model(model).predict(images, verbose=0)
     return (
         float(np.mean(classes[floats.argmax(axis=1)] == labels)),

@@ -168,7 +168,9 @@ def time_reading(
         prefetch, NUM_READERS=num_readers, FILES_PER_READ=files_per_read
     ):
         started_s = time.perf_counter()
-        for files in prefetch.read_ahead(wanted, "/", READS_PER_BATCH, ("/", "s3://")):
+        for files in prefetch.prefetch_files(
+            wanted, "/", READS_PER_BATCH, ("/", "s3://")
+        ):
             for file in files:
                 if isinstance(file, ImageDecodeError):
                     raise SystemExit(f"an image could not be read: {file}")

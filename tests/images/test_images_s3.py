@@ -16,7 +16,7 @@ from galaxy_models.errors import (
     UnreachableStoreError,
 )
 from galaxy_models.images.decode import read_files
-from galaxy_models.scoring.prefetch import read_ahead
+from galaxy_models.scoring.prefetch import prefetch_files
 from galaxy_models.storage import s3
 from galaxy_models.tables.catalog import open_catalog
 from galaxy_models.tables.formats import open_table
@@ -53,7 +53,7 @@ def test_a_store_that_stops_answering_is_no_failed_row(
     with FaultProxy(s3_server.endpoint_url, share=1, faults=("500",)) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint_url)
         with pytest.raises(StorageError, match="no good answer"):
-            list(read_ahead(["a.jpg"] * NUM_IMAGES, s3_bucket))
+            list(prefetch_files(["a.jpg"] * NUM_IMAGES, s3_bucket))
 
     assert proxy.num_requests < NUM_IMAGES  # not a second's tries for every image
 

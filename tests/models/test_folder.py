@@ -20,7 +20,12 @@ from galaxy_models.models.card import (
     hash_model,
     library_versions,
 )
-from galaxy_models.models.folder import load_model, read_card, write_card
+from galaxy_models.models.folder import (
+    load_model,
+    read_card,
+    read_model_file,
+    write_card,
+)
 
 LITERT_FIELDS = [field.name for field in dataclasses.fields(LiteRTRecord)]
 REPOSITORY = Path(__file__).parents[2]
@@ -197,7 +202,7 @@ def test_a_model_that_the_card_does_not_name_is_refused(folder: Path) -> None:
         ModelFolderError,
         match=rf"model\.keras in {folder} is not .*{CARD.model_hash[:12]}…; copy",
     ):
-        read_card(str(folder))
+        read_model_file(str(folder), read_card(str(folder)), MODEL_NAME)
 
 
 def test_a_model_has_one_name_however_often_it_is_hashed() -> None:

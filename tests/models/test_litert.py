@@ -5,7 +5,7 @@ import pytest
 
 from galaxy_models.errors import ModelFolderError
 from galaxy_models.models.card import FLOAT_NAME, INT8_NAME
-from galaxy_models.models.folder import load_litert, load_model
+from galaxy_models.models.folder import load_litert, load_model, read_card
 from galaxy_models.models.litert import LiteRTNetwork
 
 
@@ -25,7 +25,8 @@ def test_a_litert_file_gives_the_probabilities_of_its_network(
     model_folder: str, name: str, tolerance: float
 ) -> None:
     images = random_images(8)
-    probabilities = load_litert(model_folder, name, threads=1).predict(images)
+    network = load_litert(model_folder, read_card(model_folder), name, threads=1)
+    probabilities = network.predict(images)
     expected = load_model(model_folder).predict_on_batch(images)
     np.testing.assert_allclose(probabilities, expected, atol=tolerance)
     assert probabilities.dtype == np.float32

@@ -96,7 +96,7 @@ def test_training_may_start_from_a_shipped_model() -> None:
     )
     start = find_starting_point(config, ("featured", "smooth"))
     assert start is not None
-    assert start.model_hash == shipped.model_hash
+    assert start.card == shipped
     network = build_network(shipped.network, 2, 48, alpha=shipped.alpha)
 
     start.copy_weights(network)

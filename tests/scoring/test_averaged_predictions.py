@@ -20,11 +20,13 @@ from predictors import (
     kept_rows,
     plan_for,
     rows_with,
+    with_request,
+    with_stages,
 )
 
 from galaxy_models.config import TtaName
 from galaxy_models.scoring import predictor
-from galaxy_models.scoring.predictor import PredictorPlan
+from galaxy_models.scoring.plan import Plan
 
 SIZE_PX = 16
 COLUMNS = [f"probability_{name}" for name in CLASSES]
@@ -66,7 +68,7 @@ class CornerEngine(EvenEngine):
 
 
 @pytest.fixture
-def sky(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PredictorPlan:
+def sky(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     """A galaxy in four orientations, and one whose image is not there."""
     monkeypatch.setattr(predictor, "load_engine", CornerEngine)
     for name, pixels in ORIENTATIONS.items():
@@ -77,22 +79,26 @@ def sky(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PredictorPlan:
     return plan_for(rows, str(tmp_path))
 
 
+def with_tta(plan: Plan, tta: TtaName) -> Plan:
+    return with_request(plan, config=dataclasses.replace(plan.request.config, tta=tta))
+
+
 def scored(
-    sky: PredictorPlan,
+    sky: Plan,
     tta: TtaName,
     temperature: float = 1.0,
     predict: Predict = in_one_stage,
 ) -> pd.DataFrame:
     """Predict the five galaxies; their rows by name."""
-    card = dataclasses.replace(sky.card, temperature=temperature)
-    plan = dataclasses.replace(sky, tta=tta, card=card)
+    card = dataclasses.replace(sky.request.card, temperature=temperature)
+    plan = with_request(with_tta(sky, tta), card=card)
     predict(plan, CountingLog(), pa.table({"chunk": [0, 1, 2]}))
     return kept_rows(plan).set_index("object_id")
 
 
 @BOTH_PLANS
-def test_dihedral_predictions_do_not_hang_on_how_the_galaxy_lies(
-    predict: Predict, sky: PredictorPlan
+def test_dihedral_predictions_do_not_depend_on_how_the_galaxy_lies(
+    predict: Predict, sky: Plan
 ) -> None:
     table = scored(sky, "dihedral", predict=predict)
 
@@ -107,7 +113,7 @@ def test_dihedral_predictions_do_not_hang_on_how_the_galaxy_lies(
     assert spread.max() - spread.min() < 1e-6
 
 
-def test_flips_even_out_mirror_images_but_not_quarter_turns(sky: PredictorPlan) -> None:
+def test_flips_even_out_mirror_images_but_not_quarter_turns(sky: Plan) -> None:
     table = scored(sky, "flips")
 
     upright, mirrored, turned, both = table[COLUMNS].iloc[:4].to_numpy()
@@ -116,8 +122,8 @@ def test_flips_even_out_mirror_images_but_not_quarter_turns(sky: PredictorPlan) 
     assert np.abs(turned - upright).max() > 1e-3
 
 
-def test_without_augmentation_predictions_hang_on_how_the_galaxy_lies(
-    sky: PredictorPlan,
+def test_without_augmentation_predictions_depend_on_how_the_galaxy_lies(
+    sky: Plan,
 ) -> None:
     table = scored(sky, "none")
 
@@ -130,7 +136,7 @@ def test_without_augmentation_predictions_hang_on_how_the_galaxy_lies(
 def test_a_network_that_is_even_gives_the_same_answer_without_spread(
     tta: TtaName,
     predict: Predict,
-    sky: PredictorPlan,
+    sky: Plan,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(predictor, "load_engine", EvenEngine)
@@ -146,7 +152,7 @@ def test_a_network_that_is_even_gives_the_same_answer_without_spread(
 
 @BOTH_PLANS
 def test_each_view_is_calibrated_before_they_are_averaged(
-    predict: Predict, sky: PredictorPlan
+    predict: Predict, sky: Plan
 ) -> None:
     table = scored(sky, "flips", temperature=0.25, predict=predict)
 
@@ -162,7 +168,7 @@ def test_each_view_is_calibrated_before_they_are_averaged(
     assert row["probability_spread"] == pytest.approx(spread, abs=1e-6)
 
 
-def test_a_failed_galaxy_has_no_spread(sky: PredictorPlan) -> None:
+def test_a_failed_galaxy_has_no_spread(sky: Plan) -> None:
     table = scored(sky, "dihedral")
 
     assert table["status"].tolist() == ["ok"] * 4 + ["failed"]
@@ -171,15 +177,14 @@ def test_a_failed_galaxy_has_no_spread(sky: PredictorPlan) -> None:
 
 @BOTH_PLANS
 def test_the_network_never_sees_more_galaxies_at_once_than_a_batch(
-    predict: Predict, sky: PredictorPlan, monkeypatch: pytest.MonkeyPatch
+    predict: Predict, sky: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(EvenEngine, "batches", [])
-    plan = dataclasses.replace(
-        sky, batch_size=2, ledger=dataclasses.replace(sky.ledger, rows_per_chunk=5)
-    )
+    ledger = dataclasses.replace(sky.ledger, rows_per_chunk=5)
+    plan = dataclasses.replace(with_stages(sky, batch_size=2), ledger=ledger)
     monkeypatch.setattr("galaxy_models.scoring.prefetch.FILES_PER_READ", 1)
     monkeypatch.setattr(predictor, "FILES_PER_READ", 1)
-    plan = dataclasses.replace(plan, tta="dihedral")
+    plan = with_tta(plan, "dihedral")
 
     predict(plan, CountingLog(), pa.table({"chunk": [0]}))
 

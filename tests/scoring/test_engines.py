@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from galaxy_models.models.folder import load_model
+from galaxy_models.config import EngineName
+from galaxy_models.models.folder import load_model, read_card
 from galaxy_models.scoring import engines
 from galaxy_models.scoring.engines import KerasEngine, load_engine
 from galaxy_models.simulation import Survey
@@ -28,9 +29,9 @@ def started_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "tolerance"), [("keras", 1e-5), ("litert-float", 1e-4)]
 )
 def test_float_engines_give_the_model_s_probabilities(
-    started_tensorflow: None, model_folder: str, name: str, tolerance: float
+    started_tensorflow: None, model_folder: str, name: EngineName, tolerance: float
 ) -> None:
-    engine = load_engine(name, model_folder, threads=1)  # type: ignore[arg-type]
+    engine = load_engine(name, model_folder, read_card(model_folder), threads=1)
     expected = load_model(model_folder).predict_on_batch(IMAGES)
     np.testing.assert_allclose(engine.predict(IMAGES), expected, atol=tolerance)
 
@@ -38,7 +39,8 @@ def test_float_engines_give_the_model_s_probabilities(
 def test_mixed_precision_computes_in_float16_and_answers_in_float32(
     started_tensorflow: None, model_folder: str
 ) -> None:
-    probabilities = KerasEngine(model_folder, 1, on_gpu=True).predict(IMAGES)
+    engine = KerasEngine(model_folder, read_card(model_folder), 1, on_gpu=True)
+    probabilities = engine.predict(IMAGES)
     expected = load_model(model_folder).predict_on_batch(IMAGES)
     difference = np.abs(probabilities - expected).max()
     assert 0 < difference < 1e-2  # none at all would mean float32
@@ -56,7 +58,10 @@ from galaxy_models.tables.catalog import Catalog
 from galaxy_models.cluster.job_log import JobLog
 from galaxy_models.models.folder import read_card
 from galaxy_models.scoring.ledger import Ledger
-from galaxy_models.scoring.predictor import FusedPredictor, PredictorPlan
+from galaxy_models.config import ScoreConfig
+from galaxy_models.scoring.plan import Plan, Stages
+from galaxy_models.scoring.predictor import FusedPredictor
+from galaxy_models.scoring.request import Request
 from galaxy_models.tables.formats import open_parquet
 from galaxy_models.tables.formats.numbered_rows import number_rows
 
@@ -66,10 +71,11 @@ rows = pa.table({"object_id": [1, 2], "image": [image, image]})
 pq.write_table(rows, f"{folder}/catalog.parquet")
 table = open_parquet(f"{folder}/catalog.parquet")
 card = read_card(model)
-plan = PredictorPlan(
-    model, card, Catalog("c", table, "object_id", "image", "/", 2, "0"),
-    number_rows(table), Ledger(folder, 2, 2, 1), (), "litert-int8", 1, 32, "none",
-)
+catalog = Catalog("c", table, "object_id", "image", "/", 2, "0")
+config = ScoreConfig(catalog="c", model=model, output=folder)
+request = Request(config, model, card, catalog, number_rows(table), ())
+stages = Stages("litert-int8", False, False, 1, 1, 32, 0.5, 0.5)
+plan = Plan(request, stages, Ledger(folder, 2, 2, 2))
 list(FusedPredictor(plan, JobLog(None))(pa.table({"chunk": [0]})))
 predictions = pq.read_table(plan.ledger.chunk_uri(0))
 print(predictions["status"].to_pylist().count("ok"))

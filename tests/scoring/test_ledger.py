@@ -1,5 +1,6 @@
 """Every row in one file, whatever dies on the way."""
 
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +15,7 @@ from galaxy_models.scoring.ledger import Ledger, Remaining
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
     """Twenty-three rows in chunks of four, three chunks a file."""
-    return Ledger(str(tmp_path / "out"), 23, rows_per_chunk=4, chunks_per_file=3)
+    return Ledger(str(tmp_path / "out"), 23, rows_per_chunk=4, rows_per_file=12)
 
 
 def keep(ledger: Ledger, *chunks: int) -> None:
@@ -82,7 +83,6 @@ def test_chunks_left_behind_by_a_finished_file_are_not_looked_at(
     keep(ledger, 1)  # the job died between writing the file and letting go of this
 
     assert Remaining(ledger).chunks_to_do() == [3, 4, 5]
-    assert ledger.is_kept(0) and ledger.is_kept(1) and not ledger.is_kept(3)
 
 
 def test_finishing_a_file_again_changes_nothing(ledger: Ledger) -> None:
@@ -96,21 +96,62 @@ def test_finishing_a_file_again_changes_nothing(ledger: Ledger) -> None:
     assert not storage.is_folder(f"{ledger.output}/_chunks/000000")
 
 
+@pytest.mark.parametrize(
+    "data", [b"", b"PAR1", "cut", "short"], ids=["empty", "name", "cut", "short"]
+)
+def test_a_chunk_that_cannot_be_read_is_done_again(
+    ledger: Ledger, data: bytes | str
+) -> None:
+    keep(ledger, 0, 1, 2)
+    path = Path(ledger.chunk_uri(1))
+    if data == "cut":
+        data = path.read_bytes()[:-20]
+    elif data == "short":
+        data = Path(ledger.chunk_uri(0)).read_bytes()
+        keep(Ledger(ledger.output, 2, 4, 12), 0)
+        data, short = Path(ledger.chunk_uri(0)).read_bytes(), data
+        Path(ledger.chunk_uri(0)).write_bytes(short)
+    path.write_bytes(data)  # type: ignore[arg-type]
+
+    assert ledger.finish_file(0, {}) == [1]
+    assert not path.exists() and ledger.finished_files() == set()
+    remaining = Remaining(ledger)
+    assert remaining.chunks_to_do()[0] == 1
+    keep(ledger, 1)
+    assert ledger.finish_file(0, {}) == []
+    assert visible(ledger) == list(range(12))
+
+
+def test_a_lost_chunk_is_to_be_done_and_its_file_to_be_finished_again(
+    ledger: Ledger,
+) -> None:
+    keep(ledger, 0, 1, 2, 3, 4, 5)
+    remaining = Remaining(ledger)
+    assert remaining.whole_files() == [0, 1]
+
+    remaining.chunk_is_lost(4)
+
+    assert remaining.chunks_to_do() == [4]
+    remaining.chunk_is_kept(4)
+    assert remaining.whole_files() == [1]
+
+
 def test_a_chunk_of_another_length_is_not_kept(ledger: Ledger) -> None:
     with pytest.raises(ValueError, match="chunk 5 has 3 rows, not 4"):
         ledger.write_chunk(5, pa.table({"object_id": [0, 1, 2, 3]}))
-    assert not ledger.is_kept(5)
+    assert ledger.read_chunk(5) is None
 
 
 def test_nothing_is_left_of_a_write_that_fails(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fill_the_disk(path: Path, data: bytes) -> int:
-        with path.open("wb") as stream:
-            stream.write(memoryview(data)[:10])
+    folder = Path(f"{ledger.output}/_chunks/000000")
+    folder.mkdir(parents=True)
+
+    def fill_the_disk(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", fill_the_disk)
+    monkeypatch.setattr(os, "fsync", fill_the_disk)
     with pytest.raises(StorageError, match=r"the disk of .*/_chunks/000000 is full .*"):
         keep(ledger, 0)
     assert storage.list_names(f"{ledger.output}/_chunks/000000") == []

@@ -1,5 +1,6 @@
 """How a scoring run spreads over laptops, clusters and GPUs."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -10,7 +11,12 @@ from galaxy_models.errors import ModelFolderError, ResourceError
 from galaxy_models.images.decode import DecodeRule
 from galaxy_models.models.card import FLOAT_NAME, INT8_NAME, LiteRTRecord, ModelCard
 from galaxy_models.scoring.engines import choose_engine
-from galaxy_models.scoring.plan import WRITE_CPUS, StagePlan, plan_stages
+from galaxy_models.scoring.plan import (
+    WRITE_CPUS,
+    Stages,
+    choose_rows_per_chunk,
+    plan_stages,
+)
 
 LAPTOP = Resources(cpus_by_host=(4,))
 ONE_CPU = Resources(cpus_by_host=(1,))
@@ -42,9 +48,11 @@ def card_with(**agreements: float) -> ModelCard:
 GOOD_CARD = card_with(int8=0.995, float32=1.0)
 
 
-def planned(resources: Resources, num_rows: int = 100_000, **changes: Any) -> StagePlan:
-    config = ScoreConfig(catalog="c", model="m", output="o", **changes)
-    return plan_stages(config, GOOD_CARD, resources, num_rows)
+CONFIG = ScoreConfig(catalog="c", model="m", output="o")
+
+
+def planned(resources: Resources, **changes: Any) -> Stages:
+    return plan_stages(dataclasses.replace(CONFIG, **changes), GOOD_CARD, resources)
 
 
 def test_without_gpus_each_cpu_gets_an_int8_actor_that_decodes_too() -> None:
@@ -106,7 +114,8 @@ def test_fewer_actors_get_more_threads() -> None:
 def test_small_catalogs_are_cut_so_that_every_actor_gets_some(
     num_rows: int, rows_per_chunk: int
 ) -> None:
-    assert planned(LAPTOP, num_rows).rows_per_chunk == rows_per_chunk
+    rows = choose_rows_per_chunk(CONFIG, GOOD_CARD, planned(LAPTOP), num_rows)
+    assert rows == rows_per_chunk
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from galaxy_models.config import ScoreConfig
 from galaxy_models.images.decode import DecodeRule
 from galaxy_models.models.card import ModelCard
 from galaxy_models.scoring import pipeline
-from galaxy_models.scoring.plan import StagePlan, plan_stages
+from galaxy_models.scoring.plan import Plan, Stages, plan_stages
 
 CARD = ModelCard(
     network="mobilenet_v1",
@@ -20,9 +20,9 @@ CARD = ModelCard(
 GPU_BESIDE_CPUS = Resources(cpus_by_host=(8, *[32] * 20), gpus_by_host=(1, *[0] * 20))
 
 
-def planned(resources: Resources, **changes: Any) -> StagePlan:
+def planned(resources: Resources, **changes: Any) -> Stages:
     config = ScoreConfig(catalog="c", model="m", output="o", engine="keras", **changes)
-    return plan_stages(config, CARD, resources, 100_000)
+    return plan_stages(config, CARD, resources)
 
 
 def test_an_actor_has_no_more_threads_than_its_host_has_cpus() -> None:
@@ -65,7 +65,7 @@ def test_each_actor_books_one_gpu_and_cpu_tasks_decode(
 ) -> None:
     plan = planned(resources)
     assert plan.two_stage and plan.on_gpus
-    actors = pipeline._actors(None, plan, None)  # type: ignore[arg-type]
+    actors = pipeline._actors(Plan(None, plan, None), None)  # type: ignore[arg-type]
     assert actors["num_gpus"] == 1
     assert actors["num_cpus"] == plan.actor_cpus < 1
     assert actors["compute"].max_size == num_actors
@@ -75,5 +75,5 @@ def test_each_actor_books_one_gpu_and_cpu_tasks_decode(
 def test_without_gpus_none_is_booked() -> None:
     plan = planned(GPU_BESIDE_CPUS, device="cpu")
     assert not plan.two_stage
-    actors = pipeline._actors(None, plan, None)  # type: ignore[arg-type]
+    actors = pipeline._actors(Plan(None, plan, None), None)  # type: ignore[arg-type]
     assert actors["num_gpus"] is None

@@ -20,11 +20,13 @@ from predictors import (
     kept_rows,
     plan_for,
     rows_with,
+    with_stages,
 )
 
 from galaxy_models.scoring import predictor
-from galaxy_models.scoring.chunk_result import KeptChunk
-from galaxy_models.scoring.predictor import PredictorPlan, prediction_rows
+from galaxy_models.scoring.chunk_result import ChunkResult
+from galaxy_models.scoring.plan import Plan
+from galaxy_models.scoring.predictor import prediction_rows
 from galaxy_models.tables.prediction_schema import predictions_schema
 
 ID_18_DIGITS = 587722981736841315
@@ -61,7 +63,7 @@ def test_rows_name_the_most_probable_class_and_its_probability(
     three_rows: pa.Table,
 ) -> None:
     table = prediction_rows(
-        three_rows, VIEWS, [None] * 3, plan_for(three_rows)
+        three_rows, VIEWS, [None] * 3, plan_for(three_rows).request
     ).to_pandas()
 
     assert table["object_id"].tolist() == [ID_18_DIGITS, ID_18_DIGITS + 1, 2]
@@ -75,7 +77,9 @@ def test_rows_name_the_most_probable_class_and_its_probability(
 def test_a_failed_row_has_its_reason_and_no_prediction(three_rows: pa.Table) -> None:
     errors = [None, "truncated: PNG of 3 bytes", None]
 
-    rows = prediction_rows(three_rows, VIEWS, errors, plan_for(three_rows)).to_pylist()
+    rows = prediction_rows(
+        three_rows, VIEWS, errors, plan_for(three_rows).request
+    ).to_pylist()
 
     assert rows[1] == {
         "object_id": ID_18_DIGITS + 1,
@@ -92,7 +96,7 @@ def test_a_failed_row_has_its_reason_and_no_prediction(three_rows: pa.Table) -> 
 
 
 def test_rows_have_exactly_the_documented_columns(three_rows: pa.Table) -> None:
-    plan = plan_for(three_rows, keep=("ra",))
+    plan = plan_for(three_rows, keep=("ra",)).request
 
     table = prediction_rows(three_rows, VIEWS, [None] * 3, plan)
 
@@ -104,7 +108,7 @@ def test_kept_columns_ride_along_on_failed_rows_too(three_rows: pa.Table) -> Non
     errors: list[str | None] = ["missing: no file"] * 3
 
     table = prediction_rows(
-        three_rows, VIEWS, errors, plan_for(three_rows, keep=("ra",))
+        three_rows, VIEWS, errors, plan_for(three_rows, keep=("ra",)).request
     )
 
     assert table["ra"].to_pylist() == [10, 15, 20]
@@ -122,7 +126,7 @@ def test_kept_columns_ride_along_on_failed_rows_too(three_rows: pa.Table) -> Non
 def test_ids_are_int64_or_string(given: pa.DataType, written: pa.DataType) -> None:
     rows = rows_with(pa.array([1, 2, 3]).cast(given), ["a", "b", "c"])
 
-    table = prediction_rows(rows, VIEWS, [None] * 3, plan_for(rows))
+    table = prediction_rows(rows, VIEWS, [None] * 3, plan_for(rows).request)
 
     assert table["object_id"].type == written
     assert [str(value) for value in table["object_id"].to_pylist()] == ["1", "2", "3"]
@@ -130,16 +134,16 @@ def test_ids_are_int64_or_string(given: pa.DataType, written: pa.DataType) -> No
 
 def test_no_rows_give_no_rows_with_all_columns() -> None:
     rows = rows_with(pa.array([], pa.int64()), [])
-    plan = plan_for(rows)
+    request = plan_for(rows).request
 
-    table = prediction_rows(rows, np.empty((1, 0, 3), np.float32), [], plan)
+    table = prediction_rows(rows, np.empty((1, 0, 3), np.float32), [], request)
 
     assert table.num_rows == 0
-    assert table.schema.equals(plan.schema)
+    assert table.schema.equals(request.schema)
 
 
 @pytest.fixture
-def sky(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PredictorPlan:
+def sky(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     """Five galaxies in a catalog on disk, of which three cannot be decoded."""
     monkeypatch.setattr(predictor, "load_engine", BrightnessEngine)
     (tmp_path / "red.png").write_bytes(png((200, 0, 0)))
@@ -153,21 +157,25 @@ def sky(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PredictorPlan:
 
 @BOTH_PLANS
 def test_a_predictor_keeps_a_row_for_every_galaxy_in_order(
-    predict: Predict, sky: PredictorPlan
+    predict: Predict, sky: Plan
 ) -> None:
     log = CountingLog()
 
     told = predict(sky, log, pa.table({"chunk": [0, 1, 2]}))
 
-    chunks = list(KeptChunk.from_table(told))
-    assert [(kept.chunk, kept.rows) for kept in chunks] == [(0, 2), (1, 2), (2, 1)]
-    assert [kept.failures for kept in chunks] == [
+    chunks = list(ChunkResult.from_table(told))
+    assert [(result.chunk, result.counts.num_rows) for result in chunks] == [
+        (0, 2),
+        (1, 2),
+        (2, 1),
+    ]
+    assert [result.counts.failure_reasons for result in chunks] == [
         *({"missing": 1}, {"missing": 1}, {"truncated": 1})
     ]
     seconds = {"predicting", "writing"}
     seconds |= {"reading", "decoding"} if predict is in_one_stage else set()
-    assert [set(kept.seconds) for kept in chunks] == [seconds] * 3
-    assert all(number > 0 for kept in chunks for number in kept.seconds.values())
+    assert [set(result.seconds) for result in chunks] == [seconds] * 3
+    assert all(number > 0 for result in chunks for number in result.seconds.values())
     table = kept_rows(sky)
     assert table["object_id"].tolist() == [5, 4, 3, 2, 1]
     assert table["ra"].tolist() == np.linspace(10, 20, 5).tolist()
@@ -180,26 +188,23 @@ def test_a_predictor_keeps_a_row_for_every_galaxy_in_order(
     assert log.counts == {"rows": 5, "failed": 3}
 
 
-def test_a_chunk_that_is_kept_is_not_predicted_again(sky: PredictorPlan) -> None:
+def test_a_chunk_that_is_kept_is_not_predicted_again(sky: Plan) -> None:
     in_one_stage(sky, CountingLog(), pa.table({"chunk": [0, 1]}))
     log = CountingLog()
 
     told = in_one_stage(sky, log, pa.table({"chunk": [0, 1, 2]}))
 
     assert log.counts == {"rows": 1, "failed": 1}
-    chunks = list(KeptChunk.from_table(told))
-    assert [kept.rows for kept in chunks] == [2, 2, 1]  # it was not told of them yet
-    assert [kept.num_failed for kept in chunks] == [0, 0, 1]
+    chunks = list(ChunkResult.from_table(told))
+    assert [result.counts.num_rows for result in chunks] == [2, 2, 1]
+    assert [result.counts.num_failed for result in chunks] == [1, 1, 1]
     assert len(kept_rows(sky)) == 5
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 8])
-def test_a_chunk_is_predicted_in_batches(sky: PredictorPlan, batch_size: int) -> None:
-    plan = dataclasses.replace(
-        sky,
-        batch_size=batch_size,
-        ledger=dataclasses.replace(sky.ledger, rows_per_chunk=5),
-    )
+def test_a_chunk_is_predicted_in_batches(sky: Plan, batch_size: int) -> None:
+    ledger = dataclasses.replace(sky.ledger, rows_per_chunk=5)
+    plan = dataclasses.replace(with_stages(sky, batch_size=batch_size), ledger=ledger)
 
     in_two_stages(plan, CountingLog(), pa.table({"chunk": [0]}))
 

@@ -9,7 +9,7 @@ import pytest
 from galaxy_models.errors import ImageDecodeError
 from galaxy_models.images.decode import ImageFile, ImageSource
 from galaxy_models.scoring import prefetch as module
-from galaxy_models.scoring.prefetch import FILES_PER_READ, read_ahead
+from galaxy_models.scoring.prefetch import FILES_PER_READ, prefetch_files
 
 NUM_FILES = 3 * FILES_PER_READ + 5
 
@@ -26,7 +26,7 @@ def names(tmp_path: Path) -> list[str]:
 def test_files_come_in_the_order_of_their_paths(
     names: list[str], tmp_path: Path, reads_per_batch: int
 ) -> None:
-    batches = list(read_ahead(names, str(tmp_path), reads_per_batch))
+    batches = list(prefetch_files(names, str(tmp_path), reads_per_batch))
     files = [file for batch in batches for file in batch]
     assert files == [name.encode() for name in names]
     assert max(map(len, batches)) <= reads_per_batch * FILES_PER_READ
@@ -36,7 +36,7 @@ def test_a_missing_file_comes_as_its_error_in_its_place(
     names: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / names[9]).unlink()
-    files = [file for batch in read_ahead(names, str(tmp_path)) for file in batch]
+    files = [file for batch in prefetch_files(names, str(tmp_path)) for file in batch]
     error = files[9]
     assert isinstance(error, ImageDecodeError) and error.reason == "missing"
     assert files[10] == names[10].encode()
@@ -44,14 +44,14 @@ def test_a_missing_file_comes_as_its_error_in_its_place(
 
 def test_bytes_pass_through_in_their_place(names: list[str], tmp_path: Path) -> None:
     sources = [names[0], b"a file's bytes", None, names[1]]
-    [files] = read_ahead(sources, str(tmp_path))
+    [files] = prefetch_files(sources, str(tmp_path))
     assert files[:2] == [b"000", b"a file's bytes"]
     assert isinstance(files[2], ImageDecodeError) and files[2].reason == "missing"
     assert files[3] == b"001"
 
 
 def test_no_paths_give_no_batches(tmp_path: Path) -> None:
-    assert list(read_ahead([], str(tmp_path))) == []
+    assert list(prefetch_files([], str(tmp_path))) == []
 
 
 def test_later_files_are_read_before_they_are_asked_for(
@@ -66,7 +66,7 @@ def test_later_files_are_read_before_they_are_asked_for(
         return [b""] * len(paths)
 
     monkeypatch.setattr(module, "read_files", read)
-    batches = read_ahead(["galaxy"] * NUM_FILES, "/")
+    batches = prefetch_files(["galaxy"] * NUM_FILES, "/")
     next(batches)
     for _ in range(4):  # all four groups, though one was taken
         assert started.acquire(timeout=300)

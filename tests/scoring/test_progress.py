@@ -34,7 +34,7 @@ def counts(rows: int, failed: int = 0) -> Counter[str]:
 def test_a_line_tells_rows_rate_failures_and_time_left(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    report = Progress(num_rows=1000, interval_s=10)
+    report = Progress(num_rows=1000, num_kept=0, interval_s=10)
     clock.now_s += 30  # start-up
     report(counts(100))
     clock.now_s += 10
@@ -45,10 +45,23 @@ def test_a_line_tells_rows_rate_failures_and_time_left(
     )
 
 
+def test_a_resumed_run_counts_the_rows_that_were_there(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    report = Progress(num_rows=12_000, num_kept=6_000, interval_s=10)
+    report(counts(100))
+    clock.now_s += 10
+    report(counts(1_000, failed=7))
+
+    assert caplog.messages[-1] == (
+        "7000 of 12000 rows (58 %), 90 images/s, 7 failed, 56 s left"
+    )
+
+
 def test_before_the_first_row_a_line_says_that_the_run_is_starting(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    report = Progress(num_rows=1000, interval_s=10)
+    report = Progress(num_rows=1000, num_kept=0, interval_s=10)
     clock.now_s += 10
     report(Counter())
 
@@ -58,7 +71,7 @@ def test_before_the_first_row_a_line_says_that_the_run_is_starting(
 def test_a_single_reading_gives_no_rate(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    report = Progress(num_rows=1000, interval_s=10)
+    report = Progress(num_rows=1000, num_kept=0, interval_s=10)
     clock.now_s += 10
     report(counts(100))
 
@@ -70,7 +83,7 @@ def test_a_single_reading_gives_no_rate(
 def test_no_line_comes_before_its_interval(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    report = Progress(num_rows=1000, interval_s=10)
+    report = Progress(num_rows=1000, num_kept=0, interval_s=10)
     for second in range(1, 26):
         clock.now_s += 1
         report(counts(second))
@@ -81,7 +94,7 @@ def test_no_line_comes_before_its_interval(
 def test_rows_that_were_done_twice_leave_no_negative_time(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    report = Progress(num_rows=100, interval_s=10)
+    report = Progress(num_rows=100, num_kept=0, interval_s=10)
     report(counts(50))
     clock.now_s += 10
     report(counts(110))

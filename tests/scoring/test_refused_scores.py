@@ -16,8 +16,9 @@ from galaxy_models.errors import (
     ResourceError,
     ScoringError,
 )
-from galaxy_models.scoring import pipeline, score
-from galaxy_models.scoring.run_record import OUTPUT
+from galaxy_models.scoring import score
+from galaxy_models.scoring.plan import ROWS_PER_CHUNK_KEY
+from galaxy_models.scoring.request import OUTPUT
 from galaxy_models.simulation import Survey
 from galaxy_models.storage.output_folder import begin_output
 
@@ -60,7 +61,7 @@ def test_earlier_predictions_are_replaced_only_when_told(
     score(config_for(unlabelled, model_folder, output))
     for changes, difference in (
         ({"keep": ("ra",)}, r"--keep was \[\], now \['ra'\]"),
-        ({"engine": "keras"}, "--engine was litert-float, now keras"),
+        ({"engine": "keras"}, "the engine was litert-float, now keras"),
     ):
         config = config_for(unlabelled, model_folder, output, **changes)
         with pytest.raises(OutputError, match=f"earlier .*{difference}; .*--overwrite"):
@@ -111,7 +112,7 @@ def test_chunks_too_large_for_two_stages_are_refused_when_a_job_goes_on(
     ray_here: None, unlabelled: Survey, model_folder: str, tmp_path: Path
 ) -> None:
     output = tmp_path / "out"
-    begin_output(str(output), OUTPUT, {pipeline.ROWS_PER_CHUNK: 10**6})
+    begin_output(str(output), OUTPUT, {ROWS_PER_CHUNK_KEY: 10**6})
     with pytest.raises(
         OutputError,
         match=r"begun with 1000000 rows a chunk, .*\(at most \d+\); .*--plan fused",

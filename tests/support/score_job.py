@@ -66,8 +66,8 @@ class ScoreJob(JobProcess):
         """The processes that predict."""
         return self.pids("ray::MapWorker") or self.pids("ray::_MapWorker")
 
-    def num_predicted(self) -> int:
-        """Rows that it says it predicted, those that it predicted twice included."""
+    def num_done(self) -> int:
+        """Rows that it says are done; those that it predicted twice count twice."""
         told = re.findall(r"(\d+) of \d+ rows \(", self.log)
         return max(map(int, told), default=0)
 

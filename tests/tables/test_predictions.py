@@ -104,6 +104,18 @@ def test_an_unfinished_scoring_is_known_as_such(tmp_path: Path) -> None:
     assert opened(folder).is_unfinished
 
 
+@pytest.mark.parametrize("name", ["part-*.parquet", "part-000000.parquet"])
+def test_an_unfinished_scoring_is_known_by_its_files_too(
+    tmp_path: Path, name: str
+) -> None:
+    folder = write_predictions(tmp_path / "a", {1: row("round", 0.9)})
+    assert not opened(folder / name).is_unfinished
+
+    (folder / "_unfinished").write_text("{}")
+    assert opened(folder / name).is_unfinished
+    assert opened(f"{tmp_path}/*/{name}").is_unfinished
+
+
 def test_predictions_that_are_not_there_name_their_flag(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match="check the path given to --predictions"):
         opened(tmp_path / "gone")

@@ -12,7 +12,7 @@ from galaxy_models.cluster.job_log import JobLog
 from galaxy_models.config import TrainConfig
 from galaxy_models.tables.catalog import Catalog
 from galaxy_models.tables.formats import ParquetTable
-from galaxy_models.training.examples import decode_side
+from galaxy_models.training.examples import decode_side, with_side
 from galaxy_models.training.labels import label_texts
 
 NUM_GALAXIES = 40
@@ -58,6 +58,7 @@ def decoded(sky: Path, labels: pa.Array, log: JobLog) -> dict[int, tuple[str, in
         num_rows=NUM_GALAXIES,
         fingerprint="",
     )
+    rows = with_side(rows, catalog=catalog, config=config)
     found: dict[int, tuple[str, int]] = {}
     for side in ("training", "validation"):
         examples = decode_side(

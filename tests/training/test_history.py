@@ -10,12 +10,13 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from galaxy_models.training.history import (
+    draw_history,
     fitted_temperature,
-    read_shards,
     validation_metrics,
     write_history,
     write_predictions,
 )
+from galaxy_models.training.result import read_shares
 
 ID_18_DIGITS = 587722981736841315
 HISTORY = tuple(
@@ -130,7 +131,8 @@ def test_predictions_are_written_where_readers_look(tmp_path: Path) -> None:
 
 
 def test_the_history_is_a_table_and_a_picture(tmp_path: Path) -> None:
-    write_history(str(tmp_path), HISTORY, "lenet5, 32 px")
+    write_history(str(tmp_path), HISTORY)
+    draw_history(str(tmp_path), HISTORY, "lenet5, 32 px")
 
     written = pd.read_csv(tmp_path / "history.csv")
     pd.testing.assert_frame_equal(written, pd.DataFrame(HISTORY))
@@ -142,7 +144,7 @@ def test_tensorboard_shows_every_epoch_once_however_often_it_was_written(
     tmp_path: Path,
 ) -> None:
     for num_epochs in (1, 2, 2, 3):  # the second epoch was lost once
-        write_history(str(tmp_path), HISTORY[:num_epochs], "lenet5, 32 px")
+        write_history(str(tmp_path), HISTORY[:num_epochs])
 
     for side, column in (("training", "loss"), ("validation", "val_loss")):
         events = EventAccumulator(str(tmp_path / "tensorboard" / side)).Reload()
@@ -163,7 +165,7 @@ def test_shards_are_joined_in_the_order_of_their_ids(tmp_path: Path) -> None:
     table.iloc[[0, 3, 2]].to_parquet(tmp_path / "validation-00001.parquet")
     (tmp_path / "history.csv").write_text("no shard")
 
-    joined = read_shards(tmp_path, "validation-*.parquet")
+    joined = read_shares(tmp_path)
 
     pd.testing.assert_frame_equal(joined, table)
 
@@ -173,7 +175,7 @@ def test_a_shard_without_galaxies_costs_no_digit_of_the_ids(tmp_path: Path) -> N
     table.to_parquet(tmp_path / "validation-00000.parquet")
     pd.DataFrame().to_parquet(tmp_path / "validation-00001.parquet")
 
-    joined = read_shards(tmp_path, "validation-*.parquet")
+    joined = read_shares(tmp_path)
 
     assert joined["object_id"].tolist() == [ID_18_DIGITS]
     assert joined["object_id"].dtype == np.int64

@@ -185,7 +185,9 @@ def test_the_galaxies_of_the_test_side_are_listed_with_their_labels(
     opened: Opener,
 ) -> None:
     catalog = opened(labelled(["round"] * 60 + ["cigar"] * 40))
-    table = read_test_labels(catalog, config(0.25, 0.3)).to_pydict()
+    settings = config(0.25, 0.3)
+    labels = read_labels(catalog, settings)
+    table = read_test_labels(catalog, settings, labels).to_pydict()
 
     ids = np.arange(100)
     expected = ids[sides_of(pa.array(ids), config(0.25, 0.3)) == "test"]

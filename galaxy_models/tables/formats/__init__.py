@@ -1,4 +1,4 @@
-"""Any table of galaxies -> Arrow batches and a schema; a module a format.
+"""Any table of galaxies -> Arrow batches and a schema; one module per format.
 
     parquet.py        file, folder, pattern; Hive and HATS partitions
     delimited.py      CSV, TSV

@@ -6,7 +6,7 @@ on from where the last run of rows ended.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -18,6 +18,8 @@ from galaxy_models import storage
 from galaxy_models.tables.formats.parquet import ParquetTable
 from galaxy_models.tables.formats.table import unreadable
 
+FOOTER_BYTES = 64 * 2**10  # read at first; longer footers take a second look
+TRAILER_BYTES = 8  # after the footer: its length, and Parquet's name
 NUM_FOOTER_READERS = 16  # threads; a store takes milliseconds to answer
 MAX_KEPT_BYTES = 64 * 2**20  # of a row group that the next rows may be read from
 ROWS_AT_A_TIME = 256  # of a row group that is not kept: it may hold images
@@ -33,7 +35,8 @@ class NumberedRows:
     """Rows of each file."""
 
     content_hash: str
-    """Of the files' names and footers: of their columns, sizes and statistics."""
+    """Of the files' names and footers: of their columns, sizes and statistics, in the
+    very bytes of the files."""
 
     @property
     def num_rows(self) -> int:
@@ -48,26 +51,70 @@ def number_rows(table: ParquetTable) -> NumberedRows:
         CatalogError: a file is no Parquet file.
         StorageError: an object store does not answer.
     """
+    return NumberedRows(table, *_described(table, lambda footer, _: footer))
+
+
+def version_1_content_hash(table: ParquetTable) -> str:
+    """Hash a table's files as version 0.1 did: its outputs are compared by that.
+
+    It took the footers as the installed pyarrow writes them anew, so that the hash of
+    an unchanged file may be another one after an upgrade.
+    """
+    return _described(table, lambda _, metadata: _written_anew(metadata))[1]
+
+
+def _described(
+    table: ParquetTable, hashed: Callable[[bytes, pq.FileMetaData], bytes]
+) -> tuple[tuple[int, ...], str]:
+    """Count the rows of each file, and hash names and footers.
+
+    Args:
+        table: whose files.
+        hashed: what is hashed of a file, given its footer's bytes and content.
+    """
+
+    def describe(uri: str) -> tuple[int, str]:
+        footer, metadata = _read_footer(uri)
+        content = hashlib.blake2b(hashed(footer, metadata), digest_size=8)
+        return metadata.num_rows, content.hexdigest()
+
     digest = hashlib.blake2b(digest_size=8)
     sizes = []
     with ThreadPoolExecutor(NUM_FOOTER_READERS) as readers:
-        footers = readers.map(_read_footer, table.uris)
-        for path, (num_rows, footer_hash) in zip(table.paths, footers, strict=True):
+        files = readers.map(describe, table.uris)
+        for path, (num_rows, content_hash) in zip(table.paths, files, strict=True):
             sizes.append(num_rows)
-            digest.update(f"{path} {footer_hash}\n".encode())
-    return NumberedRows(table, tuple(sizes), digest.hexdigest())
+            digest.update(f"{path} {content_hash}\n".encode())
+    return tuple(sizes), digest.hexdigest()
 
 
-def _read_footer(uri: str) -> tuple[int, str]:
+def _read_footer(uri: str) -> tuple[bytes, pq.FileMetaData]:
+    """Read a Parquet file's footer: its very bytes, and what they say."""
     filesystem, path = storage.filesystem_and_path(uri)
     try:
-        metadata = pq.read_metadata(path, filesystem=filesystem)
+        with filesystem.open_input_file(path) as file:
+            end = _tail(file, FOOTER_BYTES)
+            length = int.from_bytes(end[-TRAILER_BYTES:][:4], "little") + TRAILER_BYTES
+            if length > len(end):
+                end = _tail(file, length)
+        # Arrow wants a file, which begins as it ends: with Parquet's name.
+        footer = end[-length:]
+        metadata = pq.read_metadata(pa.BufferReader(footer[-4:] + footer))
     except (pa.ArrowException, OSError) as error:
         raise unreadable(uri, error) from error
+    return footer, metadata
+
+
+def _tail(file: pa.NativeFile, num_bytes: int) -> bytes:
+    size = file.size()
+    num_bytes = min(num_bytes, size)
+    return bytes(file.read_at(num_bytes, size - num_bytes))
+
+
+def _written_anew(metadata: pq.FileMetaData) -> bytes:
     stream = pa.BufferOutputStream()
     metadata.write_metadata_file(stream)
-    footer = stream.getvalue().to_pybytes()
-    return metadata.num_rows, hashlib.blake2b(footer, digest_size=8).hexdigest()
+    return bytes(stream.getvalue().to_pybytes())
 
 
 class _LargeGroup:

@@ -1,4 +1,4 @@
-"""From what a user names to the kind of table that it is."""
+"""Finds the format of a table from its name and opens it."""
 
 from collections.abc import Callable
 

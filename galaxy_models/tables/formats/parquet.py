@@ -53,10 +53,10 @@ class ParquetTable(Table):
 
     schema: pa.Schema
     folder_columns: tuple[str, ...] = ()
-    """Columns that stand in the names of folders on the way to every file."""
+    """Columns in the folder names of every file (Hive partitions)."""
 
     name_columns: tuple[str, ...] = ()
-    """Columns that stand in other names."""
+    """Columns whose values are in other names."""
 
     @property
     def image_root(self) -> str:  # type: ignore[override]
@@ -100,7 +100,7 @@ class ParquetTable(Table):
         return reduce(and_, known, pa_dataset.scalar(True))
 
     def known_values(self, path: str) -> dict[str, str]:
-        """Texts of columns that stand in the names on the way to a file."""
+        """Values, as text, of the columns in the names of a file's folders."""
         columns = {*self.folder_columns, *self.name_columns}
         values = {**_pairs_in_folders(path), **_pair_in_name(path)}
         return {
@@ -187,7 +187,7 @@ def _without_field_id(field: pa.Field) -> pa.Field:
 def _columns_of_names(
     paths: Sequence[str], schema: pa.Schema
 ) -> tuple[tuple[str, ...], tuple[str, ...], list[pa.Field]]:
-    """Find the columns that stand in names and in no file."""
+    """Find the columns that are in folder names and in no file."""
     folders = [_pairs_in_folders(path) for path in paths]
     names = [_pair_in_name(path) for path in paths]
     values: dict[str, set[str]] = {}

@@ -1,4 +1,4 @@
-"""What every kind of table does: say its columns, and give its rows in batches.
+"""The interface of every format: a schema, and rows in batches.
 
 Knows Arrow; it knows neither formats nor what columns mean.
 """
@@ -25,7 +25,7 @@ class Table(ABC):
     """URI of the folder that relative image paths start from."""
 
     schema: pa.Schema
-    """Every column; units and UCDs stand in the fields' metadata."""
+    """Every column; units and UCDs are in the fields' metadata."""
 
     repeated_ids_remedy: str = "every galaxy needs its own id"
     """What to do about rows with the same id."""

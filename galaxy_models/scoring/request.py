@@ -1,0 +1,217 @@
+"""What a scoring was asked for, checked: model, catalog, columns.
+
+The first of the wing's three states: a ``Request`` stands in a ``plan.Plan``, and what
+came out of that is a ``run_record.RunRecord``. Nothing is started here.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from galaxy_models.cluster import shared_paths
+from galaxy_models.config import ScoreConfig
+from galaxy_models.errors import CatalogError, ConfigError, OutputError
+from galaxy_models.models.card import ModelCard
+from galaxy_models.models.folder import read_card, required_files
+from galaxy_models.models.shipped import model_reference
+from galaxy_models.storage.output_folder import OutputKind
+from galaxy_models.tables.catalog import Catalog, open_catalog
+from galaxy_models.tables.formats.numbered_rows import (
+    NumberedRows,
+    number_rows,
+    version_1_content_hash,
+)
+from galaxy_models.tables.prediction_schema import (
+    SPREAD_COLUMN,
+    predictions_schema,
+    probability_column,
+)
+
+# Of _run.json and of resume keys; files without a number are of version 1, which hashed
+# a catalog as the installed pyarrow writes its footer, and made files of whole chunks.
+FORMAT_VERSION = 2
+VERSION_KEY = "format_version"
+ENGINE_KEY = "the engine"
+RUN_RECORD_NAME = "_run.json"  # a leading underscore: Parquet readers pass it by
+OUTPUT = OutputKind(
+    job="jobs.score",
+    results_name=RUN_RECORD_NAME,
+    version_1_keys=frozenset({"the model's hash"}),
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A model that can score a catalog."""
+
+    config: ScoreConfig
+    model: str
+    """A ``model_reference``."""
+
+    card: ModelCard
+    """The model's, read once; actors load its files by it."""
+
+    catalog: Catalog
+    rows: NumberedRows
+    """The catalog's rows by their number."""
+
+    keep: tuple[str, ...]
+    """The catalog's own names of the columns that ride along."""
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of the catalog that are read."""
+        return [self.catalog.id_column, self.catalog.image_column, *self.keep]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The predictions' columns."""
+        kept = [self.catalog.schema.field(name) for name in self.keep]
+        spread = self.config.tta != "none"
+        return predictions_schema(
+            self.catalog.id_type, kept, self.card.classes, spread=spread
+        )
+
+    def resume_key(
+        self, engine: str | None = None, format_version: int = FORMAT_VERSION
+    ) -> dict[str, Any]:
+        """Name the inputs that determine the output; compared on resume.
+
+        Args:
+            engine: what predicts; left out of the key if None.
+            format_version: of the key that it is compared with.
+        """
+        catalog, card = self.catalog, self.card
+        key = {
+            "the catalog's content": self._content_hash(format_version),
+            "the set of ids": catalog.fingerprint,
+            "its number of rows": catalog.num_rows,
+            "--id-column": catalog.id_column,
+            "--image-column": catalog.image_column,
+            "--image-root": catalog.image_root,
+            "--allow-image-prefix": list(catalog.allowed_prefixes),
+            "--keep": list(self.keep),
+            "the model's hash": card.model_hash,
+            "the model's temperature": card.temperature,
+            "--tta": self.config.tta,
+            "--rows-per-file": self.config.rows_per_file,
+        }
+        return key if engine is None else {**key, ENGINE_KEY: engine}
+
+    def _content_hash(self, format_version: int) -> str:
+        if format_version == 1:
+            return version_1_content_hash(self.rows.table)
+        return self.catalog.copied_rows_hash or self.rows.content_hash
+
+
+def resumes(config: ScoreConfig) -> bool:
+    """Whether a scoring like this one is resumed where the output holds it."""
+    return config.resume == "auto" and not config.overwrite
+
+
+def open_request(config: ScoreConfig, staging_uri: str) -> Request:
+    """Check model and catalog.
+
+    Args:
+        config: what was asked for.
+        staging_uri: folder for a copy of a catalog that is not Parquet.
+
+    Raises:
+        InputError: one of them cannot serve.
+    """
+    card = read_card(config.model)
+    shared_paths.check_inputs("--model", required_files(config.model, card))
+    _check_model(config, card)
+    catalog = open_catalog(
+        config,
+        staging_uri,
+        config.keep,
+        for_ray=False,
+        check_files=shared_paths.check_inputs,
+    )
+    keep = tuple(map(catalog.column, config.keep))
+    _check_columns(config, keep, catalog, card)
+    return Request(
+        config=config,
+        model=model_reference(config.model),
+        card=card,
+        catalog=catalog,
+        rows=number_rows(catalog.table),
+        keep=keep,
+    )
+
+
+def check_format_version(version: object, uri: str) -> None:
+    """Refuse what a newer version of this package wrote.
+
+    Raises:
+        OutputError: naming the file or folder at ``uri``.
+    """
+    if version not in range(1, FORMAT_VERSION + 1):
+        raise OutputError(
+            f"{uri} is of format_version {version!r}; this version of galaxy-batch "
+            f"reads 1 to {FORMAT_VERSION}. Install the version that wrote it, name a "
+            "new folder, or start again with --overwrite."
+        )
+
+
+def _check_model(config: ScoreConfig, card: ModelCard) -> None:
+    """Refuse what the model cannot do, whatever the catalog.
+
+    Raises:
+        ConfigError: the flags would decode pixels differently than in training; or
+            --tta needs mirror images that training did not use, or a class has the
+            name of the spread's column.
+    """
+    _check_decode_rule(config, card)
+    if config.tta != "none":
+        _check_views(config, card)
+
+
+def _check_decode_rule(config: ScoreConfig, card: ModelCard) -> None:
+    for name in ("fits_bands", "fits_stretch", "fits_q"):
+        asked, trained = getattr(config, name), getattr(card.decode_rule, name)
+        if asked is not None and asked != trained:
+            raise ConfigError(
+                f"--{name.replace('_', '-')} {_shown(asked)}: the model {config.model} "
+                f"was trained with {_shown(trained)}; leave the flag out, or train a "
+                "model with it."
+            )
+
+
+def _check_views(config: ScoreConfig, card: ModelCard) -> None:
+    if not (card.horizontal_flip or card.vertical_flip):  # either makes mirror images
+        raise ConfigError(
+            f"--tta {config.tta}: the model {config.model} was trained without mirror "
+            "images, as classes need that a mirror swaps (clockwise spirals become "
+            "anticlockwise); leave the flag out."
+        )
+    if SPREAD_COLUMN in map(probability_column, card.classes):
+        raise ConfigError(
+            f"--tta {config.tta}: the column {SPREAD_COLUMN} belongs to a class of the "
+            f"model {config.model}; leave the flag out, or rename the class and train "
+            "again."
+        )
+
+
+def _check_columns(
+    config: ScoreConfig, keep: tuple[str, ...], catalog: Catalog, card: ModelCard
+) -> None:
+    """Refuse kept columns that the predictions have already.
+
+    Raises:
+        CatalogError: naming them.
+    """
+    spread = config.tta != "none"
+    taken = predictions_schema(catalog.id_type, (), card.classes, spread=spread).names
+    clashes = sorted(set(taken).intersection(keep))
+    if clashes:
+        raise CatalogError(
+            f"--keep {' '.join(clashes)}: the predictions have columns of that name; "
+            f"rename them in {catalog.uri}."
+        )
+
+
+def _shown(value: object) -> str:
+    return (" ".join(value) or "none") if isinstance(value, tuple) else str(value)
