@@ -16,7 +16,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from galaxy_models.config.decode_rule import DecodeRule
-from galaxy_models.models.card import ModelCard
+from galaxy_models.models.card import (
+    MODEL_NAME,
+    ModelCard,
+    hash_model,
+    library_versions,
+)
+from galaxy_models.models.folder import write_card
 from galaxy_models.models.networks import build_network
 
 IMAGE_SIZE_PX = 96
@@ -47,16 +53,16 @@ def make_folder(graph: Path, folder: Path) -> None:
     network = build_network("mobilenet_v1", len(CLASSES), IMAGE_SIZE_PX)
     copy_weights(read_constants(graph), network)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / folder.MODEL_NAME
+    path = folder / MODEL_NAME
     network.save(path)
     card = ModelCard(
         network="mobilenet_v1",
         classes=CLASSES,
         decode_rule=DecodeRule(IMAGE_SIZE_PX),
-        model_hash=folder.hash_model(path.read_bytes()),
-        versions=folder.library_versions(),
+        model_hash=hash_model(path.read_bytes()),
+        versions=library_versions(),
     )
-    folder.write_card(str(folder), card)
+    write_card(str(folder), card)
 
 
 def read_constants(graph: Path) -> Constants:

@@ -40,8 +40,10 @@ def callers_session(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def callers_context(callers_session: None) -> Any:
+def callers_context(callers_session: None, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A context that the caller made settings in."""
+    # A session of other tests may be open in this process.
+    monkeypatch.setattr(logging.getLogger("ray.data"), "level", logging.INFO)
     context = ray.data.DataContext()
     context.use_datasource_v2 = True
     context.execution_options.preserve_order = False

@@ -21,6 +21,7 @@ from galaxy_models.config import TrainConfig
 from galaxy_models.errors import OutputError, TrainingError
 from galaxy_models.models.folder import load_model, read_card
 from galaxy_models.simulation import Survey
+from galaxy_models.storage.output_lease import LEASE_NAME
 from galaxy_models.training import fit
 from jobs.command_line import parse
 
@@ -129,6 +130,16 @@ def refusal(catalog: Path, output: Path, *flags: str) -> str:
     return str(caught.value)
 
 
+def kept_files(output: Path) -> list[Path]:
+    """What a refusal leaves: all but the copied catalog and a dead job's lease."""
+    passing = {output / "_staged_catalog", output / LEASE_NAME}
+    return [
+        path
+        for path in sorted(output.rglob("*"))
+        if passing.isdisjoint({path, *path.parents})
+    ]
+
+
 @pytest.mark.parametrize(
     ("flags", "messages"),
     [
@@ -147,13 +158,10 @@ def refusal(catalog: Path, output: Path, *flags: str) -> str:
 def test_another_training_may_not_go_on_from_it(
     ray_here: None, catalog: Path, killed: Path, flags: list[str], messages: list[str]
 ) -> None:
-    before = sorted(killed.rglob("*"))
+    before = kept_files(killed)
     told = refusal(catalog, killed, *flags)
     assert [message for message in messages if message not in told] == []
-    staged = killed / "_staged_catalog"
-    assert [p for p in sorted(killed.rglob("*")) if staged not in p.parents] == [
-        p for p in before if staged not in p.parents
-    ]
+    assert kept_files(killed) == before
 
 
 def test_other_labels_may_not_go_on_from_it(
