@@ -2,7 +2,7 @@
 
 The sky has no upright: an image mirrored, or turned by a right angle, shows the same
 galaxy. These eight views of a square are exact, pixel by pixel; nothing is resampled.
-A network is not as even-handed: the mean over views does not hang on how the galaxy
+A network is not as even-handed: the mean over views does not depend on how the galaxy
 happened to lie, and their spread says how far the answer of a single one would have.
 
 Knows arrays only.

@@ -150,7 +150,7 @@ class Ledger:
 
         Args:
             file: which one.
-            metadata: what the file says of itself, beside what its columns are.
+            metadata: of the file, in addition to the description of its columns.
 
         Returns:
             Chunks that could not be read: they are deleted, to be predicted again, and

@@ -43,10 +43,10 @@ MODEL_KEY, MODEL_HASH_KEY = b"galaxy_batch.model", b"galaxy_batch.model_hash"
 
 
 def score(config: ScoreConfig) -> RunRecord:
-    """Predict every galaxy of a catalog, as ``jobs.score`` was told.
+    """Predict every galaxy of a catalog, by the flags of ``jobs.score``.
 
     Returns:
-        What was done; also in ``_run.json`` beside the predictions.
+        What was done; also in ``_run.json`` next to the predictions.
 
     Raises:
         InputError: catalog, model, output or resources cannot serve; nothing was
@@ -115,7 +115,7 @@ def _begin(plan: Plan) -> None:
     """Mark the output as begun, or resume it."""
     output, resume = plan.ledger.output, resumes(plan.request.config)
     if output_folder.begin_output(output, OUTPUT, plan.resume_key(), resume):
-        logger.info("%s holds an unfinished scoring: it goes on", output)
+        logger.info("%s holds an unfinished scoring: it is resumed", output)
 
 
 def _predict_what_remains(plan: Plan) -> int:
@@ -144,7 +144,7 @@ def _predict_what_remains(plan: Plan) -> int:
                 _predict_chunks(plan, remaining, metrics, log)
     except ray.exceptions.RayError as error:
         raise worker_error(error) or ScoringError(
-            f"scoring stopped: {error}. The same command goes on with what is left."
+            f"scoring stopped: {error}. The same command resumes it."
         ) from error
     raise ScoringError(
         f"chunks in {plan.ledger.output} cannot be read after they were written "
@@ -191,7 +191,7 @@ def _check_failed(num_failed: int, plan: Plan) -> None:
             f"{num_failed} of {num_rows} images failed so far, more than "
             f"--max-failed-fraction {max_fraction}; the column `error` of "
             f"{plan.ledger.output} says why. With a larger fraction the same command "
-            "goes on."
+            "resumes."
         )
 
 

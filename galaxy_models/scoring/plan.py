@@ -205,7 +205,7 @@ def check_resources(config: ScoreConfig, resources: Resources) -> None:
 
 
 def _usable(config: ScoreConfig, resources: Resources) -> Resources:
-    """Leave GPUs out if actors get none. LiteRT runs on CPUs, also beside GPUs."""
+    """Leave GPUs out if actors get none: LiteRT runs on CPUs on any host."""
     if config.device == "gpu" and not resources.num_gpus:
         raise ResourceError(
             f"--device gpu: the cluster has {resources.num_cpus} CPUs and no GPU on "

@@ -231,7 +231,7 @@ def decode_chunk(chunks: pa.Table, *, plan: Plan) -> pa.Table:
 
 @lru_cache(maxsize=1)
 def _row_reader(rows: NumberedRows, columns: tuple[str, ...]) -> RowReader:
-    """Give this process's reader, which goes on where its last chunk ended."""
+    """Give this process's reader, which continues where its last chunk ended."""
     return RowReader(rows, columns)
 
 

@@ -222,7 +222,7 @@ def _stage(
 
 @contextmanager
 def _parquet_writer(uri: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
-    """Write a Parquet file; a store's fault, or a disk's, is told as such."""
+    """Write a Parquet file; a store's fault, or a disk's, is reported as such."""
     filesystem, path = storage.filesystem_and_path(uri)
     try:
         with pq.ParquetWriter(path, schema, filesystem=filesystem) as writer:

@@ -37,7 +37,7 @@ class Batch(NamedTuple):
     """In the loss; 0 for a galaxy that stands in where a worker has none left."""
 
     object_ids: NDArray[Any]
-    taught: NDArray[np.float32]
+    teacher_probabilities: NDArray[np.float32]
     """What a teacher says, shape (galaxies, classes); without one, (galaxies, 0)."""
 
 
@@ -92,8 +92,8 @@ class BatchReader:
     def shuffled(self, epoch: int) -> Iterator[Batch]:
         """Give the galaxies in the order, and as the views, of an epoch.
 
-        Both hang on the seed and the epoch alone: a galaxy has the same place and view
-        however many workers there are.
+        Both depend on the seed and the epoch alone: a galaxy has the same place and
+        view however many workers there are.
         """
         return self._ahead(self._views(epoch))
 
@@ -114,18 +114,20 @@ class BatchReader:
                 yield batch._replace(images=transform_images(batch.images, maps, pool))
 
     def _batch(self, places: Sequence[Place]) -> Batch:
-        """Put one galaxy of every lane that goes on into a batch."""
+        """Put one galaxy of every lane that has some left into a batch."""
         places = [places[index] for index in self._in_batch(places)]
         labels = np.asarray([rows["label"][i] for rows, i, _ in places], np.int32)
         counts = np.asarray([counts for *_, counts in places], np.float32)
         object_ids = np.asarray([rows["object_id"][i] for rows, i, _ in places])
-        taught = np.empty((len(labels), 0), np.float32)
+        probabilities = np.empty((len(labels), 0), np.float32)
+        if self._teacher is not None:
+            probabilities = self._teacher.of(object_ids)
         return Batch(
             images=np.stack([rows["image"][i] for rows, i, _ in places]),
             labels=labels,
             weights=self._label_weights[labels] * counts,
             object_ids=object_ids,
-            taught=self._teacher.of(object_ids) if self._teacher else taught,
+            teacher_probabilities=probabilities,
         )
 
     def _in_batch(self, places: Sequence[Place]) -> list[int]:

@@ -1,8 +1,8 @@
-"""Everything that a training needs to go on after an epoch, as a folder of two files.
+"""Everything that a training needs to resume after an epoch, as a folder of two files.
 
-    state.json     epochs so far, how the schedule stands
+    state.json     epochs so far, the schedule's state
     arrays.npz     weights, the optimizer's variables, the weights of the best epoch,
-                   running means
+                   averaged weights
 
 The order and the views of every epoch follow from the seed, so nothing else decides
 what comes next. NumPy's format holds no code. This module knows no network.
@@ -17,11 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from galaxy_models.training.schedule import Standing
+from galaxy_models.training.schedule import ScheduleState
 
 STATE_NAME = "state.json"
 ARRAYS_NAME = "arrays.npz"
-ARRAY_GROUPS = ("weights", "optimizer", "best_weights", "means")
+ARRAY_GROUPS = ("weights", "optimizer", "best_weights", "averaged_weights")
+VERSION_1_NAMES = {"standing": "schedule", "means": "averaged_weights"}
+"""What version 0.1 called them: its unfinished trainings are resumed."""
 
 Arrays = list[NDArray[Any]]
 
@@ -30,7 +32,7 @@ Arrays = list[NDArray[Any]]
 class TrainingState:
     """A training between two epochs."""
 
-    standing: Standing
+    schedule: ScheduleState
     history: tuple[dict[str, float], ...]
     """A row an epoch, see ``history.EpochRow``."""
 
@@ -39,8 +41,8 @@ class TrainingState:
     best_weights: Arrays
     """Of the epoch with the lowest validation loss."""
 
-    means: Arrays
-    """Running means of the weights, where they are kept."""
+    averaged_weights: Arrays
+    """Running means of the weights; none without ``--weight-averaging``."""
 
     @property
     def num_epochs(self) -> int:
@@ -51,7 +53,7 @@ class TrainingState:
 def write_state(folder: Path, state: TrainingState) -> None:
     """Write a state into an existing folder."""
     content = {
-        "standing": dataclasses.asdict(state.standing),
+        "schedule": dataclasses.asdict(state.schedule),
         "history": state.history,
     }
     (folder / STATE_NAME).write_text(json.dumps(content))
@@ -65,13 +67,18 @@ def write_state(folder: Path, state: TrainingState) -> None:
 
 def read_state(folder: Path) -> TrainingState:
     """Read what ``write_state`` wrote, bit for bit."""
-    content = json.loads((folder / STATE_NAME).read_text())
+    content = _renamed(json.loads((folder / STATE_NAME).read_text()))
     groups: dict[str, Arrays] = {group: [] for group in ARRAY_GROUPS}
     with np.load(folder / ARRAYS_NAME, allow_pickle=False) as arrays:
         for name in sorted(arrays.files):
-            groups[name.partition("-")[0]].append(arrays[name])
+            group = name.partition("-")[0]
+            groups[VERSION_1_NAMES.get(group, group)].append(arrays[name])
     return TrainingState(
-        standing=Standing(**content["standing"]),
+        schedule=ScheduleState(**content["schedule"]),
         history=tuple(content["history"]),
         **groups,
     )
+
+
+def _renamed(content: dict[str, Any]) -> dict[str, Any]:
+    return {VERSION_1_NAMES.get(name, name): value for name, value in content.items()}

@@ -86,7 +86,7 @@ class DataParallelNetwork:
         self._label_smoothing = label_smoothing
         self._teacher_weight = teacher_weight
         self._averaging = averaging
-        self.means = [
+        self.averaged_weights = [
             tf.Variable(weight, trainable=False)
             for weight in (network.weights if averaging else ())
         ]
@@ -99,39 +99,44 @@ class DataParallelNetwork:
             tf.TensorSpec((None,), tf.float32),
         ]  # with any number of galaxies, or a short batch would be traced anew
         # XLA on CPUs is 10 times slower.
-        taught = tf.TensorSpec((None, None), tf.float32)
+        teacher_probabilities = tf.TensorSpec((None, None), tf.float32)
         self._step = tf.function(
-            self._take_step, [*signature, taught], jit_compile=False
+            self._take_step, [*signature, teacher_probabilities], jit_compile=False
         )
         self._evaluate = tf.function(self._sums, signature, jit_compile=False)
 
-    def step(self, images: Any, labels: Any, weights: Any, taught: Any) -> Any:
+    def step(
+        self, images: Any, labels: Any, weights: Any, teacher_probabilities: Any
+    ) -> Any:
         """Take one step with the gradients of all workers' galaxies.
 
         Args:
             images: uint8, shape (galaxies, size, size, 3); this worker's share.
             labels: int32, shape (galaxies,): a class, or a group of ``members``.
             weights: float32, shape (galaxies,); 0 for padding.
-            taught: float32, shape (galaxies, classes): a teacher's probabilities, 0 of
-                a galaxy that is unknown to it; without one, shape (galaxies, 0).
+            teacher_probabilities: float32, shape (galaxies, classes), 0 in every
+                class of a galaxy that the teacher does not know; without a teacher,
+                shape (galaxies, 0).
 
         Returns:
             float32, shape (3,): summed loss, correct predictions and galaxies, of all
             workers, before the step.
         """
-        return self._step(images, labels, weights, taught)
+        return self._step(images, labels, weights, teacher_probabilities)
 
     def evaluate(self, images: Any, labels: Any, weights: Any) -> Any:
-        """Predict a batch; like ``step``, but nothing is learned and summed up.
+        """Predict a batch; like ``step``, without training and for this worker alone.
 
         Returns:
             float32, shape (3,), of this worker's galaxies only.
         """
         return self._evaluate(images, labels, weights)
 
-    def _take_step(self, images: Any, labels: Any, weights: Any, taught: Any) -> Any:
+    def _take_step(
+        self, images: Any, labels: Any, weights: Any, teacher_probabilities: Any
+    ) -> Any:
         gradients, sums = self.collective.as_replica(
-            self._gradients, images, labels, weights, taught
+            self._gradients, images, labels, weights, teacher_probabilities
         )
         statistics = [
             variable
@@ -146,42 +151,46 @@ class DataParallelNetwork:
         )
         for variable, value in zip(statistics, reduced[len(gradients) :], strict=True):
             variable.assign(value / self.collective.world_size)
-        self._update_means()
+        self._update_averaged_weights()
         return totals
 
-    def _update_means(self) -> None:
-        """Let the running means follow; quickly at first, when weights change most."""
+    def _update_averaged_weights(self) -> None:
+        """Update the averaged weights; quickly at first, when weights change most."""
         num_steps = tf.cast(self.optimizer.iterations, tf.float32)
         kept = tf.minimum(self._averaging, (1 + num_steps) / (10 + num_steps))
-        for mean, weight in zip(self.means, self.network.weights, strict=False):
+        for mean, weight in zip(
+            self.averaged_weights, self.network.weights, strict=False
+        ):
             mean.assign(kept * mean + (1 - kept) * tf.cast(weight, mean.dtype))
 
     def _gradients(
-        self, images: Any, labels: Any, weights: Any, taught: Any
+        self, images: Any, labels: Any, weights: Any, teacher_probabilities: Any
     ) -> tuple[Any, Any]:
         # The mean, so that float16 holds its gradients; a sum again before rounding
         # could matter.
         num_rows = tf.cast(tf.shape(labels)[0], tf.float32)
         with tf.GradientTape() as tape:
-            sums = self._sums(images, labels, weights, taught)
+            sums = self._sums(images, labels, weights, teacher_probabilities)
             loss = self.optimizer.scale_loss(sums[0] / num_rows)
         gradients = tape.gradient(loss, self.network.trainable_variables)
         return [tf.cast(g, tf.float32) * num_rows for g in gradients], sums
 
-    def _sums(self, images: Any, labels: Any, weights: Any, taught: Any = None) -> Any:
+    def _sums(
+        self, images: Any, labels: Any, weights: Any, teacher_probabilities: Any = None
+    ) -> Any:
         """Summed loss, correct predictions and galaxies of one worker's batch.
 
-        In learning there is ``taught``, if only an empty one.
+        In learning there is ``teacher_probabilities``, if only an empty one.
 
         Regularisation is a property of the network, not of a galaxy; it is counted
         once a galaxy here so that dividing by all workers' galaxies gives it back.
         """
-        learns = taught is not None
+        learns = teacher_probabilities is not None
         predicted = self.network(images, training=learns)
         members = tf.gather(self._members, labels)
         losses = self._losses(labels, members, predicted, learns)
         if learns and self._teacher_weight:
-            losses = self._with_teacher(losses, predicted, taught)
+            losses = self._with_teacher(losses, predicted, teacher_probabilities)
         is_galaxy = tf.cast(weights != 0, tf.float32)
         count = tf.reduce_sum(is_galaxy)
         loss = tf.reduce_sum(losses * weights)
@@ -203,10 +212,14 @@ class DataParallelNetwork:
         spread = -tf.reduce_mean(_logarithms(predicted), axis=1)
         return (1 - smoothing) * losses + smoothing * spread
 
-    def _with_teacher(self, losses: Any, predicted: Any, taught: Any) -> Any:
+    def _with_teacher(
+        self, losses: Any, predicted: Any, teacher_probabilities: Any
+    ) -> Any:
         """Give the teacher's cross-entropy its share, where it knows the galaxy."""
-        shares = self._teacher_weight * tf.reduce_sum(taught, axis=1)
-        cross_entropies = -tf.reduce_sum(taught * _logarithms(predicted), axis=1)
+        shares = self._teacher_weight * tf.reduce_sum(teacher_probabilities, axis=1)
+        cross_entropies = -tf.reduce_sum(
+            teacher_probabilities * _logarithms(predicted), axis=1
+        )
         return (1 - shares) * losses + self._teacher_weight * cross_entropies
 
 

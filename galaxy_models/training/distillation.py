@@ -1,4 +1,4 @@
-"""What trained models say of galaxies: a network learns it beside their labels.
+"""Knowledge distillation: training on labels mixed with a teacher's probabilities.
 
 A label names one class; a probability tells how alike a galaxy is to the others, and
 where a label is wrong or coarse. The driver and every worker hold all ids, as

@@ -50,7 +50,7 @@ def find_starting_point(
     """Check the model that training is to start from.
 
     Args:
-        config: what ``jobs.train`` was told.
+        config: the flags of ``jobs.train``.
         classes: of the labelled catalog, in order.
 
     Returns:

@@ -155,7 +155,7 @@ def label_texts(labels: pa.Array, label_column: str, uri: str) -> NDArray[Any]:
 def sides_of(object_ids: pa.Array, config: TrainConfig) -> NDArray[Any]:
     """Which side of the split galaxies are on, now and in every later run.
 
-    The side hangs on nothing but the id: it is a BLAKE2b hash of the id's text, taken
+    The side depends on the id alone: it is a BLAKE2b hash of the id's text, taken
     as a fraction of its range: validation from 0 up, test from 1 down. So it is
     independent of class (stratified in expectation), of order and of what else the
     catalog holds.

@@ -1,4 +1,4 @@
-"""A network that learns: built, taught for an epoch, judged, kept and brought back.
+"""A network in training: built, trained for an epoch, evaluated, kept, restored.
 
 Imports TensorFlow: workers only. It knows neither Ray nor files.
 """
@@ -99,7 +99,7 @@ class Learner:
             config.network, self._num_classes, config.image_size, config.alpha
         )
 
-    def learn(self, batches: Iterator[Batch], learning_rate: float) -> Sums:
+    def train_epoch(self, batches: Iterator[Batch], learning_rate: float) -> Sums:
         """Take a step for every batch.
 
         Args:
@@ -107,7 +107,7 @@ class Learner:
             learning_rate: of all these steps.
 
         Returns:
-            Sums over all workers' galaxies, each before the step that learned it.
+            Sums over all workers' galaxies, each before the step that learns from it.
 
         Raises:
             DivergedError: a step's loss is not a finite number.
@@ -117,14 +117,14 @@ class Learner:
         waiting = None  # read a step late, so that a GPU need not stop for it
         for batch in batches:
             sums = self._parallel.step(
-                batch.images, batch.labels, batch.weights, batch.taught
+                batch.images, batch.labels, batch.weights, batch.teacher_probabilities
             )
             if waiting is not None:
                 total += _finite(waiting)
             waiting = sums
         return total + _finite(waiting)
 
-    def judge(self, batches: Iterator[Batch]) -> Sums:
+    def evaluate(self, batches: Iterator[Batch]) -> Sums:
         """Predict every batch with the weights to keep, without learning.
 
         Returns:
@@ -147,13 +147,13 @@ class Learner:
         """Copy the network's weights, with the moving statistics."""
         return [np.array(weight) for weight in self._network.get_weights()]
 
-    def means(self) -> Arrays:
+    def averaged_weights(self) -> Arrays:
         """Copy the running means of the weights; none without ``weight_averaging``."""
-        return [mean.numpy() for mean in self._parallel.means]
+        return [mean.numpy() for mean in self._parallel.averaged_weights]
 
     def weights_to_keep(self) -> Arrays:
-        """Copy what is worth keeping: the running means, or else the weights."""
-        return self.means() or self.weights()
+        """Copy what is worth keeping: the averaged weights, or else the weights."""
+        return self.averaged_weights() or self.weights()
 
     def optimizer_variables(self) -> Arrays:
         """Copy what the optimizer remembers: moments, iterations, rate, loss scale."""
@@ -162,18 +162,21 @@ class Learner:
         ]
 
     def restore(
-        self, weights: Arrays, optimizer_variables: Arrays, means: Arrays
+        self, weights: Arrays, optimizer_variables: Arrays, averaged_weights: Arrays
     ) -> None:
         """Go on from where all three were copied."""
         self._network.set_weights(weights)
-        variables = [*self._parallel.optimizer.variables, *self._parallel.means]
+        variables = [
+            *self._parallel.optimizer.variables,
+            *self._parallel.averaged_weights,
+        ]
         for variable, value in zip(
-            variables, [*optimizer_variables, *means], strict=True
+            variables, [*optimizer_variables, *averaged_weights], strict=True
         ):
             variable.assign(value)
 
     def finished_network(self, weights: Arrays) -> keras.Model:
-        """Build the network in float32, as it is kept, whatever it learned in."""
+        """Build the network in float32, as it is kept, whatever it was trained in."""
         network = self._build()
         network.set_weights(weights)
         return network
@@ -188,7 +191,7 @@ def undo_class_weights(network: keras.Model, weights: Sequence[float]) -> None:
     much.
 
     Args:
-        network: one that learned with the weights.
+        network: one that was trained with the weights.
         weights: of the classes, in their order, above 0.
 
     Source:

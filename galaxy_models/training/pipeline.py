@@ -119,7 +119,9 @@ def _train(request: Request) -> ModelCard:
     ):
         workers = Workers.fitting(config, resources)
         if begin(request):
-            logger.info("%s holds an unfinished training: it goes on", request.output)
+            logger.info(
+                "%s holds an unfinished training: it is resumed", request.output
+            )
         training, validation = decode_examples(request, workers.num, log)
         plan = Plan(request, workers, training, validation)
         return _write_folder(plan, _run_workers(plan, log))

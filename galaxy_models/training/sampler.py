@@ -3,7 +3,7 @@
 A batch has as many places as ``--batch-size`` says, and each place has a *lane*: a run
 of galaxies that take it in turn, in an order that is new in every epoch. A worker owns
 some of the places, so it reads only the galaxies of its own lanes, while the batch that
-all workers make up together hangs on the seed and the epoch alone.
+all workers make up together depends on the seed and the epoch alone.
 
 Lanes differ in length by one galaxy at most, so only the last batch may be short. All
 workers take equally many steps, or they would wait for each other for ever: one without

@@ -1,8 +1,8 @@
 """What the learning rate is, and when training ends: pure rules, easily kept.
 
 All workers see the same validation loss, so they cut and stop in the same epoch. The
-standing is a handful of numbers that a checkpoint holds, so that a resumed training
-goes on as if it had never stopped. (Keras' callbacks follow the same rules, but
+state is a handful of numbers that a checkpoint holds, so that a resumed training
+continues as if it had never stopped. (Keras' callbacks follow the same rules, but
 forget theirs.) This module knows neither Keras nor files.
 """
 
@@ -13,8 +13,8 @@ from galaxy_models.config import TrainConfig
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How training stands after some epochs."""
+class ScheduleState:
+    """The schedule after some epochs."""
 
     learning_rate: float
     """For the next epoch."""
@@ -41,18 +41,18 @@ class Standing:
 
 
 def after_epoch(
-    standing: Standing, epoch: int, val_loss: float, config: TrainConfig
-) -> Standing:
-    """Judge an epoch by its validation loss.
+    schedule: ScheduleState, epoch: int, val_loss: float, config: TrainConfig
+) -> ScheduleState:
+    """Update the schedule with an epoch's validation loss.
 
     Args:
-        standing: before the epoch.
+        schedule: before the epoch.
         epoch: its number, from 1.
         val_loss: mean over all validation galaxies.
         config: the schedule, patience and factor.
 
     Returns:
-        The standing after it. As Keras' ``ReduceLROnPlateau`` and ``EarlyStopping``
+        The state after it. As Keras' ``ReduceLROnPlateau`` and ``EarlyStopping``
         with ``min_delta=0``, or the cosine of ``CosineDecay``, epoch by epoch.
 
     Source:
@@ -61,17 +61,17 @@ def after_epoch(
     if config.schedule == "cosine":
         cosine = math.cos(math.pi * epoch / config.epochs)
         rate = config.learning_rate * (1 + cosine) / 2
-        standing = replace(standing, learning_rate=rate)
-    if val_loss < standing.best_loss:
-        return Standing(standing.learning_rate, val_loss, epoch)
+        schedule = replace(schedule, learning_rate=rate)
+    if val_loss < schedule.best_loss:
+        return ScheduleState(schedule.learning_rate, val_loss, epoch)
     if config.schedule == "cosine":
-        return replace(standing, num_without_gain=standing.num_without_gain + 1)
-    on_plateau = standing.num_on_plateau + 1
+        return replace(schedule, num_without_gain=schedule.num_without_gain + 1)
+    on_plateau = schedule.num_on_plateau + 1
     is_cut = on_plateau >= config.plateau_patience
     factor = config.plateau_factor if is_cut else 1.0
     return replace(
-        standing,
-        learning_rate=standing.learning_rate * factor,
-        num_without_gain=standing.num_without_gain + 1,
+        schedule,
+        learning_rate=schedule.learning_rate * factor,
+        num_without_gain=schedule.num_without_gain + 1,
         num_on_plateau=0 if is_cut else on_plateau,
     )

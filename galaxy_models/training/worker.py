@@ -28,7 +28,7 @@ from galaxy_models.training.examples import Examples
 from galaxy_models.training.history import EpochRow, draw_history, write_history
 from galaxy_models.training.plan import Plan
 from galaxy_models.training.result import write_litert, write_share
-from galaxy_models.training.schedule import Standing, after_epoch
+from galaxy_models.training.schedule import ScheduleState, after_epoch
 from galaxy_models.training.weight_compression import (
     FLOAT32_MANTISSA_BITS,
     pack_model,
@@ -130,33 +130,33 @@ class Training:
         )
 
     def _first_state(self) -> TrainingState:
-        """Begin anew, or go on from the checkpoint of an earlier attempt."""
+        """Start, or resume from the checkpoint of an earlier attempt."""
         checkpoint = ray.train.get_checkpoint()
         if checkpoint is None:
-            standing = Standing(self.config.learning_rate)
-            return self._state(standing, (), self.learner.weights_to_keep())
+            schedule = ScheduleState(self.config.learning_rate)
+            return self._state(schedule, (), self.learner.weights_to_keep())
         with checkpoint.as_directory() as folder:
             state = read_state(Path(folder))
         self.learner.begin_epoch(only_head=self._only_head(state.num_epochs))
-        self.learner.restore(state.weights, state.optimizer, state.means)
+        self.learner.restore(state.weights, state.optimizer, state.averaged_weights)
         if self.rank == 0:
-            self.log.say(f"training goes on after epoch {state.num_epochs}")
+            self.log.say(f"training resumes after epoch {state.num_epochs}")
             write_history(self.output, state.history)
         return state
 
     def _state(
         self,
-        standing: Standing,
+        schedule: ScheduleState,
         history: tuple[EpochRow, ...],
         best_weights: Arrays,
     ) -> TrainingState:
         return TrainingState(
-            standing=standing,
+            schedule=schedule,
             history=history,
             weights=self.learner.weights(),
             optimizer=self.learner.optimizer_variables(),
             best_weights=best_weights,
-            means=self.learner.means(),
+            averaged_weights=self.learner.averaged_weights(),
         )
 
     def run(self) -> None:
@@ -168,15 +168,15 @@ class Training:
         config = self.config
         while (
             self.state.num_epochs < config.epochs
-            and not self.state.standing.is_over(config)
+            and not self.state.schedule.is_over(config)
         ):  # fmt: skip
             self._run_epoch(self.state.num_epochs + 1)
             self._keep()
-        standing = self.state.standing
-        if self.rank == 0 and standing.is_over(config):
+        schedule = self.state.schedule
+        if self.rank == 0 and schedule.is_over(config):
             self.log.say(
-                f"no better validation loss in {standing.num_without_gain} epochs: "
-                f"training ends; epoch {standing.best_epoch} is kept"
+                f"no better validation loss in {schedule.num_without_gain} epochs: "
+                f"training ends; epoch {schedule.best_epoch} is kept"
             )
 
     def _only_head(self, epoch: int) -> bool:
@@ -186,24 +186,24 @@ class Training:
         return is_new and epoch <= config.head_epochs
 
     def _run_epoch(self, epoch: int) -> None:
-        config, standing = self.config, self.state.standing
+        config, schedule = self.config, self.state.schedule
         only_head = self._only_head(epoch)
         self.learner.begin_epoch(only_head=only_head)
-        rate = config.head_learning_rate if only_head else standing.learning_rate
+        rate = config.head_learning_rate if only_head else schedule.learning_rate
         started_s, waited_s = time.perf_counter(), self.training.waited_s
-        learned = self.learner.learn(self.training.shuffled(epoch), rate)
+        trained = self.learner.train_epoch(self.training.shuffled(epoch), rate)
         seconds = time.perf_counter() - started_s
-        judged = self.learner.judge(self.validation.in_order())
-        row = _epoch_row(epoch, learned, judged, rate)
-        row["images_per_s"] = round(learned[2] / seconds, 2)
+        evaluated = self.learner.evaluate(self.validation.in_order())
+        row = _epoch_row(epoch, trained, evaluated, rate)
+        row["images_per_s"] = round(trained[2] / seconds, 2)
         row["wait_fraction"] = round((self.training.waited_s - waited_s) / seconds, 4)
         row["epoch_s"] = round(time.perf_counter() - started_s, 2)
         row["unix_s"] = round(time.time(), 1)
-        standing = after_epoch(standing, epoch, row["val_loss"], config)
+        schedule = after_epoch(schedule, epoch, row["val_loss"], config)
         best = self.state.best_weights
-        if standing.is_best():
+        if schedule.is_best():
             best = self.learner.weights_to_keep()
-        self.state = self._state(standing, (*self.state.history, row), best)
+        self.state = self._state(schedule, (*self.state.history, row), best)
 
     def _keep(self) -> None:
         """Hand the epoch's checkpoint to Ray Train, then show how training stands."""
@@ -226,7 +226,7 @@ class Training:
         """Say where training diverged, and what to do."""
         return (
             f"training diverged in epoch {self.state.num_epochs + 1}: {error} at "
-            f"learning rate {self.state.standing.learning_rate:.1e}. Begin anew with a "
+            f"learning rate {self.state.schedule.learning_rate:.1e}. Begin anew with a "
             "lower --learning-rate and --overwrite."
         )
 
@@ -293,11 +293,14 @@ class Training:
 
 
 def _epoch_row(
-    epoch: int, learned: "Sums", judged: "Sums", learning_rate: float
+    epoch: int, trained: "Sums", evaluated: "Sums", learning_rate: float
 ) -> EpochRow:
     """Turn sums over all workers' galaxies into means."""
     row: EpochRow = {"epoch": epoch}
-    for prefix, (loss, num_correct, num_galaxies) in (("", learned), ("val_", judged)):
+    for prefix, (loss, num_correct, num_galaxies) in (
+        ("", trained),
+        ("val_", evaluated),
+    ):
         row[f"{prefix}loss"] = loss / num_galaxies
         row[f"{prefix}accuracy"] = num_correct / num_galaxies
     row["learning_rate"] = learning_rate

@@ -239,7 +239,7 @@ def test_training_goes_on_after_a_workers_host_is_lost_and_replaced(
     cluster.start_workers()
 
     assert job.exit_code() == 0, job.log
-    assert "training goes on after epoch" in job.log
+    assert "training resumes after epoch" in job.log
     cluster.copy(f"{cluster.bucket}/disturbed", str(tmp_path / "disturbed"))
     folders = (tmp_path / "disturbed", model)
     found, undisturbed = (pd.read_csv(f / "history.csv")[FIGURES] for f in folders)

@@ -81,7 +81,7 @@ def killed(catalog: Path, folder: Path) -> Path:
     job.wait_for("epoch 2/")  # and a checkpoint of the first
     _, second = job.worker_pids()
     os.kill(second, signal.SIGKILL)
-    job.wait_for("training goes on after epoch")
+    job.wait_for("training resumes after epoch")
     job.wait_for("epoch 3/")
     job.stop()
     assert "Ray: A worker died" in job.log
@@ -186,8 +186,8 @@ def resumed(catalog: Path, folder: Path, killed: Path) -> TrainJob:
 def test_a_lost_worker_and_a_stopped_and_a_killed_driver_change_no_bit(
     catalog: Path, folder: Path, resumed: TrainJob, undisturbed: Path
 ) -> None:
-    assert "holds an unfinished training: it goes on" in resumed.log
-    assert "training goes on after epoch" in resumed.log
+    assert "holds an unfinished training: it is resumed" in resumed.log
+    assert "training resumes after epoch" in resumed.log
     assert "epoch 1/" not in resumed.log
     assert_same_training(folder / "resumed", undisturbed)
     assert "holds earlier results" in refusal(catalog, folder / "resumed")

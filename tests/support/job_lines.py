@@ -11,11 +11,11 @@ LOGGED = (
     r"Ray (on this machine|at \S+): \d+ CPUs, \d+ GPUs on \d+ host\(s\)",
     r"others hold \d+ of these \d+ [CG]PUs: .*",
     r"Ray: A worker died or was killed while executing a task by an unexpected .*",
-    r".+ holds an unfinished (training|scoring): it goes on",
+    r".+ holds an unfinished (training|scoring): it is resumed",
     # training
     r"training: \d+ galaxies .*; validation: \d+ galaxies .*",
     r"left out galaxy \d+: .*",
-    r"training goes on after epoch \d+",
+    r"training resumes after epoch \d+",
     r"epoch \d+/\d+: loss .* s left",
     r"quantising the network for CPUs",
     r"model_(int8|float)\.tflite: the network's class for .*",

@@ -27,7 +27,7 @@ from galaxy_models.training.collective import Collective  # noqa: E402
 from galaxy_models.training.data_parallel import DataParallelNetwork  # noqa: E402
 from galaxy_models.training.examples import Columns, Examples  # noqa: E402
 from galaxy_models.training.learner import Learner  # noqa: E402
-from galaxy_models.training.schedule import Standing, after_epoch  # noqa: E402
+from galaxy_models.training.schedule import ScheduleState, after_epoch  # noqa: E402
 
 SIZE_PX = 32
 NUM_CLASSES = 3
@@ -78,12 +78,14 @@ class Worker:
         learner = Learner(config, NUM_CLASSES, "float32", self.collective)
         training = self.reader(num_galaxies, config)
         validation = self.reader(num_held_back, config)
-        standing, rows = Standing(config.learning_rate), []
+        schedule, rows = ScheduleState(config.learning_rate), []
         for epoch in range(1, NUM_EPOCHS + 1):
-            learned = learner.learn(training.shuffled(epoch), standing.learning_rate)
-            judged = learner.judge(validation.in_order())
-            rows.append([*learned, *judged, standing.learning_rate])
-            standing = after_epoch(standing, epoch, judged[0] / judged[2], config)
+            trained = learner.train_epoch(
+                training.shuffled(epoch), schedule.learning_rate
+            )
+            evaluated = learner.evaluate(validation.in_order())
+            rows.append([*trained, *evaluated, schedule.learning_rate])
+            schedule = after_epoch(schedule, epoch, evaluated[0] / evaluated[2], config)
         weights = {f"weights{i}": w for i, w in enumerate(learner.weights())}
         return {"history": np.asarray(rows), **weights}
 
@@ -119,7 +121,9 @@ class Worker:
 
 def take_step(parallel: DataParallelNetwork, batch: Batch) -> NDArray[np.float32]:
     return np.asarray(
-        parallel.step(batch.images, batch.labels, batch.weights, batch.taught)
+        parallel.step(
+            batch.images, batch.labels, batch.weights, batch.teacher_probabilities
+        )
     )
 
 

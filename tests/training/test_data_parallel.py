@@ -46,9 +46,9 @@ def fit_ours(images: Any, labels: Any, weights: Any) -> tuple[Any, Any]:
             for at in range(0, len(labels), BATCH_SIZE)
         ]  # fmt: skip
         steps = [parallel.step(*b, no_teacher(len(b[1]))) for b in batches]
-        learned = np.sum(steps, axis=0)
-        judged = np.sum([parallel.evaluate(*batch) for batch in batches], axis=0)
-        history.append([*learned, *judged])
+        trained = np.sum(steps, axis=0)
+        evaluated = np.sum([parallel.evaluate(*batch) for batch in batches], axis=0)
+        history.append([*trained, *evaluated])
     return network.get_weights(), np.asarray(history).T
 
 
@@ -175,18 +175,20 @@ def test_label_smoothing_is_that_of_keras_and_for_learning_only() -> None:
 
 def test_a_teacher_has_its_share_of_the_loss_of_galaxies_that_it_knows() -> None:
     images, labels = examples()
-    taught = np.random.default_rng(1).dirichlet(np.ones(3), NUM_GALAXIES)
-    taught[::2] = 0  # unknown to it
+    teacher_probabilities = np.random.default_rng(1).dirichlet(np.ones(3), NUM_GALAXIES)
+    teacher_probabilities[::2] = 0  # unknown to it
     network = build_network("lenet5", 3, SIZE_PX)
     parallel = DataParallelNetwork(
         network, keras.optimizers.SGD(0.0), Collective(1), teacher_weight=0.7
     )
     logs = np.log(network.predict(images, verbose=0))
     of_labels = -logs[np.arange(NUM_GALAXIES), labels]
-    of_teacher = -(taught * logs).sum(axis=1)
+    of_teacher = -(teacher_probabilities * logs).sum(axis=1)
     mixed = 0.3 * of_labels[1::2] + 0.7 * of_teacher[1::2]
     weights = np.ones(NUM_GALAXIES, np.float32)
-    loss, *_ = parallel.step(images, labels, weights, taught.astype(np.float32))
+    loss, *_ = parallel.step(
+        images, labels, weights, teacher_probabilities.astype(np.float32)
+    )
     assert float(loss) == pytest.approx(of_labels[::2].sum() + mixed.sum(), rel=1e-5)
-    judged, *_ = parallel.evaluate(images, labels, weights)
-    assert float(judged) == pytest.approx(of_labels.sum(), rel=1e-5)
+    evaluated, *_ = parallel.evaluate(images, labels, weights)
+    assert float(evaluated) == pytest.approx(of_labels.sum(), rel=1e-5)

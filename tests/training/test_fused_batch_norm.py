@@ -24,7 +24,7 @@ def small_network() -> Any:
     return keras.Model(images, keras.layers.Flatten()(maps))
 
 
-def learned(network: Any, images: Any) -> tuple[Any, list[Any], list[Any]]:
+def trained(network: Any, images: Any) -> tuple[Any, list[Any], list[Any]]:
     """Outputs, gradients and statistics of one call in training."""
     with tf.GradientTape() as tape:
         outputs = network(images, training=True)
@@ -39,7 +39,7 @@ def test_outputs_gradients_and_statistics_are_those_of_keras() -> None:
     fused = fuse_batch_norms(network)
     images = np.random.default_rng(0).uniform(size=(6, 8, 8, 3)).astype(np.float32)
     for _ in range(2):
-        theirs, mine = learned(network, images), learned(fused, images)
+        theirs, mine = trained(network, images), trained(fused, images)
         np.testing.assert_allclose(mine[0], theirs[0], atol=1e-5)
         for one, other in zip(
             [*mine[1], *mine[2]], [*theirs[1], *theirs[2]], strict=True

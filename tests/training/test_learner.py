@@ -53,7 +53,7 @@ def test_loss_falls_and_galaxies_are_counted() -> None:
     network = learner()
     losses = []
     for _ in range(10):
-        loss, _, count = network.learn(batches(), 1e-3)
+        loss, _, count = network.train_epoch(batches(), 1e-3)
         losses.append(loss / count)
     assert count == 24
     assert losses[-1] < 0.8 * losses[0]
@@ -61,13 +61,15 @@ def test_loss_falls_and_galaxies_are_counted() -> None:
 
 def test_a_network_follows_its_teacher_where_labels_say_otherwise() -> None:
     network = learner(teacher=("t",), teacher_weight=0.9)
-    said = [1, 2, 0]  # of each label
+    said, one_hot = [1, 2, 0], np.eye(3, dtype=np.float32)  # of each label
     for _ in range(15):
-        network.learn(
-            (b._replace(taught=np.eye(3, dtype=np.float32)[said][b.labels])
-             for b in batches()),
+        network.train_epoch(
+            (
+                b._replace(teacher_probabilities=one_hot[said][b.labels])
+                for b in batches()
+            ),
             1e-3,
-        )  # fmt: skip
+        )
     finished = network.finished_network(network.weights())
     predicted = predict_batches(finished, batches(), LABELS)
     numbers = predicted["label"].map(CLASSES.index).map(said.__getitem__)
@@ -80,18 +82,18 @@ def test_mixed_precision_learns_and_is_kept_in_float32(precision: str) -> None:
     network = learner(precision)
     losses = []
     for _ in range(10):
-        loss, _, count = network.learn(batches(), 1e-3)
+        loss, _, count = network.train_epoch(batches(), 1e-3)
         losses.append(loss / count)
     assert losses[-1] < 0.8 * losses[0]
     finished = network.finished_network(network.weights())
     assert {layer.compute_dtype for layer in finished.layers[1:]} == {"float32"}
-    judged = network.judge(batches())
+    evaluated = network.evaluate(batches())
     weights = np.concatenate([batch.weights for batch in batches()])
     labels = np.concatenate([batch.labels for batch in batches()])
     images = np.concatenate([batch.images for batch in batches()])
     probabilities = finished.predict(images, verbose=0)
     loss = -(np.log(probabilities[np.arange(len(labels)), labels]) * weights).sum()
-    assert judged[0] == pytest.approx(loss, rel=0.02)  # bfloat16 has 8 bits
+    assert evaluated[0] == pytest.approx(loss, rel=0.02)  # bfloat16 has 8 bits
 
 
 def test_another_seed_gives_other_first_weights() -> None:
@@ -106,15 +108,15 @@ def test_a_restored_learner_goes_on_bit_for_bit(
     precision: str, averaging: float
 ) -> None:
     whole = learner(precision, weight_averaging=averaging)
-    whole.learn(batches(), 1e-3)
-    kept = whole.weights(), whole.optimizer_variables(), whole.means()
-    whole.learn(batches(), 5e-4)
+    whole.train_epoch(batches(), 1e-3)
+    kept = whole.weights(), whole.optimizer_variables(), whole.averaged_weights()
+    whole.train_epoch(batches(), 5e-4)
     resumed = learner(precision, weight_averaging=averaging)
     resumed.restore(*kept)
-    resumed.learn(batches(), 5e-4)
+    resumed.train_epoch(batches(), 5e-4)
     for mine, theirs in zip(
-        resumed.weights() + resumed.means(),
-        whole.weights() + whole.means(),
+        resumed.weights() + resumed.averaged_weights(),
+        whole.weights() + whole.averaged_weights(),
         strict=True,
     ):
         np.testing.assert_array_equal(mine, theirs)
@@ -125,7 +127,7 @@ def test_the_running_mean_of_the_weights_is_validated_and_kept() -> None:
     mean = plain.weights()
     for step, batch in enumerate(batches(), start=1):
         for network in (averaged, plain):
-            network.learn(iter([batch]), 1e-3)
+            network.train_epoch(iter([batch]), 1e-3)
         kept = min(0.15, (1 + step) / (10 + step))
         mean = [
             kept * old + (1 - kept) * new
@@ -135,10 +137,12 @@ def test_the_running_mean_of_the_weights_is_validated_and_kept() -> None:
         np.testing.assert_array_equal(mine, theirs)  # learning itself is unmoved
     for mine, expected in zip(averaged.weights_to_keep(), mean, strict=True):
         np.testing.assert_allclose(mine, expected, rtol=1e-4, atol=1e-6)
-    judged = averaged.judge(batches())
+    evaluated = averaged.evaluate(batches())
     plain.restore(averaged.weights_to_keep(), plain.optimizer_variables(), [])
-    np.testing.assert_allclose(judged, plain.judge(batches()), rtol=1e-6)
-    for mine, theirs in zip(averaged.means(), averaged.weights_to_keep(), strict=True):
+    np.testing.assert_allclose(evaluated, plain.evaluate(batches()), rtol=1e-6)
+    for mine, theirs in zip(
+        averaged.averaged_weights(), averaged.weights_to_keep(), strict=True
+    ):
         np.testing.assert_array_equal(mine, theirs)
 
 
@@ -151,7 +155,7 @@ def test_a_loss_that_is_no_number_stops_at_its_step() -> None:
             yield batch
 
     with pytest.raises(DivergedError, match="the loss is (nan|inf)"):
-        learner().learn(noted(), 1e38)
+        learner().train_epoch(noted(), 1e38)
     assert len(taken) < 50
 
 

@@ -30,7 +30,7 @@ def test_a_training_that_loses_its_worker_ends_with_the_same_bits(
     with lost_worker("epoch 1/"):
         fit(small_training(labelled, output))
 
-    assert "training goes on after epoch" in caplog.text
+    assert "training resumes after epoch" in caplog.text
     folders = (output, model_folder)
     mine, theirs = (pd.read_csv(f"{folder}/history.csv")[FIGURES] for folder in folders)
     pd.testing.assert_frame_equal(mine, theirs)
