@@ -28,8 +28,6 @@ SmallTraining = Callable[..., TrainConfig]
 
 NUM_LABELLED = 120
 IMAGE_SIZE_PX = 48
-RAY_GROUP = "ray"  # two Rays at once would fight for a small machine's CPUs
-TESTS = Path(__file__).parent
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -38,28 +36,19 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 2 if is_whole else 0
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep a file's tests in one process, and all that need Ray in another.
-
-    A test that starts a Ray of its own says so: ``xdist_group("ray")``.
-    """
-    if item.get_closest_marker("xdist_group") is None:
-        fixtures = set(getattr(item, "fixturenames", ()))
-        is_fault = item.get_closest_marker("faults") is not None
-        needs_ray = fixtures & {"ray_here", "model_folder"} and not is_fault
-        group = RAY_GROUP if needs_ray else str(item.path.relative_to(TESTS))
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest: all that need Ray, then what is slow."""
-    items.sort(key=_turn)
+    """Begin with the files that take longest: those that need Ray, then slow ones."""
+    turns: dict[Path, int] = {}
+    for item in items:
+        turns[item.path] = min(_turn(item), turns.get(item.path, _turn(item)))
+    items.sort(key=lambda item: turns[item.path])
 
 
-def _turn(item: pytest.Item) -> tuple[bool, bool]:
-    marker = item.get_closest_marker("xdist_group")
-    is_ray = marker is not None and marker.args == (RAY_GROUP,)
-    return not is_ray, item.get_closest_marker("slow") is None
+def _turn(item: pytest.Item) -> int:
+    if item.get_closest_marker("slow") is None:
+        return 2
+    fixtures = set(getattr(item, "fixturenames", ()))
+    return 1 if fixtures.isdisjoint({"ray_here", "model_folder"}) else 0
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ SCRIPT = Path(__file__).with_name("store_throughput.py")
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("ray")
 def test_script_compares_disk_and_store_and_writes_figures(tmp_path: Path) -> None:
     """Of reading; how it times scoring is score_throughput.py's way, tested there."""
     write_survey(tmp_path / "survey", 20, image_size=48)

@@ -31,7 +31,7 @@ from galaxy_models.errors import OutputError, ScoringError
 from galaxy_models.scoring import score
 from jobs.command_line import parse
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
+pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from galaxy_models.scoring import pipeline, score
 from galaxy_models.scoring.ledger import Ledger
 from galaxy_models.simulation import Survey
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
+pytestmark = pytest.mark.slow
 
 ROWS_PER_FILE = 50
 ROWS_PER_CHUNK = 20
