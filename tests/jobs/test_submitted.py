@@ -46,7 +46,7 @@ sys.stdin.readline()
 """
 JOIN = """
 import logging
-from galaxy_models.cluster import ray_session
+from galaxy_models.cluster.session import ray_session
 logging.basicConfig(level=logging.INFO)
 with ray_session():
     pass
@@ -128,7 +128,7 @@ def test_a_submitted_job_that_is_told_nonsense_fails(head: RayHead) -> None:
         submit(
             head,
             *("python", "-m", "jobs.score", "--catalog", "/nowhere.csv"),
-            *("--model", "/nowhere", "--output", "/nowhere"),
+            *("--model", "/nowhere", "--output", "/nowhere_else"),
         )
 
 
