@@ -29,6 +29,7 @@ Result = TypeVar("Result")
 REMOTE_SCHEMES = ("s3",)
 FULL = (errno.ENOSPC, errno.EDQUOT)  # the disk, or the user's share of it
 UNFINISHED_NAME = "_unfinished"  # prefix of unfinished files' names
+MAX_DELETIONS = 3  # attempts to delete a folder of a store that loses answers
 
 
 def absolute_uri(uri: str) -> str:
@@ -254,9 +255,14 @@ def list_names(folder_uri: str) -> list[str]:
 
 
 def delete_folder(uri: str) -> None:
-    """Delete a folder and everything in it, if it exists."""
-    if is_folder(uri):
-        # Asked again after an answer that was lost, a store has it no more.
+    """Delete a folder and everything in it, if it exists.
+
+    A store deletes in several requests. If the answer to one is lost, the next attempt
+    may find part of it gone and report that, with the rest still there.
+    """
+    for _ in range(MAX_DELETIONS):
+        if not is_folder(uri):
+            return
         with suppress(FileNotFoundError):
             _work_on(uri, lambda filesystem, path: filesystem.delete_dir(path))
 

@@ -115,7 +115,9 @@ def test_workers_lost_too_often_end_the_job_and_leave_what_can_go_on(
 ) -> None:
     flags = train_flags(catalog, folder / "given_up", "--max-restarts", "0")
     with (
-        pytest.raises(TrainingError, match=r"(?s)^training failed.*same command resumes"),
+        pytest.raises(
+            TrainingError, match=r"(?s)^training failed.*same command resumes"
+        ),
         lost_worker("epoch 1/"),
     ):
         fit(parse(TrainConfig, flags))

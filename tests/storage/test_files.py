@@ -1,11 +1,13 @@
 """Paths, URIs and output folders."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from galaxy_models import storage
 from galaxy_models.errors import InputError, StorageError
+from galaxy_models.storage import files
 
 
 def test_a_relative_path_becomes_absolute(
@@ -149,3 +151,23 @@ def test_a_folder_is_copied_with_its_folders(folder: Path, tmp_path: Path) -> No
 
     assert (target / "a").read_text() == "outer"
     assert (target / "part" / "b").read_text() == "inner"
+
+
+def test_a_folder_is_deleted_also_where_the_first_answer_was_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "chunks"
+    folder.mkdir()
+    (folder / "a").touch()
+    work_on, lost = files._work_on, [FileNotFoundError("asked again")]
+
+    def losing(*arguments: Any) -> Any:
+        if lost:
+            raise lost.pop()
+        return work_on(*arguments)
+
+    monkeypatch.setattr(files, "_work_on", losing)
+
+    storage.delete_folder(str(folder))
+
+    assert not folder.exists()
