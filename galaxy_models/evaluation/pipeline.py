@@ -202,7 +202,7 @@ def _plots(evaluation: Evaluation) -> Iterator[tuple[str, bytes]]:
         agreement = evaluation.labelled.agreement
         yield (
             names.CONFUSION,
-            plots.confusion_counts_plot(agreement.confusion, classes, "galaxies"),
+            plots.confusion_plot(agreement.confusion, classes, "galaxies"),
         )
         yield (
             names.RELIABILITY,

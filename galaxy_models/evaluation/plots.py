@@ -50,23 +50,6 @@ def history_plot(history: pd.DataFrame, title: str) -> bytes:
 
 
 def confusion_plot(
-    true: Sequence[str], predicted: Sequence[str], classes: Sequence[str]
-) -> bytes:
-    """Draw the confusion of validation galaxies.
-
-    Args:
-        true: class of each galaxy.
-        predicted: class that the network gave it.
-        classes: class names, in the order of rows and columns.
-    """
-    index = {name: i for i, name in enumerate(classes)}
-    counts = np.zeros((len(classes), len(classes)), np.int64)
-    for truth, guess in zip(true, predicted, strict=True):
-        counts[index[truth], index[guess]] += 1
-    return confusion_counts_plot(counts, classes, "validation galaxies")
-
-
-def confusion_counts_plot(
     counts: NDArray[np.int64], classes: Sequence[str], galaxies: str
 ) -> bytes:
     """Draw counts of true class (rows) against predicted class (columns).

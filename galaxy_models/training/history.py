@@ -164,7 +164,7 @@ def write_predictions(folder_uri: str, predictions: DataFrame) -> None:
     ]
     table = pa.Table.from_pandas(predictions, preserve_index=False)
     write_table(folder_uri, VALIDATION_NAME, table)
-    plot = plots.confusion_counts_plot(
+    plot = plots.confusion_plot(
         _confusion(predictions, classes), classes, "validation galaxies"
     )
     storage.write_bytes(storage.join(folder_uri, CONFUSION_NAME), plot)
