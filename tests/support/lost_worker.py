@@ -3,18 +3,26 @@
 import logging
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from job_process import pids_below
 
 WORKER = "ray::RayTrainWorker"  # title of its process
+SNAPSHOT_NAME = "checkpoint_manager_snapshot.json"  # Ray Train writes it with the first
 
 
 @contextmanager
-def lost_worker(line: str) -> Iterator[None]:
-    """Kill a worker when the training's log first has a line that begins so."""
-    handler, logger = _KillWorker(line), logging.getLogger("galaxy_models")
+def lost_worker(line: str, output: Path | None = None) -> Iterator[None]:
+    """Kill a worker when the training's log first has a line that begins so.
+
+    Args:
+        line: its beginning.
+        output: model folder; the worker lives until Ray Train has a checkpoint there.
+    """
+    handler, logger = _KillWorker(line, output), logging.getLogger("galaxy_models")
     level = logger.level
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
@@ -27,12 +35,15 @@ def lost_worker(line: str) -> Iterator[None]:
 
 
 class _KillWorker(logging.Handler):
-    def __init__(self, line: str) -> None:
+    def __init__(self, line: str, output: Path | None) -> None:
         super().__init__()
+        self._output = output
         self.is_done = False
         self._line = line
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.getMessage().startswith(self._line) and not self.is_done:
             self.is_done = True
+            while self._output and not any(self._output.rglob(SNAPSHOT_NAME)):
+                time.sleep(0.05)
             os.kill(pids_below(os.getpid(), WORKER)[0], signal.SIGKILL)

@@ -27,7 +27,7 @@ def test_a_training_that_loses_its_worker_ends_with_the_same_bits(
 ) -> None:
     output = str(tmp_path / "model")
 
-    with lost_worker("epoch 1/"):
+    with lost_worker("epoch 1/", Path(output)):
         fit(small_training(labelled, output))
 
     assert "training resumes after epoch" in caplog.text
