@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from job_process import pids_below
+from job_process import TIMEOUT_S, pids_below
 
 WORKER = "ray::RayTrainWorker"  # title of its process
 SNAPSHOT_NAME = "checkpoint_manager_snapshot.json"  # Ray Train writes it with the first
@@ -44,6 +44,11 @@ class _KillWorker(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.getMessage().startswith(self._line) and not self.is_done:
             self.is_done = True
-            while self._output and not any(self._output.rglob(SNAPSHOT_NAME)):
-                time.sleep(0.05)
+            self._wait_for_checkpoint()
             os.kill(pids_below(os.getpid(), WORKER)[0], signal.SIGKILL)
+
+    def _wait_for_checkpoint(self) -> None:
+        deadline_s = time.monotonic() + TIMEOUT_S
+        while self._output and not any(self._output.rglob(SNAPSHOT_NAME)):
+            assert time.monotonic() < deadline_s, f"no {SNAPSHOT_NAME}"
+            time.sleep(0.05)
