@@ -26,6 +26,9 @@ from galaxy_models.tables.catalog import Catalog, open_catalog
 
 SmallTraining = Callable[..., TrainConfig]
 
+# Ray runs its workers at niceness 15: beside others' work they would hardly run at all.
+os.environ.setdefault("RAY_worker_niceness", "0")
+
 NUM_LABELLED = 120
 IMAGE_SIZE_PX = 48
 

@@ -145,6 +145,7 @@ def running_head(
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_API_SERVER_ADDRESS": f"http://127.0.0.1:{dashboard_port}",
         "RAY_raylet_start_wait_time_s": "40",
+        "RAY_worker_niceness": "0",  # as in conftest
         **EARLY_NOTICE,
     }
     flags = [
