@@ -46,8 +46,8 @@ SECTION = re.compile(r"(<!-- generated: ([a-z_ ]+) -->\n).*?(<!-- end -->)", re.
 
 THEMES = {
     "Input and output": (
-        "catalog", "predictions", "model", "labels", "output", "keep", "resume",
-        "overwrite",
+        "catalog", "predictions", "model", "labels", "output", "previous", "retry",
+        "removed_rows", "keep", "resume", "overwrite",
     ),
     "Columns and labels": (
         "id_column", "image_column", "label_column", "label_groups", "exclude_label",

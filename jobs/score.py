@@ -39,6 +39,7 @@ def score_catalog(config: ScoreConfig) -> dict[str, Any]:
         "engine": record.engine,
         "model_hash": record.model_hash,
         "rows_this_run": record.num_rows_this_run,
+        "rows_carried_over": record.num_rows_carried_over,
         "rows_per_s": record.rows_per_s_this_run,
     }
 

@@ -1,6 +1,6 @@
 """Scoring: any catalog and a model folder -> a Parquet row for every galaxy."""
 
 from galaxy_models.scoring.pipeline import score
-from galaxy_models.scoring.run_record import RunRecord
+from galaxy_models.scoring.run_file import RunRecord
 
 __all__ = ["RunRecord", "score"]

@@ -19,6 +19,7 @@ from galaxy_models.cluster.metrics import JobMetrics, job_metrics
 from galaxy_models.cluster.ray_errors import worker_error
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import ScoringError
+from galaxy_models.scoring.carry_over import carry_over
 from galaxy_models.scoring.chunk_result import ChunkResult
 from galaxy_models.scoring.engines import check_engine
 from galaxy_models.scoring.ledger import CHUNKS_NAME, Ledger, Remaining
@@ -32,14 +33,14 @@ from galaxy_models.scoring.predictor import (
 from galaxy_models.scoring.progress import Progress
 from galaxy_models.scoring.request import OUTPUT, open_request, resumes
 from galaxy_models.scoring.row_counts import RowCounts
-from galaxy_models.scoring.run_record import RunRecord, finished_record, record_run
+from galaxy_models.scoring.run_file import RunRecord
+from galaxy_models.scoring.run_record import finished_record, record_run
 from galaxy_models.storage import output_folder, s3
 
 logger = logging.getLogger(__name__)
 
 MAX_TASKS = 4096  # of actors that read by themselves; each costs the driver time
 MAX_REPAIRS = 3  # of chunks that cannot be read; more, and the disk is at fault
-MODEL_KEY, MODEL_HASH_KEY = b"galaxy_batch.model", b"galaxy_batch.model_hash"
 
 
 def score(config: ScoreConfig) -> RunRecord:
@@ -97,12 +98,14 @@ def _score(config: ScoreConfig) -> RunRecord:
             check_resources(config, joined)
             shared_paths.check_output(output)
         staging_uri = storage.join(output, output_folder.STAGING_NAME)
-        request = open_request(config, staging_uri)
+        request, carried = carry_over(open_request(config, staging_uri))
         with session.ray_session() as resources:
             plan = make_plan(request, resources, output)
             check_engine(plan.stages.engine, request.model, request.card)
             _begin(plan)
             started_s = time.monotonic()
+            if carried is not None:
+                carried.write(output)
             num_rows = _predict_what_remains(plan)
             seconds = time.monotonic() - started_s
         record = record_run(plan, num_rows, seconds)
@@ -125,11 +128,11 @@ def _predict_what_remains(plan: Plan) -> int:
         The rows that this run predicted.
     """
     remaining = Remaining(plan.ledger)
-    num_catalog, num_rows = plan.ledger.num_rows, remaining.num_rows_to_do()
+    num_in_all, num_rows = plan.request.num_rows_in_all, remaining.num_rows_to_do()
     described = plan.stages.described()
-    logger.info("scoring %d of %d galaxies: %s", num_rows, num_catalog, described)
+    logger.info("scoring %d of %d galaxies: %s", num_rows, num_in_all, described)
     interval_s = plan.request.config.progress_interval_s
-    progress = Progress(num_catalog, num_catalog - num_rows, interval_s)
+    progress = Progress(num_in_all, num_in_all - num_rows, interval_s)
     try:
         with (
             job_metrics(plan.ledger.output) as metrics,
@@ -184,7 +187,7 @@ def _report(result: ChunkResult, metrics: JobMetrics) -> None:
 
 def _check_failed(num_failed: int, plan: Plan) -> None:
     """Stop where so many images failed that more would be a waste."""
-    num_rows = plan.ledger.num_rows
+    num_rows = plan.request.num_rows_in_all
     max_fraction = plan.request.config.max_failed_fraction
     if num_failed > max_fraction * num_rows:
         raise ScoringError(
@@ -198,11 +201,7 @@ def _check_failed(num_failed: int, plan: Plan) -> None:
 def _finish_files(plan: Plan, remaining: Remaining) -> list[Any]:
     """Make files of their chunks, somewhere in the cluster, where all are kept."""
     finish = ray.remote(num_cpus=WRITE_CPUS)(Ledger.finish_file)
-    metadata = {
-        MODEL_KEY: plan.request.model.encode(),
-        MODEL_HASH_KEY: plan.request.card.model_hash.encode(),
-    }
-    files = remaining.whole_files()
+    metadata, files = plan.request.file_metadata, remaining.whole_files()
     return [finish.remote(plan.ledger, file, metadata) for file in files]
 
 

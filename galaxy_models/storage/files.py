@@ -273,6 +273,22 @@ def delete_file(uri: str) -> None:
         _work_on(uri, lambda filesystem, path: filesystem.delete_file(path))
 
 
+def copy_file(source_uri: str, target_uri: str) -> None:
+    """Copy a file, whole or not at all; within an object store its bytes stay there.
+
+    Raises:
+        OSError: a local file cannot be read.
+        StoreAccessError: an object store refuses one of them.
+        StorageError: it does not answer; or as ``write_bytes`` does.
+    """
+    source, target = absolute_uri(source_uri), absolute_uri(target_uri)
+    if is_remote(source) and is_remote(target):
+        path = source.partition("://")[2]
+        s3.ask(target, lambda store, target_path: store.copy_file(path, target_path))
+    else:
+        write_bytes(target, read_bytes(source))
+
+
 def copy_folder(source_uri: str, target_uri: str) -> None:
     """Copy everything in one folder into another, between any two stores."""
     source_fs, source_path = filesystem_and_path(source_uri)
