@@ -17,7 +17,7 @@ from galaxy_models.errors import FailureReason
 EngineName = Literal["litert-int8", "litert-float", "keras"]
 LITERT_ENGINES: tuple[EngineName, ...] = ("litert-int8", "litert-float")
 TtaName = Literal["none", "flips", "dihedral"]
-RetryName = Literal["failed"] | FailureReason
+RetryName = Literal["failed", "changed"] | FailureReason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class ScoreConfig(CatalogConfig):
 
     retry: tuple[RetryName, ...] = ("failed",)
     """With --previous: its failed rows to predict again, by reason; failed: all of
-    them; no word: none."""
+    them; changed: also good ones whose image was written since; no word: none."""
 
     removed_rows: Literal["drop", "keep"] = "drop"
     """With --previous: whether its rows that the catalog no longer has are left out or

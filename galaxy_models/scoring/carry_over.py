@@ -10,6 +10,7 @@ Runs on the driver. Its memory holds the earlier ids (40 bytes each; 150 of text
 
 import dataclasses
 import logging
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -21,6 +22,7 @@ from galaxy_models import storage
 from galaxy_models.cluster import shared_paths
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import failure_reason
+from galaxy_models.scoring.changed_images import are_changed
 from galaxy_models.scoring.ledger import file_uri, finished_uris, write_file
 from galaxy_models.scoring.previous import CarriedOver, Previous
 from galaxy_models.scoring.request import Request
@@ -35,6 +37,7 @@ from galaxy_models.tables.object_ids import IdSet
 logger = logging.getLogger(__name__)
 
 NUM_WRITERS = 4  # threads; each holds a file
+CLOCKS_DIFFER_S = 60.0  # those of hosts and stores, at most
 
 
 class CarriedFiles:
@@ -162,7 +165,11 @@ def carry_over(request: Request) -> tuple[Request, CarriedFiles | None]:
     previous = request.previous
     if previous is None:
         return request, None
+    images_read_since_s = previous.images_read_since_s
     catalog_rows, is_retried, fingerprint = _matched(request, previous)
+    if "changed" in request.config.retry:
+        images_read_since_s = time.time()
+        is_retried |= _is_changed(request, previous, catalog_rows)
     is_removed = catalog_rows == NOT_FOUND
     is_kept = request.config.removed_rows == "keep"
     is_carried = np.where(is_removed, is_kept, ~is_retried)
@@ -179,11 +186,21 @@ def carry_over(request: Request) -> tuple[Request, CarriedFiles | None]:
         num_removed=int(is_removed.sum()),
         fingerprint=fingerprint,
         num_rows_in_all=chosen.num_rows + int(is_carried.sum()),
+        images_read_since_s=images_read_since_s,
     )
     num_new = int(is_new.sum())
     _log(carried, num_new, chosen.num_rows - num_new, request.config)
     rows = dataclasses.replace(request.rows, chosen=chosen)
     return dataclasses.replace(request, rows=rows, carried=carried), files
+
+
+def _is_changed(
+    request: Request, previous: Previous, catalog_rows: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Whether the image of each earlier row was written since it was scored."""
+    since_s = (previous.images_read_since_s or 0) - CLOCKS_DIFFER_S
+    changed = are_changed(request.catalog, since_s)
+    return np.where(catalog_rows == NOT_FOUND, False, changed[catalog_rows])
 
 
 def _probe_new(request: Request, is_new: NDArray[np.bool_]) -> None:

@@ -32,6 +32,9 @@ class Previous:
     engine: EngineName
     """What predicted them, and predicts the rest."""
 
+    images_read_since_s: float | None
+    """As in their record."""
+
 
 @dataclass(frozen=True)
 class CarriedOver:
@@ -47,6 +50,9 @@ class CarriedOver:
 
     num_rows_in_all: int
     """Rows that the finished output has."""
+
+    images_read_since_s: float | None
+    """When the images of these rows were read, or found unchanged, at the earliest."""
 
 
 def open_previous(
@@ -78,6 +84,11 @@ def open_previous(
             f"finished scoring, {REMEDY}."
         )
     _check_same_model(uri, record, config, key)
+    if "changed" in config.retry and record.images_read_since_s is None:
+        raise PredictionsError(
+            f"--previous {uri} does not say when its images were read, so --retry "
+            f"changed cannot find those written since; leave the word out, {REMEDY}."
+        )
     table = open_parquet_folder(uri)
     _check_columns(uri, table.schema, schema)
     rows = number_rows(table)
@@ -86,7 +97,8 @@ def open_previous(
             f"--previous {uri} holds {rows.num_rows} of the {record.num_rows} rows "
             f"that were written there; restore its files, {REMEDY}."
         )
-    return Previous(uri, rows, cast(EngineName, record.engine))
+    engine = cast(EngineName, record.engine)
+    return Previous(uri, rows, engine, record.images_read_since_s)
 
 
 def _check_apart(uri: str, output: str) -> None:

@@ -71,6 +71,10 @@ class RunRecord:
     num_rows_removed: int = 0
     """Rows of ``previous`` that the catalog no longer has, kept or dropped."""
 
+    images_read_since_s: float | None = None
+    """All images were read after this time, or not written after it as far as dates
+    tell (s since 1970); null if an earlier version read some."""
+
     format_version: int = FORMAT_VERSION
 
 

@@ -143,9 +143,20 @@ def record_run(plan: Plan, num_rows: int, seconds: float) -> RunRecord:
         previous=request.previous.uri if request.previous else None,
         num_rows_carried_over=carried.num_rows if carried else 0,
         num_rows_removed=carried.num_removed if carried else 0,
+        images_read_since_s=_images_read_since_s(output, carried),
         resume_key=request.resume_key(engine),
     )
     content = {VERSION_KEY: record.format_version, **dataclasses.asdict(record)}
     text = json.dumps(content, indent=2, ensure_ascii=False)
     storage.write_bytes(storage.join(output, RUN_RECORD_NAME), text.encode() + b"\n")
     return record
+
+
+def _images_read_since_s(output: str, carried: CarriedOver | None) -> float | None:
+    """When the first of all images was read: once the output was marked as begun."""
+    marker = storage.join(output, output_folder.UNFINISHED_NAME)
+    times = [storage.modified_s(marker)]
+    if carried is not None:
+        times.append(carried.images_read_since_s)
+    known = [time_s for time_s in times if time_s is not None]
+    return min(known) if len(known) == len(times) else None

@@ -241,6 +241,12 @@ def _file_type(uri: str) -> fs.FileType:
     return info.type
 
 
+def modified_s(uri: str) -> float | None:
+    """When a file was last written, in seconds since 1970; None if there is none."""
+    info = _work_on(uri, lambda store, path: store.get_file_info(path), is_look=True)
+    return None if info.mtime_ns is None else info.mtime_ns / 1e9
+
+
 def list_names(folder_uri: str) -> list[str]:
     """Names of what lies directly in a folder, sorted; empty if there is none."""
 

@@ -1,7 +1,9 @@
 """A catalog that grew: earlier predictions are carried over, the rest is predicted."""
 
 import json
+import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from galaxy_models.errors import (
     OutputError,
     PredictionsError,
 )
-from galaxy_models.scoring.carry_over import carry_over, group_files
+from galaxy_models.scoring.carry_over import CLOCKS_DIFFER_S, carry_over, group_files
 from galaxy_models.scoring.ledger import Remaining
 from galaxy_models.scoring.plan import make_plan
 from galaxy_models.scoring.request import OUTPUT, open_request
@@ -149,6 +151,47 @@ def test_failures_of_the_reasons_asked_for_are_tried_again(
     assert read(again.output).loc[MISSING, "status"] == "ok"
 
 
+def test_images_that_were_written_since_are_predicted_again(
+    configure: Configure, labelled: Survey, tmp_path: Path
+) -> None:
+    now = galaxies(labelled, NUM_BEFORE)
+    read_since_s = time.time() + 1000  # all images of the survey are older
+    change_record(tmp_path / "previous", images_read_since_s=read_since_s)
+    for number, seconds in ((3, 1), (4, -CLOCKS_DIFFER_S - 1)):
+        image = tmp_path / f"{number}.jpg"
+        image.write_bytes(Path(now["image"].iloc[number + 1]).read_bytes())
+        os.utime(image, (read_since_s + seconds,) * 2)
+        now.loc[number, "image"] = str(image)
+    config = configure(now, retry=("changed",))
+
+    record = score_here(config)
+
+    assert record.num_rows_this_run == 1
+    before, after = read(tmp_path / "previous"), read(config.output)
+    same = (before["confidence"] == after["confidence"])[before["status"] == "ok"]
+    assert same[~same].index.tolist() == [3]
+    assert record.images_read_since_s is not None
+    assert record.images_read_since_s < read_since_s
+
+
+def test_the_oldest_reading_of_an_image_is_handed_on(
+    configure: Configure, tmp_path: Path
+) -> None:
+    change_record(tmp_path / "previous", images_read_since_s=12.0)
+    assert score_here(configure()).images_read_since_s == 12.0
+
+
+def test_changed_images_without_dates_are_refused(
+    configure: Configure, labelled: Survey, tmp_path: Path
+) -> None:
+    holding = galaxies(labelled, NUM_BEFORE).assign(image=b"pixels")
+    with pytest.raises(CatalogError, match="--retry changed: .* no dates; leave"):
+        score_here(configure(holding, retry=("changed",)))
+    change_record(tmp_path / "previous", images_read_since_s=None)
+    with pytest.raises(PredictionsError, match="does not say when its images were"):
+        score_here(configure(retry=("changed",)))
+
+
 def test_a_catalog_in_another_order_is_carried_over_whole(
     configure: Configure, labelled: Survey, tmp_path: Path
 ) -> None:
@@ -232,12 +275,15 @@ def test_the_same_command_without_previous_is_another_one(
     assert finished_record(config)
 
 
+def change_record(folder: Path, **changes: Any) -> None:
+    path = folder / "_run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
 def change_key(folder: Path, name: str, value: str) -> None:
     """Change what a scoring says of the inputs that determined it."""
-    path = folder / "_run.json"
-    record = json.loads(path.read_text())
-    record["resume_key"][name] = value
-    path.write_text(json.dumps(record | {"engine": record["resume_key"]["the engine"]}))
+    key = json.loads((folder / "_run.json").read_text())["resume_key"] | {name: value}
+    change_record(folder, resume_key=key, engine=key["the engine"])
 
 
 def test_the_engine_of_then_predicts_the_rest(
