@@ -25,6 +25,7 @@ from galaxy_models.config import (
     QuickstartConfig,
     ScoreConfig,
     TrainConfig,
+    VotesConfig,
 )
 from galaxy_models.errors import FAILURE_REASONS
 from galaxy_models.tables.prediction_schema import PREDICTION_COLUMNS
@@ -41,20 +42,25 @@ JOBS: dict[str, Any] = {
     "quickstart": QuickstartConfig,
     "score": ScoreConfig,
     "train": TrainConfig,
+    "votes": VotesConfig,
 }
 SECTION = re.compile(r"(<!-- generated: ([a-z_ ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 THEMES = {
     "Input and output": (
-        "catalog", "predictions", "model", "labels", "output", "previous", "retry",
-        "removed_rows", "keep", "resume", "overwrite",
+        "catalog", "votes", "survey", "predictions", "model", "labels", "output",
+        "previous", "retry", "removed_rows", "keep", "resume", "overwrite",
     ),
     "Columns and labels": (
         "id_column", "image_column", "label_column", "label_groups", "exclude_label",
     ),
     "Images": (
-        "image_root", "allow_image_prefix", "s3_endpoint_url", "image_size",
+        "image", "image_root", "allow_image_prefix", "s3_endpoint_url", "image_size",
         "crop_fraction", "fits_bands", "fits_stretch", "fits_q",
+    ),
+    "Clean sample": (
+        "min_smooth", "min_roundness", "min_featured", "min_edge_on",
+        "min_not_edge_on", "min_spiral", "min_fraction", "min_votes",
     ),
     "Split": ("validation_fraction", "test_fraction"),
     "Network": ("network", "alpha", "precision", "mantissa_bits"),

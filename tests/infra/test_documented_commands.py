@@ -9,20 +9,9 @@ import pytest
 import yaml
 from infra_files import LAUNCHER, MANIFESTS, MODEL_SCRIPT, ROOT, STARTERS, name
 
-from galaxy_models.config import (
-    EvaluateConfig,
-    QuickstartConfig,
-    ScoreConfig,
-    TrainConfig,
-)
 from jobs.command_line import parse
+from jobs.reference import JOBS as CONFIGS
 
-CONFIGS: dict[str, Any] = {
-    "evaluate": EvaluateConfig,
-    "quickstart": QuickstartConfig,
-    "score": ScoreConfig,
-    "train": TrainConfig,
-}
 # Up to the end of the line, of the shell's command, or of the quotation it stands in.
 COMMAND = re.compile(r"python3? -m jobs\.([a-z]+)([^\n;&|'\"`<>()#]*)")
 # A line that goes on in the next one, also in a comment.
