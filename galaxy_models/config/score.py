@@ -94,6 +94,10 @@ class ScoreConfig(CatalogConfig):
     progress_interval_s: float = 10.0
     """Seconds between two progress lines."""
 
+    estimate: bool = False
+    """Predict 256 galaxies at random on one core, say what all would take (hours,
+    requests, bytes, memory), and write nothing."""
+
     overwrite: bool = False
     """Start again, whatever predictions are in --output."""
 

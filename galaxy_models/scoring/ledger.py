@@ -125,7 +125,7 @@ class Ledger:
             raise ValueError(
                 f"chunk {chunk} has {stop - start} rows, not {len(predictions)}"
             )
-        storage.write_bytes(self.chunk_uri(chunk), _to_parquet(predictions))
+        storage.write_bytes(self.chunk_uri(chunk), to_parquet(predictions))
 
     def read_chunk(self, chunk: int) -> pa.Table | None:
         """Read a chunk's rows back.
@@ -234,10 +234,11 @@ def write_file(uri: str, rows: pa.Table, metadata: Mapping[bytes, bytes]) -> Non
         metadata: of the file, in addition to the description of its columns.
     """
     described = {**metadata, **votable_metadata(rows, CONTENT_NAME)}
-    storage.write_bytes(uri, _to_parquet(rows.replace_schema_metadata(described)))
+    storage.write_bytes(uri, to_parquet(rows.replace_schema_metadata(described)))
 
 
-def _to_parquet(table: pa.Table) -> pa.Buffer:
+def to_parquet(table: pa.Table) -> pa.Buffer:
+    """Give the bytes of a file or a chunk."""
     stream = pa.BufferOutputStream()
     pq.write_table(table, stream, compression=COMPRESSION)
     return stream.getvalue()

@@ -26,10 +26,10 @@ from score_job import (
     score_flags,
 )
 
+from galaxy_models.cli.command_line import parse
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import OutputError, ScoringError
 from galaxy_models.scoring import score
-from jobs.command_line import parse
 
 pytestmark = pytest.mark.slow
 
