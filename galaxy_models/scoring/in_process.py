@@ -12,12 +12,12 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 
+from galaxy_models.cluster.progress import Progress
 from galaxy_models.cluster.ray_output import stderr_unheard
 from galaxy_models.errors import InputError, ModelFolderError, ScoringError
 from galaxy_models.scoring.chunk_result import ChunkResult
 from galaxy_models.scoring.plan import Plan
 from galaxy_models.scoring.predictor import FusedPredictor
-from galaxy_models.scoring.progress import Progress
 
 SHOW_INTERVAL_S = 1.0
 

@@ -13,6 +13,7 @@ import ray.data
 
 from galaxy_models.cluster.job_log import JobLog, job_log
 from galaxy_models.cluster.metrics import JobMetrics, job_metrics
+from galaxy_models.cluster.progress import Progress
 from galaxy_models.cluster.ray_errors import worker_error
 from galaxy_models.errors import ScoringError
 from galaxy_models.scoring.chunk_result import ChunkResult
@@ -24,7 +25,6 @@ from galaxy_models.scoring.predictor import (
     Predictor,
     decode_chunk,
 )
-from galaxy_models.scoring.progress import Progress
 
 MAX_TASKS = 4096  # of actors that read by themselves; each costs the driver time
 

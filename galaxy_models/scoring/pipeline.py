@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from galaxy_models import storage
 from galaxy_models.cluster import shared_paths
+from galaxy_models.cluster.progress import Progress
 from galaxy_models.cluster.resources import Resources
 from galaxy_models.cluster.this_machine import ray_is_named, ray_is_up, this_machine
 from galaxy_models.config import ScoreConfig
@@ -23,7 +24,6 @@ from galaxy_models.scoring.plan import (
     ends_sooner_here,
     make_plan,
 )
-from galaxy_models.scoring.progress import Progress
 from galaxy_models.scoring.request import OUTPUT, Request, open_request, resumes
 from galaxy_models.scoring.row_counts import RowCounts
 from galaxy_models.scoring.run_record import RunRecord, finished_record, record_run
