@@ -1,0 +1,199 @@
+"""HATS collections and catalogs are read whole, each galaxy once, or refused."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from catalog_files import Opener, rows_of
+from hats_files import GALAXIES, write_catalog, write_collection
+
+from galaxy_models.config import CatalogConfig
+from galaxy_models.errors import CatalogError
+from galaxy_models.tables.catalog import open_catalog
+
+Damage = Callable[[Path], object]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_collection(tmp_path_factory.mktemp("hats") / "collection")
+
+
+@pytest.fixture
+def collection(whole: Path, tmp_path: Path) -> Path:
+    """A copy to be damaged."""
+    return shutil.copytree(whole, tmp_path / "survey" / "collection")
+
+
+@pytest.mark.parametrize("place", ["", "..", "galaxies"])
+def test_of_a_collection_only_the_primary_catalog_is_read(
+    place: str, collection: Path, opened: Opener
+) -> None:
+    catalog = opened((collection / place).resolve())
+
+    assert sorted(rows_of(catalog, "id")["id"]) == GALAXIES["id"].to_pylist()
+    assert catalog.id_column == "id"
+    assert catalog.uri == str((collection / place).resolve())
+
+
+def test_a_folder_of_a_catalog_its_margin_and_index_is_read_as_the_catalog(
+    collection: Path, opened: Opener
+) -> None:
+    (collection / "collection.properties").unlink()
+
+    assert opened(collection).num_rows == len(GALAXIES)
+
+
+def test_partitions_may_be_folders_of_files(collection: Path, opened: Opener) -> None:
+    for path in list((collection / "galaxies" / "dataset").rglob("Npix=*.parquet")):
+        path.rename(path.with_suffix(".moved"))
+        path.with_suffix("").mkdir()
+        path.with_suffix(".moved").rename(path.with_suffix("") / "part0.parquet")
+
+    assert opened(collection).num_rows == len(GALAXIES)
+
+
+def test_positions_are_the_columns_that_the_properties_name(
+    collection: Path, opened: Opener
+) -> None:
+    catalog = opened(collection, "ra", "dec")
+
+    assert (catalog.column("ra"), catalog.column("dec")) == ("meanra", "meandec")
+
+
+def test_the_healpix_index_is_the_id_where_there_is_no_other(
+    tmp_path: Path, opened: Opener
+) -> None:
+    write_catalog(tmp_path / "galaxies", GALAXIES.rename_columns({"id": "number"}))
+
+    catalog = opened(tmp_path / "galaxies")
+
+    assert catalog.id_column == "_healpix_29"
+    assert catalog.num_rows == len(GALAXIES)
+
+
+def test_images_lie_beside_the_properties_of_a_catalog(collection: Path) -> None:
+    (collection / "galaxies" / "1.jpg").write_bytes(b"\xff\xd8")
+
+    catalog = open_catalog(CatalogConfig(catalog=str(collection)), "unused")
+
+    assert catalog.image_root == str(collection / "galaxies")
+
+
+def partition(collection: Path) -> Path:
+    return min((collection / "galaxies" / "dataset").rglob("Npix=*.parquet"))
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def lose_properties(collection: Path) -> None:
+    for name in ("hats.properties", "properties"):
+        (collection / "galaxies" / name).unlink()
+
+
+def lose_a_listed_partition_of_footers(collection: Path) -> None:
+    partition(collection).unlink()
+    (collection / "galaxies" / "partition_info.csv").unlink()
+
+
+def point_outside(collection: Path) -> None:
+    path = collection / "collection.properties"
+    edit(path, "table_url=galaxies", "table_url=../../elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lose_properties, "galaxies has no hats.properties; copy the catalog again"),
+        (
+            lambda folder: partition(folder).unlink(),
+            "1 of 4 partitions of the HATS catalog .*galaxies are missing: Norder=1, "
+            "Npix=.*; copy these files",
+        ),
+        (lose_a_listed_partition_of_footers, "1 of 4 partitions .* are missing"),
+        (
+            lambda folder: shutil.copy(
+                partition(folder), partition(folder).with_name("Npix=40.parquet")
+            ),
+            r"has 1 partition\(s\) that it does not list \(Norder=1, Npix=40\)",
+        ),
+        (
+            lambda folder: shutil.rmtree(folder / "galaxies" / "dataset"),
+            "galaxies has no dataset; copy",
+        ),
+        (
+            lambda folder: shutil.rmtree(folder / "galaxies"),
+            "galaxies has no dataset; copy",
+        ),
+        (
+            lambda folder: edit(
+                folder / "galaxies" / "hats.properties", "nrows=5", "nrows=6"
+            ),
+            "says that it has 6 rows, and its files have 5: some are missing",
+        ),
+        (
+            lambda folder: edit(
+                folder / "galaxies" / "hats.properties", "nrows=5", "nrows=many"
+            ),
+            "say hats_nrows=many, which is no number",
+        ),
+        (
+            lambda folder: edit(
+                folder / "collection.properties", "hats_primary_table_url", "other"
+            ),
+            r"names no primary catalog \(hats_primary_table_url\); copy",
+        ),
+        (point_outside, r"outside the collection \(../../elsewhere\); if you trust"),
+        (
+            lambda folder: (folder / "galaxies" / "partition_info.csv").write_text(""),
+            "cannot read the catalog .*partition_info.csv",
+        ),
+    ],
+)
+def test_a_damaged_collection_is_refused(
+    damage: Damage, message: str, collection: Path, opened: Opener
+) -> None:
+    damage(collection)
+
+    with pytest.raises(CatalogError, match=message):
+        opened(collection)
+
+
+def test_a_catalog_without_its_properties_is_refused(
+    collection: Path, opened: Opener
+) -> None:
+    lose_properties(collection)
+
+    with pytest.raises(
+        CatalogError, match="has neither hats.properties nor properties; .*/dataset"
+    ):
+        opened(collection / "galaxies")
+    assert opened(collection / "galaxies" / "dataset").num_rows == len(GALAXIES)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("galaxies_10arcs", "margin"), ("galaxies_id", "index")]
+)
+def test_a_margin_or_an_index_is_no_catalog_of_galaxies(
+    name: str, kind: str, collection: Path, opened: Opener
+) -> None:
+    with pytest.raises(
+        CatalogError, match=f"dataproduct_type '{kind}'.*its collection"
+    ):
+        opened(collection / name)
+
+
+def test_two_catalogs_in_a_folder_are_refused_by_name(
+    collection: Path, opened: Opener
+) -> None:
+    shutil.copytree(collection, collection.with_name("newer"))
+
+    with pytest.raises(
+        CatalogError, match="2 HATS catalogs among collection, newer; name the one"
+    ):
+        opened(collection.parent)
