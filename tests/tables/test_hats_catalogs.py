@@ -1,16 +1,23 @@
-"""HATS collections and catalogs are read whole, each galaxy once, or refused."""
+"""HATS collections and catalogs are read whole, each galaxy once, or refused.
+
+The package ``hats`` writes them here, and finds valid what this project writes.
+"""
 
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from catalog_files import Opener, rows_of
 from hats_files import GALAXIES, write_catalog, write_collection
+from prediction_files import row, write_predictions
 
-from galaxy_models.config import CatalogConfig
+from galaxy_models.config import CatalogConfig, HatsConfig
 from galaxy_models.errors import CatalogError
 from galaxy_models.tables.catalog import open_catalog
+from galaxy_models.tables.hats import write_hats
 
 Damage = Callable[[Path], object]
 
@@ -197,3 +204,42 @@ def test_two_catalogs_in_a_folder_are_refused_by_name(
         CatalogError, match="2 HATS catalogs among collection, newer; name the one"
     ):
         opened(collection.parent)
+
+
+def test_what_this_project_writes_is_valid_and_its_sky_is_the_galaxies(
+    tmp_path: Path,
+) -> None:
+    from hats import read_hats
+    from hats.io.skymap import read_skymap
+    from hats.io.validation import is_valid_catalog
+
+    ra, dec = [10.0, 10.1, 100.0, 200.0], [20.0, 20.1, -40.0, 0.0]
+    galaxies = {one: row("round", 0.9) for one in range(4)}
+    write_predictions(tmp_path / "predictions", galaxies, ra=ra, dec=dec)
+    config = HatsConfig(
+        predictions=str(tmp_path / "predictions"),
+        output=str(tmp_path / "scored"),
+        rows_per_partition=2,
+    )
+
+    write_hats(config)
+
+    assert is_valid_catalog(config.output, strict=True)
+    catalog = read_hats(config.output)
+    assert catalog.catalog_name == "scored"
+    assert catalog.catalog_info.total_rows == 4
+    assert len(catalog.get_healpix_pixels()) == 3
+    assert sorted(catalog.original_schema.names) == sorted(
+        ["_healpix_29", *pd.read_parquet(tmp_path / "predictions").columns]
+    )
+    pixels = compute_pixels(ra, dec)
+    assert (
+        read_skymap(catalog, 3).tolist() == np.bincount(pixels, minlength=768).tolist()
+    )
+
+
+def compute_pixels(ra: list[float], dec: list[float]) -> np.ndarray:
+    """Nested HEALPix pixels at order 3, by ``hats``."""
+    from hats.pixel_math import compute_spatial_index
+
+    return np.asarray(compute_spatial_index(ra, dec) >> 2 * (29 - 3))
