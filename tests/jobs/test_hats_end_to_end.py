@@ -5,15 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from PIL import Image
+from prediction_files import row, write_predictions
 
+from galaxy_models import storage
 from galaxy_models.config import HatsConfig, ScoreConfig
 from galaxy_models.scoring import score
+from galaxy_models.tables.formats import open_parquet_folder, open_table
 from galaxy_models.tables.hats import write_hats
 
 # Their imports and compilers take twenty seconds.
-pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("without_actors")]
+pytestmark = pytest.mark.faults
 
 NUM_GALAXIES = 60
 MAX_ROWS = 20
@@ -67,7 +71,7 @@ def import_collection(folder: Path) -> Path:
 
 
 def test_a_collection_is_scored_and_its_predictions_crossmatched(
-    model_folder: str, tmp_path: Path
+    model_folder: str, without_actors: None, tmp_path: Path
 ) -> None:
     import lsdb
 
@@ -99,3 +103,38 @@ def test_a_collection_is_scored_and_its_predictions_crossmatched(
     expected = pd.read_parquet(predictions).set_index("object_id")["predicted_class"]
     found = matches.set_index("object_id_a")["predicted_class_a"]
     assert found.astype(str).to_dict() == expected.astype(str).to_dict()
+
+
+def test_a_catalog_in_an_object_store_is_that_on_disk(
+    s3_bucket: str, tmp_path: Path
+) -> None:
+    ids, generator = range(NUM_GALAXIES), np.random.default_rng(3)
+    folder = write_predictions(
+        tmp_path / "predictions",
+        {one: row("round", 0.9) for one in ids},
+        ra=generator.uniform(0, 360, NUM_GALAXIES),
+        dec=generator.uniform(-90, 90, NUM_GALAXIES),
+    )
+    storage.copy_folder(str(folder), f"{s3_bucket}/predictions")
+    for place in (str(tmp_path), s3_bucket):
+        write_hats(
+            HatsConfig(
+                predictions=f"{place}/predictions",
+                output=f"{place}/scored",
+                rows_per_partition=MAX_ROWS,
+            )
+        )
+
+    on_disk, in_store = (
+        open_parquet_folder(f"{place}/scored/dataset")
+        for place in (str(tmp_path), s3_bucket)
+    )
+
+    assert in_store.paths == on_disk.paths
+    rows = [
+        pa.Table.from_batches(table.read_batches(table.schema.names))
+        for table in (on_disk, in_store)
+    ]
+    assert rows[0].equals(rows[1])
+    assert open_table(f"{s3_bucket}/scored").stated_rows == NUM_GALAXIES
+    assert "_runs" not in storage.list_names(f"{s3_bucket}/scored")
