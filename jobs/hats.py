@@ -12,7 +12,6 @@ import sys
 from typing import Any
 
 from galaxy_models.config import HatsConfig
-from galaxy_models.tables.hats import write_hats
 from jobs.command_line import RESUMES, run_job
 
 logger = logging.getLogger(__name__)
@@ -20,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 def write_catalog(config: HatsConfig) -> dict[str, Any]:
     """Write the catalog, then log how large it is."""
+    from galaxy_models.tables.hats import write_hats  # only once the flags are accepted
+
     record = write_hats(config)
     logger.info(
         "%s: %d rows in %d partitions",
