@@ -18,6 +18,7 @@ THEMES = {
     ),
     "Columns and labels": (
         "id_column", "image_column", "label_column", "label_groups", "exclude_label",
+        "ra_column", "dec_column",
     ),
     "Images": (
         "image", "image_root", "allow_image_prefix", "s3_endpoint_url", "image_size",
@@ -47,6 +48,7 @@ THEMES = {
         "rows_per_chunk", "rows_per_file", "max_failed_fraction",
         "progress_interval_s",
     ),
+    "Partitions": ("rows_per_partition",),
     "Report": ("num_bins", "gallery_size"),
     "Made-up sky": ("num_labelled", "num_catalog"),
     "Repeatability": ("seed",),

@@ -11,7 +11,7 @@ Runs on the driver. Its memory holds the earlier ids (40 bytes each; 150 of text
 import dataclasses
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -71,8 +71,12 @@ class CarriedFiles:
         """How many there will be."""
         return len(self._groups)
 
-    def write(self, output: str) -> None:
+    def write(self, output: str, metadata: Mapping[bytes, bytes]) -> None:
         """Write those that are not there yet, each whole.
+
+        Args:
+            output: URI of the predictions' folder.
+            metadata: of files that are written anew, as in ``Ledger.finish_file``.
 
         Raises:
             StorageError: a disk or store does not take them.
@@ -86,14 +90,18 @@ class CarriedFiles:
             if uri not in there
         ]
         with ThreadPoolExecutor(NUM_WRITERS) as writers:
-            copied = list(writers.map(lambda one: self._write_file(*one), todo))
+            copied = list(
+                writers.map(lambda it: self._write_file(it[0], it[1], metadata), todo)
+            )
         logger.info(
             "carried over: %d files copied as they are, %d written anew",
             sum(copied),
             len(copied) - sum(copied),
         )
 
-    def _write_file(self, uri: str, files: Sequence[int]) -> bool:
+    def _write_file(
+        self, uri: str, files: Sequence[int], metadata: Mapping[bytes, bytes]
+    ) -> bool:
         """Write a file of the carried rows of some earlier ones.
 
         Returns:
@@ -103,7 +111,7 @@ class CarriedFiles:
             self._copy(files[0], uri)
             return True
         rows = pa.concat_tables([self._carried_rows(file) for file in files])
-        write_file(uri, rows, self._request.file_metadata)
+        write_file(uri, rows, metadata)
         return False
 
     def _copy(self, file: int, uri: str) -> None:

@@ -5,7 +5,6 @@ the rest is multiplication. A cluster whose hosts are slower, or whose store is 
 away, takes longer. GPUs are not measured.
 """
 
-import os
 import resource
 import tempfile
 import time
@@ -15,14 +14,14 @@ import numpy as np
 import pyarrow as pa
 
 from galaxy_models import storage
-from galaxy_models.cluster import session
-from galaxy_models.cluster.job_log import JobLog
-from galaxy_models.cluster.resources import Resources
+from galaxy_models.cluster.this_machine import this_machine
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import PredictionsError
 from galaxy_models.images.decode import decode_files
 from galaxy_models.scoring.carry_over import carry_over
+from galaxy_models.scoring.in_process import Counts
 from galaxy_models.scoring.ledger import to_parquet
+from galaxy_models.scoring.pipeline import joined_cluster
 from galaxy_models.scoring.plan import Plan, make_plan
 from galaxy_models.scoring.predictor import Predictor, prediction_rows
 from galaxy_models.scoring.prefetch import FILES_PER_READ, prefetch_files
@@ -89,7 +88,7 @@ def estimate(config: ScoreConfig) -> Estimate:
     config = replace(config, device="cpu")
     with (
         s3.endpoint(config.s3_endpoint_url),
-        session.joined_cluster() as joined,
+        joined_cluster(config) as joined,
         tempfile.TemporaryDirectory() as folder,
     ):
         request, _ = carry_over(open_request(config, f"{folder}/catalog"))
@@ -98,8 +97,9 @@ def estimate(config: ScoreConfig) -> Estimate:
                 f"--estimate: every row is carried over from {config.previous}; there "
                 "is nothing to predict."
             )
-        here = Resources(cpus_by_host=(len(os.sched_getaffinity(0)),))
-        plan = make_plan(request, joined or here, storage.absolute_uri(config.output))
+        plan = make_plan(
+            request, joined or this_machine(), storage.absolute_uri(config.output)
+        )
         stages = replace(plan.stages, threads=1)
         return _measured(replace(plan, stages=stages))
 
@@ -108,7 +108,7 @@ def _measured(plan: Plan) -> Estimate:
     request = plan.request
     sampled = sample_rows(request.rows, NUM_SAMPLED)
     rows = RowReader(sampled, request.columns).read(0, sampled.num_rows)
-    predictor = Predictor(plan, JobLog(None))
+    predictor = Predictor(plan, Counts())
     size = request.card.decode_rule.image_size
     predictor.predict_views(np.zeros((1, size, size, 3), np.uint8))  # the first is slow
     started_s = time.monotonic()

@@ -35,7 +35,6 @@ from galaxy_models.tables.prediction_schema import (
 )
 
 PREVIOUS_KEY = "the files of --previous"
-MODEL_KEY, MODEL_HASH_KEY = b"galaxy_batch.model", b"galaxy_batch.model_hash"
 OUTPUT = OutputKind(
     job="jobs.score",
     results_name=RUN_RECORD_NAME,
@@ -85,14 +84,6 @@ class Request:
         return predictions_schema(
             self.catalog.id_type, kept, self.card.classes, spread=spread
         )
-
-    @property
-    def file_metadata(self) -> dict[bytes, bytes]:
-        """What every file of predictions says of its model."""
-        return {
-            MODEL_KEY: self.model.encode(),
-            MODEL_HASH_KEY: self.card.model_hash.encode(),
-        }
 
     def resume_key(
         self, engine: str | None = None, format_version: int = FORMAT_VERSION
@@ -152,14 +143,16 @@ def open_request(config: ScoreConfig, staging_uri: str) -> Request:
         InputError: one of them, or --previous, cannot serve.
     """
     card = read_card(config.model)
-    shared_paths.check_inputs("--model", required_files(config.model, card))
+    check_files = None if config.plan == "local" else shared_paths.check_inputs
+    if check_files is not None:
+        check_files("--model", required_files(config.model, card))
     _check_model(config, card)
     catalog = open_catalog(
         config,
         staging_uri,
         config.keep,
         for_ray=False,
-        check_files=shared_paths.check_inputs,
+        check_files=check_files,
         probe=config.previous is None,  # else carry_over does it, with new rows
     )
     keep = tuple(map(catalog.column, config.keep))

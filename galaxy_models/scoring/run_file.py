@@ -54,7 +54,7 @@ class RunRecord:
     earlier predictions over."""
 
     seconds_this_run: float
-    """From a running Ray to the last written row, the actors' start included (s)."""
+    """From the plan to the last written row, the actors' start included (s)."""
 
     rows_per_s_this_run: float
     """``num_rows_this_run`` over ``seconds_this_run`` (1/s)."""

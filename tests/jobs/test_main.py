@@ -58,7 +58,7 @@ def test_help_groups_every_flag_by_theme(capsys: pytest.CaptureFixture[str]) -> 
         section = section.partition("\n\n")[0]
         for flag in flags:
             assert f"\n  {flag.name}" in f"\n{section}"
-    assert "--plan {auto,fused,two-stage}\n" in text
+    assert "--plan {auto,local,fused,two-stage}\n" in text
     assert "  --overwrite\n" in text
 
 

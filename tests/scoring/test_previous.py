@@ -46,13 +46,13 @@ def score_here(config: ScoreConfig) -> RunRecord:
     plan = make_plan(request, Resources(cpus_by_host=(1,)), output)
     begin_output(output, OUTPUT, plan.resume_key(), resume=True)
     if carried is not None:
-        carried.write(output)
+        carried.write(output, plan.file_metadata)
     remaining = Remaining(plan.ledger)
     chunks, num_rows = remaining.chunks_to_do(), remaining.num_rows_to_do()
     if chunks:
         in_one_stage(plan, CountingLog(), pa.table({"chunk": chunks}))
     for file in Remaining(plan.ledger).whole_files():
-        plan.ledger.finish_file(file, request.file_metadata)
+        plan.ledger.finish_file(file, plan.file_metadata)
     record = record_run(plan, num_rows, seconds=1.0)
     finish_output(output)
     return record
