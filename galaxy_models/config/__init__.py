@@ -7,6 +7,7 @@ files nor Ray nor Keras.
 
 from galaxy_models.config.catalog import CatalogConfig
 from galaxy_models.config.evaluate import EvaluateConfig
+from galaxy_models.config.hats import HatsConfig
 from galaxy_models.config.quickstart import QuickstartConfig
 from galaxy_models.config.score import EngineName, ScoreConfig, TtaName
 from galaxy_models.config.train import (
@@ -24,6 +25,7 @@ __all__ = [
     "CatalogConfig",
     "EngineName",
     "EvaluateConfig",
+    "HatsConfig",
     "NetworkName",
     "QuickstartConfig",
     "ScoreConfig",

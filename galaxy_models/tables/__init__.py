@@ -9,6 +9,7 @@
     prediction_schema.py  the columns of predictions
     votable_metadata.py   units and UCDs, as VOParquet has them
     predictions.py        predictions read back
+    hats/                 predictions -> a HATS catalog
 
 It knows neither pixels nor networks, and not Ray.
 """
