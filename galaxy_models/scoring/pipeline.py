@@ -23,7 +23,13 @@ from galaxy_models.errors import ScoringError
 from galaxy_models.scoring.chunk_result import ChunkResult
 from galaxy_models.scoring.engines import check_engine
 from galaxy_models.scoring.ledger import CHUNKS_NAME, Ledger, Remaining
-from galaxy_models.scoring.plan import WRITE_CPUS, Plan, check_resources, make_plan
+from galaxy_models.scoring.plan import (
+    WRITE_CPUS,
+    Plan,
+    check_resources,
+    choose_num_tasks,
+    make_plan,
+)
 from galaxy_models.scoring.predictor import (
     CHUNK_COLUMN,
     FusedPredictor,
@@ -37,7 +43,6 @@ from galaxy_models.storage import output_folder, s3
 
 logger = logging.getLogger(__name__)
 
-MAX_TASKS = 4096  # of actors that read by themselves; each costs the driver time
 MAX_REPAIRS = 3  # of chunks that cannot be read; more, and the disk is at fault
 MODEL_KEY, MODEL_HASH_KEY = b"galaxy_batch.model", b"galaxy_batch.model_hash"
 
@@ -212,8 +217,9 @@ def _predicted_chunks(
     """Predict chunks over the cluster; give the result of each."""
     if not todo:
         return
-    two_stage = plan.stages.two_stage
-    num_tasks = len(todo) if two_stage else min(len(todo), MAX_TASKS)
+    two_stage, num_tasks = plan.stages.two_stage, len(todo)
+    if not two_stage:
+        num_tasks = choose_num_tasks(len(todo), plan.stages.num_actors)
     chunks = ray.data.from_items(
         [{CHUNK_COLUMN: chunk} for chunk in todo], override_num_blocks=num_tasks
     )
