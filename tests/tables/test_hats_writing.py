@@ -221,6 +221,19 @@ def test_the_job_ends_with_its_figures(
     assert f'"rows": {NUM_ROWS}, "partitions": ' in capsys.readouterr().out
 
 
+def test_another_catalogs_partitions_and_index_are_replaced(
+    tmp_path: Path, catalog: Path
+) -> None:
+    kept = {"Norder": [9, 9], "Npix": [8, 8], "_healpix_29": [7, 7]}
+    path = with_positions(tmp_path, ra=[1.0, 2.0], dec=[0.0, 0.0], **kept)
+
+    written(path, catalog)
+
+    (table,) = partitions(catalog).values()
+    assert not {"Norder", "Npix"} & set(table)
+    assert 7 not in set(table["_healpix_29"])
+
+
 def with_positions(folder: Path, **positions: Any) -> Path:
     galaxies = {one: row("round", 0.9) for one in (1, 2)}
     return write_predictions(folder / "predictions", galaxies, **positions)
