@@ -36,6 +36,10 @@ GPU_BATCH_SIZE = 256  # galaxies; a guess: 38 MB of pixels at 224 px, not measur
 ROWS_PER_CHUNK = range(64, 1024 + 1)
 MIN_CHUNKS_PER_ACTOR = 16
 MAX_CHUNK_BYTES = 64 * 2**20  # of pixels that travel; Ray divides blocks of 128 MiB
+# Of actors that read by themselves. Few tasks spare the driver (6 ms of a core each,
+# measured); many end together: the last ones are waited for by actors without another.
+FEW_TASKS = 4096
+TASKS_PER_ACTOR = 32  # that all may wait for: 3 % of the run
 ROWS_PER_CHUNK_KEY = "rows per chunk"  # in the resume key; a resumed job keeps to it
 CHOSEN_KEY = "the rows that are not carried over"
 MODEL_KEY, MODEL_HASH_KEY = b"galaxy_batch.model", b"galaxy_batch.model_hash"
@@ -238,6 +242,11 @@ def choose_rows_per_chunk(
     if stages.two_stage:
         rows = min(rows, _max_rows_that_travel(card))
     return max(1, min(rows, config.rows_per_file))
+
+
+def choose_num_tasks(num_chunks: int, num_actors: int) -> int:
+    """Settle into how many tasks chunks are divided, where an actor decodes as well."""
+    return min(num_chunks, max(FEW_TASKS, TASKS_PER_ACTOR * num_actors))
 
 
 def _max_rows_that_travel(card: ModelCard) -> int:

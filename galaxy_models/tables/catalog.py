@@ -55,7 +55,7 @@ class Catalog:
     fingerprint: str
     """Hash of the set of ids, in any order."""
 
-    own_names: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    own_names: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
     """The catalog's names of columns that were asked for by another name."""
 
     allowed_prefixes: tuple[str, ...] = ()

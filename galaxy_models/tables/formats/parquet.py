@@ -58,7 +58,7 @@ class ParquetTable(Table):
     name_columns: tuple[str, ...] = ()
     """Columns whose values are in other names."""
 
-    stated_columns: Mapping[str, str] = field(default_factory=dict)
+    stated_columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     stated_rows: int | None = None
 
     @property
