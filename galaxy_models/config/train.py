@@ -1,7 +1,7 @@
 """The flags of ``jobs.train``, their help texts and checks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Literal, get_args
 
@@ -51,10 +51,21 @@ RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
     ),
     (
         ("shift_fraction", "zoom_fraction", "test_fraction", "label_smoothing",
-         "weight_averaging"),
+         "weight_averaging", "margin_fraction", "blur_fraction", "colour_fraction"),
         lambda value: 0 <= value < 1,
         "must be 0 or more and below 1",
     ),
+    (
+        ("degraded_fraction",),
+        lambda value: 0 <= value <= 1,
+        "must lie from 0 to 1",
+    ),
+    (
+        ("noise_levels",),
+        lambda value: 0 <= value < 256,
+        "must be 0 or more and below 256 grey levels",
+    ),
+    (("jpeg_quality",), lambda value: 1 <= value <= 100, "choose 1 to 100"),
     (
         ("teacher_weight",),
         lambda value: 0 < value <= 1,
@@ -187,6 +198,28 @@ class TrainConfig(CatalogConfig):
     zoom_fraction: float = 0.1
     """Augmentation: largest relative change of scale, in or out."""
 
+    margin_fraction: float = 0.0
+    """Augmentation: sky that is decoded around the crop, as a fraction of its side, so
+    that views that are shifted, turned or zoomed out have less of a black border."""
+
+    degraded_fraction: float = 0.5
+    """Augmentation: fraction of the views that are degraded by the amounts of the next
+    four flags, each between none and the largest."""
+
+    blur_fraction: float = 0.0
+    """Augmentation: largest standard deviation of a Gaussian blur (worse seeing), as a
+    fraction of the side, such as 0.02."""
+
+    noise_levels: float = 0.0
+    """Augmentation: largest standard deviation of Gaussian noise (less depth), in grey
+    levels of 255."""
+
+    colour_fraction: float = 0.0
+    """Augmentation: largest relative change of each band's brightness."""
+
+    jpeg_quality: int = 100
+    """Augmentation: lowest quality of a JPEG compression; 100: none."""
+
     horizontal_flip: bool = True
     """Augmentation: mirror left and right at random."""
 
@@ -275,8 +308,29 @@ class TrainConfig(CatalogConfig):
 
     def _check_images(self) -> None:
         check_crop_fraction(self.crop_fraction)
+        require(
+            self.decoded_size * self.crop_fraction <= self.image_size,
+            "margin_fraction",
+            self.margin_fraction,
+            f"around a crop of {self.crop_fraction} no image has that much; lower "
+            "--margin-fraction or --crop-fraction",
+        )
         check_fits(self.fits_bands, self.fits_stretch, self.fits_q)
         check_image_prefixes(self.allow_image_prefix)
+
+    @property
+    def decoded_size(self) -> int:
+        """Side of a training image with its margin (px); even, if the input's is."""
+        return self.image_size + 2 * round(self.image_size * self.margin_fraction / 2)
+
+    @property
+    def training_rule(self) -> DecodeRule:
+        """How training images are decoded: as for scoring, with the margin around."""
+        size = self.decoded_size
+        crop_fraction = self.crop_fraction * size / self.image_size
+        return replace(
+            self.decode_rule, image_size=size, crop_fraction=min(crop_fraction, 1.0)
+        )
 
     @property
     def decode_rule(self) -> DecodeRule:

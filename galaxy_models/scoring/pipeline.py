@@ -16,6 +16,7 @@ from galaxy_models import storage
 from galaxy_models.cluster import session, shared_paths
 from galaxy_models.cluster.job_log import JobLog, job_log
 from galaxy_models.cluster.metrics import JobMetrics, job_metrics
+from galaxy_models.cluster.progress import Progress
 from galaxy_models.cluster.ray_errors import worker_error
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import ScoringError
@@ -29,7 +30,6 @@ from galaxy_models.scoring.predictor import (
     Predictor,
     decode_chunk,
 )
-from galaxy_models.scoring.progress import Progress
 from galaxy_models.scoring.request import OUTPUT, open_request, resumes
 from galaxy_models.scoring.row_counts import RowCounts
 from galaxy_models.scoring.run_record import RunRecord, finished_record, record_run

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galaxy_models.config import TrainConfig
+from galaxy_models.training.degradation import Degradations, degrade
 
 IMAGES_PER_CALL = 8  # handing work to a thread costs as much as a small image
 
@@ -25,11 +26,12 @@ def random_transforms(
     Args:
         rng: source of randomness; the same state gives the same maps.
         num_images: how many.
-        config: the largest rotation (deg), shift and zoom (shares), and the flips.
+        config: the largest rotation (deg), shift and zoom (shares), the flips, and the
+            sides of a view and of the image with its margin.
 
     Returns:
-        float32, shape (num_images, 6): rows a0 a1 a2 b0 b1 b2 that map an output pixel
-        (x, y) to the input pixel (a0 x + a1 y + a2, b0 x + b1 y + b2).
+        float32, shape (num_images, 6): rows a0 a1 a2 b0 b1 b2 that map a view's pixel
+        (x, y) to the image's pixel (a0 x + a1 y + a2, b0 x + b1 y + b2).
     """
     angle = np.radians(rng.uniform(-1, 1, num_images) * config.rotation_deg)
     scale = 1 + rng.uniform(-1, 1, num_images) * config.zoom_fraction
@@ -38,11 +40,11 @@ def random_transforms(
     )
     mirror_x = _random_signs(rng, num_images, config.horizontal_flip)
     mirror_y = _random_signs(rng, num_images, config.vertical_flip)
-    centre = (config.image_size - 1) / 2
+    centre, source = (config.image_size - 1) / 2, (config.decoded_size - 1) / 2
     a0, a1 = scale * mirror_x * np.cos(angle), -scale * mirror_x * np.sin(angle)
     b0, b1 = scale * mirror_y * np.sin(angle), scale * mirror_y * np.cos(angle)
-    a2 = centre + shift_x - centre * (a0 + a1)
-    b2 = centre + shift_y - centre * (b0 + b1)
+    a2 = source + shift_x - centre * (a0 + a1)
+    b2 = source + shift_y - centre * (b0 + b1)
     return np.stack([a0, a1, a2, b0, b1, b2], axis=1).astype(np.float32)
 
 
@@ -53,36 +55,60 @@ def _random_signs(
     return np.where(draws * mirror, -1.0, 1.0)
 
 
-def transform_images(
-    images: NDArray[np.uint8], transforms: NDArray[np.float32], pool: Executor
-) -> NDArray[np.uint8]:
-    """Resample a batch by its affine maps.
+def central_views(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Cut the margin off: what a network sees of images that are not augmented.
 
     Args:
-        images: uint8, shape (batch, size, size, 3).
+        images: uint8, shape (batch, side, side, 3).
+        size: side of a view (px), at most the images'.
+
+    Returns:
+        uint8, shape (batch, size, size, 3); a view of the same memory.
+    """
+    start = (images.shape[1] - size) // 2
+    return images[:, start : start + size, start : start + size]
+
+
+def augment_images(
+    images: NDArray[np.uint8],
+    transforms: NDArray[np.float32],
+    degradations: Degradations | None,
+    size: int,
+    pool: Executor,
+) -> NDArray[np.uint8]:
+    """Resample a batch by its affine maps, and degrade it.
+
+    Args:
+        images: uint8, shape (batch, side, side, 3).
         transforms: float32, shape (batch, 6); see ``random_transforms``.
+        degradations: of as many images; None for none.
+        size: side of a view (px).
         pool: what computes, some images at a time.
 
     Returns:
-        uint8, of the same shape (bilinear, rounded); what comes from outside the frame
-        is black, as the sky is.
+        uint8, shape (batch, size, size, 3) (bilinear, rounded); what comes from outside
+        the image is black, as the sky is.
     """
+
+    def some(start: int) -> NDArray[np.uint8]:
+        part = slice(start, start + IMAGES_PER_CALL)
+        views = _transform(images[part], transforms[part], size)
+        return views if degradations is None else degrade(views, degradations.of(part))
+
     starts = range(0, len(images), IMAGES_PER_CALL)
-    some_images = (images[start : start + IMAGES_PER_CALL] for start in starts)
-    some_maps = (transforms[start : start + IMAGES_PER_CALL] for start in starts)
-    return np.concatenate(list(pool.map(_transform_some, some_images, some_maps)))
+    return np.concatenate(list(pool.map(some, starts)))
 
 
-def _transform_some(
-    images: NDArray[np.uint8], transforms: NDArray[np.float32]
+def _transform(
+    images: NDArray[np.uint8], transforms: NDArray[np.float32], size: int
 ) -> NDArray[np.uint8]:
     cv2.setNumThreads(1)  # 0.5 µs; the pool has the threads
-    views = np.empty_like(images)
+    views = np.empty((len(images), size, size, 3), np.uint8)
     for image, view, transform in zip(images, views, transforms, strict=True):
         cv2.warpAffine(
             image,
             transform.reshape(2, 3),
-            image.shape[:2],
+            (size, size),
             dst=view,
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_CONSTANT,

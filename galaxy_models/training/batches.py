@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galaxy_models.config import TrainConfig
-from galaxy_models.training.augmentation import random_transforms, transform_images
+from galaxy_models.training.augmentation import augment_images, random_transforms
+from galaxy_models.training.degradation import random_degradations
 from galaxy_models.training.distillation import Teacher
 from galaxy_models.training.examples import Columns, Examples
 from galaxy_models.training.sampler import Lanes, lane_order
@@ -77,7 +78,7 @@ class BatchReader:
         self.num_steps = lanes.num_steps
         self._lanes = lanes
         self._own_lanes = lanes.of_worker(rank, num_workers)
-        image_bytes = 3 * config.image_size**2
+        image_bytes = 3 * config.decoded_size**2
         self._chunk_size = max(1, MIXED_BYTES // (lanes.num_lanes * image_bytes))
         self.waited_s = 0.0
         """Time that the reader of batches has waited for them, over all epochs."""
@@ -104,14 +105,25 @@ class BatchReader:
             for lane in self._own_lanes
         ]
         rng = np.random.default_rng([config.seed, epoch, 0, 1])
-        own = slice(self._own_lanes.start, self._own_lanes.stop)
+        degrading_rng = np.random.default_rng([config.seed, epoch, 0, 2])
+        num_lanes = self._lanes.num_lanes
         with ThreadPoolExecutor(self._threads) as pool:
             for _ in range(self.num_steps):
                 places = [next(lane) for lane in lanes]
-                maps = random_transforms(rng, self._lanes.num_lanes, config)[own]
+                drawn = [
+                    self._own_lanes.start + index for index in self._in_batch(places)
+                ]
+                maps = random_transforms(rng, num_lanes, config)[drawn]
+                amounts = random_degradations(degrading_rng, num_lanes, config)
                 batch = self._batch(places)
-                maps = maps[self._in_batch(places)]
-                yield batch._replace(images=transform_images(batch.images, maps, pool))
+                views = augment_images(
+                    batch.images,
+                    maps,
+                    amounts and amounts.of(drawn),
+                    config.image_size,
+                    pool,
+                )
+                yield batch._replace(images=views)
 
     def _batch(self, places: Sequence[Place]) -> Batch:
         """Put one galaxy of every lane that has some left into a batch."""

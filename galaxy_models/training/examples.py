@@ -66,7 +66,7 @@ class Examples:
 
         Returns:
             ``object_id``, ``label`` (int64) and ``image`` (uint8, shape (galaxies,
-            size, size, 3)), of stop - start galaxies.
+            side, side, 3)), of stop - start galaxies.
         """
         ends = np.cumsum(self.block_sizes)
         parts = []
@@ -129,7 +129,7 @@ def decode_examples(
     Args:
         request: the catalog, its labels and its split.
         num_workers: training processes; each needs a galaxy of each side.
-        log: names galaxies that cannot be decoded; they are left out.
+        log: names galaxies that cannot be decoded, which are left out, and counts all.
 
     Returns:
         The galaxies to train on, and those to validate with.
@@ -231,23 +231,27 @@ def decode_side(
         side: which one.
         labels: names of classes, then of groups of them.
         catalog: where images lie.
-        config: the image size and the crop.
-        log: names galaxies that cannot be decoded; they are left out.
+        config: the image size, the crop, and the margin of training images.
+        log: names galaxies that cannot be decoded, which are left out, and counts all.
 
     Returns:
         ``object_id``, ``label`` (int64, its index) and ``image`` (uint8,
-        shape (galaxies, image_size, image_size, 3)).
+        shape (galaxies, side, side, 3); the side is ``config.decoded_size`` of training
+        galaxies, ``config.image_size`` of validation galaxies).
     """
     rows = rows.filter(pc.field("side") == side)
     sources = image_sources(rows["image"])
+    rule = config.training_rule if side == "training" else config.decode_rule
     images, errors = read_images(
-        sources, catalog.image_root, config.decode_rule, catalog.allowed_prefixes
+        sources, catalog.image_root, rule, catalog.allowed_prefixes
     )
     is_good = np.asarray([error is None for error in errors], bool)
     object_ids = rows["object_id"].to_pylist()
     for object_id, error in zip(object_ids, errors, strict=True):
         if error is not None:
             log.say(f"left out galaxy {object_id}: {error}")
+    log.count(rows=len(errors), failed=int(np.sum(~is_good)))
+    log.flush()  # each task unpickles a handle of its own
     index = {name: i for i, name in enumerate(labels)}
     label_column = catalog.column(config.label_column)
     names = label_texts(rows["label"], label_column, catalog.uri)

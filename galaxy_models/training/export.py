@@ -37,6 +37,7 @@ from pandas import DataFrame
 from galaxy_models.models.card import FLOAT_NAME, INT8_NAME
 from galaxy_models.models.litert import LiteRTNetwork
 from galaxy_models.tables.prediction_schema import probability_column
+from galaxy_models.training.augmentation import central_views
 from galaxy_models.training.examples import Examples
 from galaxy_models.training.result import LiteRTFile
 
@@ -63,7 +64,8 @@ def export_litert(
     """
     float_file = to_litert(network)
     num_galaxies = min(NUM_CALIBRATION + NUM_TRIAL, training.num_galaxies)
-    galaxies = training.read(0, num_galaxies)["image"]
+    images = training.read(0, num_galaxies)["image"]
+    galaxies = central_views(images, network.input_shape[1])
     int8_file, num_float_layers = quantize(network, float_file, galaxies)
     return {
         name: LiteRTFile(data, num_layers, _predict(data, validation, classes))

@@ -4,7 +4,7 @@ Imports TensorFlow: workers only. It knows neither Ray nor files.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import numpy as np
@@ -99,12 +99,18 @@ class Learner:
             config.network, self._num_classes, config.image_size, config.alpha
         )
 
-    def train_epoch(self, batches: Iterator[Batch], learning_rate: float) -> Sums:
+    def train_epoch(
+        self,
+        batches: Iterator[Batch],
+        learning_rate: float,
+        on_sums: Callable[[Sums], None] = lambda _: None,
+    ) -> Sums:
         """Take a step for every batch.
 
         Args:
             batches: this worker's share of them.
             learning_rate: of all these steps.
+            on_sums: called after every step with the sums so far.
 
         Returns:
             Sums over all workers' galaxies, each before the step that learns from it.
@@ -121,6 +127,7 @@ class Learner:
             )
             if waiting is not None:
                 total += _finite(waiting)
+                on_sums(total)
             waiting = sums
         return total + _finite(waiting)
 

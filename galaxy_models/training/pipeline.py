@@ -42,6 +42,7 @@ from galaxy_models.training.history import (
 from galaxy_models.training.labels import read_test_labels
 from galaxy_models.training.live_figures import LiveFigures
 from galaxy_models.training.plan import Plan, Workers
+from galaxy_models.training.progress import DecodeProgress
 from galaxy_models.training.request import (
     Request,
     open_request,
@@ -112,10 +113,11 @@ def fit(config: TrainConfig) -> ModelCard:
 def _train(request: Request) -> ModelCard:
     """Start Ray, decode, fit and write; all that costs time."""
     config = request.config
+    decoding = DecodeProgress(request.labels.num_to_learn)
     with (
         session.ray_session() as resources,
         job_metrics(request.output) as metrics,
-        job_log(on_figures=LiveFigures(metrics)) as log,
+        job_log(decoding, LiveFigures(metrics)) as log,
     ):
         workers = Workers.fitting(config, resources)
         if begin(request):

@@ -7,6 +7,7 @@ were lost resumes after the last whole epoch. Imports TensorFlow only when it ru
 import hashlib
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from galaxy_models.training.distillation import Teacher
 from galaxy_models.training.examples import Examples
 from galaxy_models.training.history import EpochRow, draw_history, write_history
 from galaxy_models.training.plan import Plan
+from galaxy_models.training.progress import EpochProgress
 from galaxy_models.training.result import write_litert, write_share
 from galaxy_models.training.schedule import ScheduleState, after_epoch
 from galaxy_models.training.weight_compression import (
@@ -191,7 +193,9 @@ class Training:
         self.learner.begin_epoch(only_head=only_head)
         rate = config.head_learning_rate if only_head else schedule.learning_rate
         started_s, waited_s = time.perf_counter(), self.training.waited_s
-        trained = self.learner.train_epoch(self.training.shuffled(epoch), rate)
+        trained = self.learner.train_epoch(
+            self.training.shuffled(epoch), rate, self._progress(epoch)
+        )
         seconds = time.perf_counter() - started_s
         evaluated = self.learner.evaluate(self.validation.in_order())
         row = _epoch_row(epoch, trained, evaluated, rate)
@@ -204,6 +208,12 @@ class Training:
         if schedule.is_best():
             best = self.learner.weights_to_keep()
         self.state = self._state(schedule, (*self.state.history, row), best)
+
+    def _progress(self, epoch: int) -> Callable[["Sums"], None]:
+        """Say how an epoch stands: once for all workers, whose sums are the same."""
+        num_galaxies = self.plan.training.num_galaxies
+        say = self.log.say if self.rank == 0 else lambda _: None
+        return EpochProgress(say, epoch, self.config.epochs, num_galaxies)
 
     def _keep(self) -> None:
         """Hand the epoch's checkpoint to Ray Train, then show how training stands."""

@@ -56,6 +56,12 @@ def test_defaults_are_the_recipe_of_the_blog() -> None:
         ("alpha", 0.5, r"--alpha 0\.5: mobilenet_v1 has no .*; mobilenet_v2_paper has"),
         ("validation_fraction", 0.0, r"--validation-fraction 0\.0: .*between 0 and 1"),
         ("validation_fraction", 1.0, r"--validation-fraction 1\.0: .*between 0 and 1"),
+        ("margin_fraction", 0.1, r"--margin-fraction 0\.1: around a crop of 1\.0 no"),
+        ("degraded_fraction", 1.1, r"--degraded-fraction 1\.1: .*from 0 to 1"),
+        ("blur_fraction", -0.1, r"--blur-fraction -0\.1: .*0 or more and below 1"),
+        ("noise_levels", 256.0, r"--noise-levels 256\.0: .*below 256 grey levels"),
+        ("colour_fraction", 1.0, r"--colour-fraction 1\.0: .*0 or more and below 1"),
+        ("jpeg_quality", 0, r"--jpeg-quality 0: choose 1 to 100"),
         ("test_fraction", -0.1, r"--test-fraction -0\.1: .*0 or more and below 1"),
         (
             "test_fraction",

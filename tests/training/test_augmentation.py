@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from galaxy_models.config import TrainConfig
-from galaxy_models.training.augmentation import random_transforms, transform_images
+from galaxy_models.training.augmentation import augment_images, random_transforms
 
 SIZE = 32
 CENTRE = (SIZE - 1) / 2
@@ -49,7 +49,7 @@ def noise(num_images: int) -> NDArray[np.uint8]:
 
 def view(images: NDArray[np.uint8], maps: NDArray[np.float32]) -> NDArray[np.uint8]:
     with ThreadPoolExecutor(2) as pool:
-        return transform_images(images, maps, pool)
+        return augment_images(images, maps, None, SIZE, pool)
 
 
 def test_amounts_of_zero_are_the_identity() -> None:

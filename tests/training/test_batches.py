@@ -100,9 +100,14 @@ def test_every_epoch_has_an_order_and_views_of_its_own(examples: Examples) -> No
 def test_workers_shares_together_are_the_batch_of_one(
     examples: Examples, num_workers: int
 ) -> None:
-    one = list(reader(examples).shuffled(3))
+    flags: dict[str, Any] = {
+        "noise_levels": 9.0,
+        "colour_fraction": 0.2,
+        "blur_fraction": 0.02,
+    }
+    one = list(reader(examples, **flags).shuffled(3))
     shares = [
-        list(reader(examples, rank, num_workers).shuffled(3))
+        list(reader(examples, rank, num_workers, **flags).shuffled(3))
         for rank in range(num_workers)
     ]
     for batch, *parts in zip(one, *shares, strict=True):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,8 +13,9 @@ from galaxy_models.cluster.job_log import JobLog
 from galaxy_models.config import TrainConfig
 from galaxy_models.tables.catalog import Catalog
 from galaxy_models.tables.formats import ParquetTable
+from galaxy_models.training.augmentation import central_views
 from galaxy_models.training.examples import decode_side, with_side
-from galaxy_models.training.labels import label_texts
+from galaxy_models.training.labels import Side, label_texts
 
 NUM_GALAXIES = 40
 
@@ -24,9 +26,13 @@ class Lines(JobLog):
     def __init__(self) -> None:
         super().__init__(None)
         self.lines: list[str] = []
+        self.counts: Counter[str] = Counter()
 
     def say(self, line: str) -> None:
         self.lines.append(line)
+
+    def count(self, **numbers: int) -> None:
+        self.counts.update(numbers)
 
 
 @pytest.fixture
@@ -36,8 +42,10 @@ def sky(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def decoded(sky: Path, labels: pa.Array, log: JobLog) -> dict[int, tuple[str, int]]:
-    """Id -> class and red value of every example, from both sides."""
+def decode(
+    sky: Path, side: Side, labels: pa.Array, log: JobLog, **flags: Any
+) -> dict[str, Any]:
+    """Decode one side of the galaxies."""
     rows = pa.table(
         {
             "object_id": np.arange(NUM_GALAXIES),
@@ -47,7 +55,7 @@ def decoded(sky: Path, labels: pa.Array, log: JobLog) -> dict[int, tuple[str, in
     )
     classes = tuple(sorted(set(label_texts(labels, "label", "catalog"))))
     config = TrainConfig(
-        catalog="c", output="o", image_size=32, validation_fraction=0.3
+        catalog="c", output="o", image_size=32, validation_fraction=0.3, **flags
     )
     catalog = Catalog(
         uri="catalog",
@@ -59,11 +67,18 @@ def decoded(sky: Path, labels: pa.Array, log: JobLog) -> dict[int, tuple[str, in
         fingerprint="",
     )
     rows = with_side(rows, catalog=catalog, config=config)
+    return decode_side(
+        rows, side=side, labels=classes, catalog=catalog, config=config, log=log
+    )
+
+
+def decoded(sky: Path, labels: pa.Array, log: JobLog) -> dict[int, tuple[str, int]]:
+    """Id -> class and red value of every example, from both sides."""
+    classes = tuple(sorted(set(label_texts(labels, "label", "catalog"))))
     found: dict[int, tuple[str, int]] = {}
-    for side in ("training", "validation"):
-        examples = decode_side(
-            rows, side=side, labels=classes, catalog=catalog, config=config, log=log
-        )
+    sides: tuple[Side, ...] = ("training", "validation")
+    for side in sides:
+        examples = decode(sky, side, labels, log)
         for object_id, label, image in zip(
             examples["object_id"], examples["label"], examples["image"], strict=True
         ):
@@ -102,3 +117,24 @@ def test_a_broken_training_image_is_left_out_and_named(sky: Path) -> None:
     assert set(range(NUM_GALAXIES)) - set(found) == {7}
     assert len(log.lines) == 1
     assert log.lines[0].startswith("left out galaxy 7: not_an_image")
+    assert log.counts == {"rows": NUM_GALAXIES, "failed": 1}
+
+
+def test_training_images_have_a_margin_around_what_validation_images_show(
+    tmp_path: Path,
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (80, 80, 3), dtype=np.uint8)
+    for index in range(NUM_GALAXIES):
+        Image.fromarray(pixels).save(tmp_path / f"{index}.png")
+    labels = pa.array(["a", "b"] * 20)
+    training, validation = (
+        decode(tmp_path, side, labels, Lines(), crop_fraction=0.5, margin_fraction=0.25)
+        for side in ("training", "validation")
+    )
+    assert training["image"].shape[1:] == (40, 40, 3)
+    assert validation["image"].shape[1:] == (32, 32, 3)
+    (seen, *_), (expected, *_) = (
+        central_views(training["image"], 32),
+        validation["image"],
+    )
+    np.testing.assert_array_equal(seen, expected)

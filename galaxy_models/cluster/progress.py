@@ -1,4 +1,7 @@
-"""A line every few seconds: rows done, images/s, failures, time left."""
+"""A line every few seconds: rows done, images/s, failures, time left.
+
+Starts no Ray: a plan without it uses this too.
+"""
 
 import logging
 import time
@@ -14,9 +17,13 @@ class Progress:
         num_rows: rows of the catalog.
         num_kept: rows of it that an earlier run has written.
         interval_s: seconds between two lines.
+        noun: what the rows are.
     """
 
-    def __init__(self, num_rows: int, num_kept: int, interval_s: float) -> None:
+    def __init__(
+        self, num_rows: int, num_kept: int, interval_s: float, noun: str = "rows"
+    ) -> None:
+        self._noun = noun
         self._num_rows = num_rows
         self._num_kept = num_kept
         self._interval_s = interval_s
@@ -46,6 +53,6 @@ class Progress:
         left = f"{max(self._num_rows - there, 0) / rate:.0f} s left" if rate else ""
         share = 100 * there / self._num_rows
         return (
-            f"{there} of {self._num_rows} rows ({share:.0f} %), {rate:.0f} images/s, "
-            f"{num_failed} failed, {left or 'rate not known yet'}"
+            f"{there} of {self._num_rows} {self._noun} ({share:.0f} %), {rate:.0f} "
+            f"images/s, {num_failed} failed, {left or 'rate not known yet'}"
         )

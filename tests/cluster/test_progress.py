@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from galaxy_models.scoring import progress
-from galaxy_models.scoring.progress import Progress
+from galaxy_models.cluster import progress
+from galaxy_models.cluster.progress import Progress
 
 
 class Clock:
