@@ -23,8 +23,9 @@ import re
 from typing import Literal, TypeVar
 
 FailureReason = Literal[
-    "missing", "refused", "unreadable", "not_an_image", "truncated", "too_large"
-]
+    "missing", "refused", "unreadable", "not_an_image", "truncated", "too_large",
+    "crowded",
+]  # fmt: skip
 FAILURE_REASONS: dict[FailureReason, str] = {
     "missing": "there is no such file, or the catalog names none",
     "refused": "the path leads out of `--image-root`, or its scheme is not supported",
@@ -35,6 +36,7 @@ FAILURE_REASONS: dict[FailureReason, str] = {
     "truncated": "the file ends before its image does",
     "too_large": "over 64 million pixels, or 256 million bytes, compressed or not; or "
     "built to take very long to decode",
+    "crowded": "`jobs.detect` only: light in all of a tile, no sky between sources",
 }
 """What each reason means, for people; ``jobs/README.md`` lists them."""
 

@@ -3,6 +3,7 @@
     decode.py         any image file -> a uint8 square, by the model's decode rule
     fits.py           FITS images -> the same
     fits_limits.py    what of a FITS file is refused before it is unpacked
+    wide.py           whole survey frames, read by regions
     resize.py         resizing that antialiases
     allowed_paths.py  which images a catalog may name
 

@@ -35,8 +35,8 @@ from galaxy_models.images.fits import decode_fits, is_fits
 from galaxy_models.images.resize import resize_square, resize_with_pillow
 
 __all__ = [
-    "DecodeRule", "ImageFile", "decode_files", "decode_image", "read_files",
-    "read_images",
+    "DecodeRule", "ImageFile", "ImageSource", "decode_files", "decode_image",
+    "decode_whole", "read_files", "read_images",
 ]  # fmt: skip
 
 PILLOW_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP")  # each parser more is a way in
@@ -48,6 +48,7 @@ JPEG_SCAN = b"\xff\xda"  # nowhere in a scan's own data
 MAX_JPEG_SCANS = 50  # ten are usual; each costs a pass over all pixels, and few bytes
 ORIENTATION_MARKS = (b"Exif\0\0", b"tiff:Orientation")  # EXIF's and XMP's
 PLAIN_COLORSPACES = ("YCbCr", "Gray")
+PLAIN_MODES = ("RGB", "L")  # Pillow's words for the same
 MAX_DIVISOR = 8  # libjpeg scales fast by 1/2, 1/4 and 1/8
 MIN_SPARE = 1.1  # scaled to hardly more than the result, parts are too sharp
 DIVIDED_BLUR = 0.03  # libjpeg's scaling leaves more detail than an average; measured
@@ -182,8 +183,7 @@ def decode_image(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
         ImageDecodeError: reason ``not_an_image``, ``truncated``, ``too_large`` or
             ``unreadable``.
     """
-    if data.startswith(JPEG_START) and data.count(JPEG_SCAN) > MAX_JPEG_SCANS:
-        raise ImageDecodeError("too_large", f"JPEG of over {MAX_JPEG_SCANS} scans")
+    _check_scans(data)
     square = _decode_plain_jpeg(data, rule)
     if square is not None:
         return square
@@ -232,16 +232,13 @@ def _decode_fits(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
 
 def _decode_any(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
     """Decode whatever Pillow reads, or say what is wrong with it."""
-    image = _open_image(data)
+    image = _open_image(data, MAX_IMAGE_PIXELS)
     try:
         upright = ImageOps.exif_transpose(_to_rgb(image))
         box = _central_square(upright.size, rule.crop_fraction)
         return resize_with_pillow(upright, box, rule.image_size)
     except Exception as error:  # Pillow's plugins raise nearly every type there is
-        raise ImageDecodeError(
-            _reason(error),
-            f"{image.format} of {len(data)} bytes: {error}",
-        ) from error
+        raise _undecodable(image, data, error) from error
 
 
 @lru_cache(maxsize=1)
@@ -256,7 +253,45 @@ def _silence_pillow() -> None:
         ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
-def _open_image(data: bytes) -> Image.Image:
+def decode_whole(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
+    """Decode a whole JPEG, PNG, TIFF or WebP, its pixels in the order of the file.
+
+    Args:
+        data: the file's bytes.
+        max_pixels: the most that it may have.
+
+    Returns:
+        uint8, shape (height, width, 3), RGB. An EXIF orientation is not followed.
+
+    Raises:
+        ImageDecodeError: as for ``decode_image``.
+    """
+    _check_scans(data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        image = _open_image(data, max_pixels)  # its size is checked before any pixel
+        try:
+            if data.startswith(JPEG_START) and image.mode in PLAIN_MODES:
+                with suppress(ValueError):  # a flaw, which Pillow puts into words
+                    pixels = simplejpeg.decode_jpeg(data, "RGB", strict=True)
+                    return np.asarray(pixels, np.uint8)
+            return np.asarray(_to_rgb(image), np.uint8)
+        except Exception as error:  # Pillow's plugins raise nearly every type there is
+            raise _undecodable(image, data, error) from error
+
+
+def _check_scans(data: bytes) -> None:
+    if data.startswith(JPEG_START) and data.count(JPEG_SCAN) > MAX_JPEG_SCANS:
+        raise ImageDecodeError("too_large", f"JPEG of over {MAX_JPEG_SCANS} scans")
+
+
+def _undecodable(image: Image.Image, data: bytes, error: Exception) -> ImageDecodeError:
+    return ImageDecodeError(
+        _reason(error), f"{image.format} of {len(data)} bytes: {error}"
+    )
+
+
+def _open_image(data: bytes, max_pixels: int) -> Image.Image:
     _silence_pillow()
     if not data:
         raise ImageDecodeError("not_an_image", "the file is empty")
@@ -271,9 +306,9 @@ def _open_image(data: bytes) -> Image.Image:
     except Exception as error:  # a header that misleads a plugin
         raise ImageDecodeError(_reason(error), f"header: {error}") from error
     width, height = image.size
-    if width * height > MAX_IMAGE_PIXELS:
+    if width * height > max_pixels:
         raise ImageDecodeError(
-            "too_large", f"{width}×{height} px, over {MAX_IMAGE_PIXELS} pixels"
+            "too_large", f"{width}×{height} px, over {max_pixels} pixels"
         )
     return image
 

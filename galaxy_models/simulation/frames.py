@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from galaxy_models.errors import ConfigError
+from galaxy_models.simulation.artefacts import SATURATION
 from galaxy_models.simulation.camera import (
     BANDS,
     PIXEL_SCALE_ARCSEC,
@@ -156,6 +157,7 @@ def _header(frame: NDArray[np.float32], index: int) -> Any:
     header = _wcs(frame.shape[2], frame.shape[1], index).to_header()
     header.remove("WCSAXES")  # of a cube, whose third axis is no coordinate
     header["BUNIT"] = "nanomaggy"
+    header["SATURATE"] = SATURATION
     for number, band in enumerate(BANDS):
         header[f"BAND{number}"] = band
     return header
