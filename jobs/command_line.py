@@ -13,7 +13,6 @@ from typing import Any, Protocol, TypeVar
 import tyro
 
 from galaxy_models.errors import GalaxyBatchError, InputError, without_password
-from galaxy_models.storage import s3
 from jobs.stop_signals import StopSignals
 from jobs.summary import Summary
 
@@ -68,31 +67,31 @@ def run_job(
             summary.figures = job(config)
             exit_code = EXIT_OK
         except Exception as raised:
-            if not _is_foreseen(raised):
+            verdict = _verdict(raised)
+            if verdict is None:
                 bug = f"{type(raised).__name__}: {raised}"
                 sys.stdout.write(summary.line(EXIT_FAILED, bug))
                 raise
-            exit_code, error = _verdict(raised)
+            exit_code, error = verdict
             sys.stderr.write(f"error: {error}\n")
     sys.stdout.write(summary.line(exit_code, error))
     sys.stdout.flush()
     return exit_code
 
 
-def _is_foreseen(error: Exception) -> bool:
-    """Whether one line reports the error; a bug keeps its traceback."""
-    return isinstance(error, GalaxyBatchError) or (
-        isinstance(error, OSError) and s3.is_store_error(error)
-    )
-
-
-def _verdict(error: Exception) -> tuple[int, str]:
-    """Choose the exit code and the message."""
+def _verdict(error: Exception) -> tuple[int, str] | None:
+    """Choose the exit code and the message; None for a bug: it keeps its traceback."""
+    message = without_password(str(error))
     if isinstance(error, InputError):
-        return EXIT_BAD_INPUT, without_password(str(error))
+        return EXIT_BAD_INPUT, message
     if isinstance(error, GalaxyBatchError):
-        return EXIT_FAILED, without_password(str(error))
-    return EXIT_FAILED, f"{without_password(str(error))}; {s3.RUN_AGAIN}"
+        return EXIT_FAILED, message
+    if isinstance(error, OSError):
+        from galaxy_models.storage import s3  # Arrow: neither --help nor refusals wait
+
+        if s3.is_store_error(error):
+            return EXIT_FAILED, f"{message}; {s3.RUN_AGAIN}"
+    return None
 
 
 def parse(

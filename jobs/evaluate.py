@@ -13,7 +13,6 @@ import sys
 from typing import Any
 
 from galaxy_models.config import EvaluateConfig
-from galaxy_models.evaluation import evaluate
 from jobs.command_line import run_job
 
 logger = logging.getLogger(__name__)
@@ -21,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 def write_report(config: EvaluateConfig) -> dict[str, Any]:
     """Evaluate, then log the main numbers and where the page is."""
+    from galaxy_models.evaluation import evaluate  # only once the flags are accepted
+
     report = evaluate(config)
     agreement = report.agreement
     figures = {

@@ -12,18 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from galaxy_models import storage
-from galaxy_models.cluster.session import ray_session
 from galaxy_models.config import QuickstartConfig, ScoreConfig, TrainConfig
 from galaxy_models.errors import OutputError
-from galaxy_models.evaluation import plots
-from galaxy_models.images.decode import DecodeRule, read_images
-from galaxy_models.scoring import score
-from galaxy_models.simulation import write_survey
-from galaxy_models.tables.prediction_schema import STATUS_FAILED, STATUS_OK
-from galaxy_models.training import fit
 from jobs.command_line import run_job
 
 logger = logging.getLogger(__name__)
@@ -37,6 +27,8 @@ NUM_FAILED_SHOWN = 4
 
 def quickstart(config: QuickstartConfig) -> dict[str, Any]:
     """Simulate, train, score, show."""
+    from galaxy_models.simulation import write_survey  # once the flags are accepted
+
     folder = Path(config.output)
     if folder.exists() and any(folder.iterdir()):
         raise OutputError(f"--output {folder} is not empty; name a new folder.")
@@ -56,33 +48,49 @@ def quickstart(config: QuickstartConfig) -> dict[str, Any]:
         labelled=False,
         catalog_name="catalog.parquet",
     )
-    model, predictions = str(folder / "model"), str(folder / "predictions")
-    with ray_session():
-        fit(
-            TrainConfig(
-                catalog=str(labelled.catalog),
-                output=model,
-                network="mobilenet_v2_paper",
-                alpha=0.35,
-                image_size=NETWORK_SIZE_PX,
-                epochs=config.epochs,
-                learning_rate=2e-3,
-                seed=config.seed,
-            )
-        )
-        catalog = str(survey.catalog)
-        score(
-            ScoreConfig(
-                catalog=catalog, model=model, output=predictions, keep=("ra", "dec")
-            )
-        )
+    catalog, predictions = str(survey.catalog), str(folder / "predictions")
+    training = TrainConfig(
+        catalog=str(labelled.catalog),
+        output=str(folder / "model"),
+        network="mobilenet_v2_paper",
+        alpha=0.35,
+        image_size=NETWORK_SIZE_PX,
+        epochs=config.epochs,
+        learning_rate=2e-3,
+        seed=config.seed,
+    )
+    scoring = ScoreConfig(
+        catalog=catalog,
+        model=training.output,
+        output=predictions,
+        keep=("ra", "dec"),
+    )
+    train_and_score(training, scoring)
     picture = str(folder / "gallery.png")
     show(catalog, predictions, picture)
     return {"picture": picture}
 
 
+def train_and_score(training: TrainConfig, scoring: ScoreConfig) -> None:
+    """Train, then score with the model, in one Ray session."""
+    from galaxy_models.cluster.session import ray_session
+    from galaxy_models.scoring import score
+    from galaxy_models.training import fit
+
+    with ray_session():
+        fit(training)
+        score(scoring)
+
+
 def show(catalog: str, predictions: str, gallery_uri: str) -> None:
     """Print the head of the predictions and draw some of them."""
+    import pandas as pd
+
+    from galaxy_models import storage
+    from galaxy_models.evaluation import plots
+    from galaxy_models.images.decode import DecodeRule, read_images
+    from galaxy_models.tables.prediction_schema import STATUS_FAILED, STATUS_OK
+
     table = pd.read_parquet(predictions)
     summary = table.drop(columns=table.filter(like="probability_").columns)
     head = summary.head(8).to_string()

@@ -12,7 +12,6 @@ import sys
 from typing import Any
 
 from galaxy_models.config import ScoreConfig
-from galaxy_models.scoring import score
 from jobs.command_line import RESUMES, run_job
 
 logger = logging.getLogger(__name__)
@@ -20,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 def score_catalog(config: ScoreConfig) -> dict[str, Any]:
     """Score, then log the counts and where the predictions are."""
+    from galaxy_models.scoring import score  # only once the flags are accepted
+
     record = score(config)
     classes = ", ".join(f"{name} {count}" for name, count in record.classes.items())
     logger.info(

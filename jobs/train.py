@@ -12,7 +12,6 @@ import sys
 from typing import Any
 
 from galaxy_models.config import TrainConfig
-from galaxy_models.training import fit
 from jobs.command_line import RESUMES, run_job
 
 logger = logging.getLogger(__name__)
@@ -20,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 def train(config: TrainConfig) -> dict[str, Any]:
     """Train, then log where the model is and how accurate."""
+    from galaxy_models.training import fit  # only once the flags are accepted
+
     card = fit(config)
     logger.info(
         "model folder %s: validation accuracy %.3f, mean recall of the classes %.3f",

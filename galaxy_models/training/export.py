@@ -34,10 +34,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pandas import DataFrame
 
+from galaxy_models.config import TrainConfig
 from galaxy_models.models.card import FLOAT_NAME, INT8_NAME
 from galaxy_models.models.litert import LiteRTNetwork
 from galaxy_models.tables.prediction_schema import probability_column
 from galaxy_models.training.augmentation import central_views
+from galaxy_models.training.degradation import degrade, random_degradations
 from galaxy_models.training.examples import Examples
 from galaxy_models.training.result import LiteRTFile
 
@@ -49,7 +51,11 @@ BATCH_SIZE = 64  # galaxies; a batch of decoded images is 10 MB at 224 px
 
 
 def export_litert(
-    network: Any, training: Examples, validation: Examples, classes: Sequence[str]
+    network: Any,
+    training: Examples,
+    validation: Examples,
+    classes: Sequence[str],
+    config: TrainConfig,
 ) -> dict[str, LiteRTFile]:
     """Convert a network to LiteRT files, in float and in int8.
 
@@ -58,14 +64,14 @@ def export_litert(
         training: decoded galaxies to calibrate on.
         validation: decoded galaxies to predict with each file.
         classes: class names in the network's order.
+        config: how training degraded its views; some of these galaxies are degraded
+            likewise, so that the integers suit noise and other colours, too.
 
     Returns:
         The files by name.
     """
     float_file = to_litert(network)
-    num_galaxies = min(NUM_CALIBRATION + NUM_TRIAL, training.num_galaxies)
-    images = training.read(0, num_galaxies)["image"]
-    galaxies = central_views(images, network.input_shape[1])
+    galaxies = _galaxies_to_quantize_on(training, config)
     int8_file, num_float_layers = quantize(network, float_file, galaxies)
     return {
         name: LiteRTFile(data, num_layers, _predict(data, validation, classes))
@@ -74,6 +80,17 @@ def export_litert(
             (INT8_NAME, int8_file, num_float_layers),
         )
     }
+
+
+def _galaxies_to_quantize_on(
+    training: Examples, config: TrainConfig
+) -> NDArray[np.uint8]:
+    num_galaxies = min(NUM_CALIBRATION + NUM_TRIAL, training.num_galaxies)
+    images = training.read(0, num_galaxies)["image"]
+    galaxies = central_views(images, config.image_size)
+    rng = np.random.default_rng(config.seed)
+    amounts = random_degradations(rng, num_galaxies, config)
+    return galaxies if amounts is None else degrade(galaxies, amounts)
 
 
 def to_litert(network: Any) -> bytes:

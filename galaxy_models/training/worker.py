@@ -292,7 +292,11 @@ class Training:
         plan = self.plan
         try:
             files = export_litert(
-                network, plan.training, plan.validation, plan.request.labels.classes
+                network,
+                plan.training,
+                plan.validation,
+                plan.request.labels.classes,
+                self.config,
             )
         except ray.exceptions.RayError:  # galaxies were lost with their host: try again
             raise

@@ -7,12 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from galaxy_models.config import TrainConfig
 from galaxy_models.images.decode import DecodeRule, read_images
 from galaxy_models.models.card import CARD_NAME, FLOAT_NAME, INT8_NAME
 from galaxy_models.models.folder import VALIDATION_NAME, load_model, read_card
 from galaxy_models.models.litert import LiteRTNetwork
 from galaxy_models.simulation import Survey
 from galaxy_models.training import export
+from galaxy_models.training.examples import Columns, Examples
 
 pytestmark = pytest.mark.slow
 
@@ -60,3 +62,30 @@ def test_convolutions_stay_in_float_until_the_classes_agree(
         found = LiteRTNetwork(data, threads=1).predict(images)
         differences.append(np.abs(found - expected).mean())
     assert differences[1] < differences[0]
+
+
+def test_the_integers_are_calibrated_on_views_degraded_as_in_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Grey(Examples):
+        """Examples in this process's memory."""
+
+        def read(self, start: int, stop: int) -> Columns:
+            return {"image": np.full((stop - start, 40, 40, 3), 100, np.uint8)}
+
+    seen: list[np.ndarray] = []
+
+    def noted(_: object, __: object, galaxies: np.ndarray) -> tuple[bytes, int]:
+        seen.append(galaxies)
+        return b"", 0
+
+    monkeypatch.setattr(export, "to_litert", lambda _: b"")
+    monkeypatch.setattr(export, "quantize", noted)
+    monkeypatch.setattr(export, "_predict", lambda *_: pd.DataFrame())
+    config = TrainConfig(catalog="c", output="o", image_size=32, noise_levels=8.0)
+    examples = Grey((), (200,))
+    export.export_litert(None, examples, examples, ("round", "spiral"), config)
+    (galaxies,) = seen
+    assert galaxies.shape == (200, 32, 32, 3)
+    is_noisy = (galaxies != 100).any(axis=(1, 2, 3))
+    assert 0.3 < is_noisy.mean() < 0.7  # half of the views are
