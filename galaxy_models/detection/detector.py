@@ -34,7 +34,7 @@ from galaxy_models.detection.rows import R90, source_rows, to_arrow
 from galaxy_models.detection.stamps import cut_stamp
 from galaxy_models.detection.tiles import Tile
 from galaxy_models.errors import ImageDecodeError
-from galaxy_models.images.wide import WideImage
+from galaxy_models.images.wide_image import WideImage
 from galaxy_models.tables.detection_schema import TOO_SMALL, detections_schema
 from galaxy_models.tables.prediction_schema import STATUS_FAILED
 

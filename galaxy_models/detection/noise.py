@@ -13,7 +13,7 @@ import sep
 from numpy.typing import NDArray
 
 from galaxy_models.errors import ImageDecodeError
-from galaxy_models.images.wide import WideImage
+from galaxy_models.images.wide_image import WideImage
 
 SAMPLE_PX = 256
 SAMPLES_PER_SIDE = 3

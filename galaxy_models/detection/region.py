@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from galaxy_models.detection.noise import Noise, weighted_sum
 from galaxy_models.detection.tiles import Tile
-from galaxy_models.images.wide import WideImage
+from galaxy_models.images.wide_image import WideImage
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from galaxy_models.config.decode_rule import DecodeRule
 from galaxy_models.images.resize import resize_square
-from galaxy_models.images.wide import WideImage
+from galaxy_models.images.wide_image import WideImage
 
 # Galaxy Zoo 2's cutouts have a side of 8.48 × the radius with 90 % of the light.
 CUTOUT_PER_R90 = 8.48

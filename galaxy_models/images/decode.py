@@ -13,10 +13,12 @@ import errno
 import io
 import logging
 import math
+import os
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
+from typing import BinaryIO
 
 import numpy as np
 import simplejpeg
@@ -36,7 +38,7 @@ from galaxy_models.images.resize import resize_square, resize_with_pillow
 
 __all__ = [
     "DecodeRule", "ImageFile", "ImageSource", "decode_files", "decode_image",
-    "decode_whole", "read_files", "read_images",
+    "read_files", "read_images",
 ]  # fmt: skip
 
 PILLOW_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP")  # each parser more is a way in
@@ -48,7 +50,6 @@ JPEG_SCAN = b"\xff\xda"  # nowhere in a scan's own data
 MAX_JPEG_SCANS = 50  # ten are usual; each costs a pass over all pixels, and few bytes
 ORIENTATION_MARKS = (b"Exif\0\0", b"tiff:Orientation")  # EXIF's and XMP's
 PLAIN_COLORSPACES = ("YCbCr", "Gray")
-PLAIN_MODES = ("RGB", "L")  # Pillow's words for the same
 MAX_DIVISOR = 8  # libjpeg scales fast by 1/2, 1/4 and 1/8
 MIN_SPARE = 1.1  # scaled to hardly more than the result, parts are too sharp
 DIVIDED_BLUR = 0.03  # libjpeg's scaling leaves more detail than an average; measured
@@ -183,7 +184,7 @@ def decode_image(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
         ImageDecodeError: reason ``not_an_image``, ``truncated``, ``too_large`` or
             ``unreadable``.
     """
-    _check_scans(data)
+    check_scans(data)
     square = _decode_plain_jpeg(data, rule)
     if square is not None:
         return square
@@ -232,13 +233,13 @@ def _decode_fits(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
 
 def _decode_any(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
     """Decode whatever Pillow reads, or say what is wrong with it."""
-    image = _open_image(data, MAX_IMAGE_PIXELS)
+    image = open_image(data, MAX_IMAGE_PIXELS)
     try:
-        upright = ImageOps.exif_transpose(_to_rgb(image))
+        upright = ImageOps.exif_transpose(to_rgb(image))
         box = _central_square(upright.size, rule.crop_fraction)
         return resize_with_pillow(upright, box, rule.image_size)
     except Exception as error:  # Pillow's plugins raise nearly every type there is
-        raise _undecodable(image, data, error) from error
+        raise undecodable(image, data, error) from error
 
 
 @lru_cache(maxsize=1)
@@ -253,53 +254,44 @@ def _silence_pillow() -> None:
         ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
-def decode_whole(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
-    """Decode a whole JPEG, PNG, TIFF or WebP, its pixels in the order of the file.
-
-    Args:
-        data: the file's bytes.
-        max_pixels: the most that it may have.
-
-    Returns:
-        uint8, shape (height, width, 3), RGB. An EXIF orientation is not followed.
+def check_scans(data: bytes) -> None:
+    """Refuse a JPEG that is built to take very long.
 
     Raises:
-        ImageDecodeError: as for ``decode_image``.
+        ImageDecodeError: reason ``too_large``.
     """
-    _check_scans(data)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        image = _open_image(data, max_pixels)  # its size is checked before any pixel
-        try:
-            if data.startswith(JPEG_START) and image.mode in PLAIN_MODES:
-                with suppress(ValueError):  # a flaw, which Pillow puts into words
-                    pixels = simplejpeg.decode_jpeg(data, "RGB", strict=True)
-                    return np.asarray(pixels, np.uint8)
-            return np.asarray(_to_rgb(image), np.uint8)
-        except Exception as error:  # Pillow's plugins raise nearly every type there is
-            raise _undecodable(image, data, error) from error
-
-
-def _check_scans(data: bytes) -> None:
     if data.startswith(JPEG_START) and data.count(JPEG_SCAN) > MAX_JPEG_SCANS:
         raise ImageDecodeError("too_large", f"JPEG of over {MAX_JPEG_SCANS} scans")
 
 
-def _undecodable(image: Image.Image, data: bytes, error: Exception) -> ImageDecodeError:
+def undecodable(image: Image.Image, data: bytes, error: Exception) -> ImageDecodeError:
+    """Say why an image that was opened cannot be decoded."""
     return ImageDecodeError(
         _reason(error), f"{image.format} of {len(data)} bytes: {error}"
     )
 
 
-def _open_image(data: bytes, max_pixels: int) -> Image.Image:
+def open_image(data: bytes | BinaryIO, max_pixels: int) -> Image.Image:
+    """Open an image with Pillow, which reads the header only.
+
+    Args:
+        data: a whole file, or one that is open.
+        max_pixels: the most that it may have.
+
+    Raises:
+        ImageDecodeError: it is none of ``PILLOW_FORMATS``, or too large.
+    """
     _silence_pillow()
     if not data:
         raise ImageDecodeError("not_an_image", "the file is empty")
+    file = io.BytesIO(data) if isinstance(data, bytes) else data
     try:
-        image = Image.open(io.BytesIO(data), formats=PILLOW_FORMATS)
+        image = Image.open(file, formats=PILLOW_FORMATS)
     except UnidentifiedImageError as error:
+        file.seek(0)
+        start, size = file.read(16), file.seek(0, os.SEEK_END)
         raise ImageDecodeError(
-            "not_an_image", f"{len(data)} bytes that begin with {data[:16]!r}"
+            "not_an_image", f"{size} bytes that begin with {start!r}"
         ) from error
     except Image.DecompressionBombError as error:
         raise ImageDecodeError("too_large", str(error)) from error
@@ -319,7 +311,12 @@ def _reason(error: Exception) -> FailureReason:
     return "truncated" if "truncated" in str(error).lower() else "unreadable"
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Turn what Pillow opened into 8-bit RGB.
+
+    Raises:
+        ValueError: its pixels have no known white level.
+    """
     if image.mode in SIXTEEN_BIT_MODES:
         # Pillow's own conversion clips at 255 and would turn the frame white.
         pixels = np.asarray(image).astype(np.uint16) >> 8

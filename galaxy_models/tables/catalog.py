@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from galaxy_models import storage
-from galaxy_models.config import CatalogConfig
+from galaxy_models.config import CatalogConfig, DetectConfig
 from galaxy_models.errors import CatalogError
 from galaxy_models.images.allowed_paths import allowed_folders
 from galaxy_models.tables.columns import find_column
@@ -82,12 +82,13 @@ class Catalog:
 
 
 def open_catalog(
-    config: CatalogConfig,
+    config: CatalogConfig | DetectConfig,
     staging_uri: str,
     columns: Sequence[str] = (),
     *,
     for_ray: bool = True,
     check_files: CheckFiles | None = None,
+    flag: str = "--catalog",
 ) -> Catalog:
     """Check a catalog, and copy it to Parquet where it cannot be read as it is.
 
@@ -99,16 +100,19 @@ def open_catalog(
             stand in the names of Parquet files; ``RowReader`` does.
         check_files: called with the catalog's own Parquet files and with one of its
             images, before anything that takes long.
+        flag: that named the catalog, for messages.
 
     Raises:
         CatalogError: the catalog is missing, unreadable or empty; lacks a column;
             has null or repeated ids; or none of its first images exists.
         GalaxyBatchError: what ``check_files`` raises.
     """
-    source = open_table(storage.absolute_uri(config.catalog))
+    source = open_table(storage.absolute_uri(config.catalog), flag)
     names = source.schema.names
-    id_column = find_column(config.id_column, names, source.uri, ("object_id",))
     image_column = find_column(config.image_column, names, source.uri, ("image",))
+    id_column = image_column  # images that need no other name
+    if config.id_column is not None:
+        id_column = find_column(config.id_column, names, source.uri, ("object_id",))
     own_names = _find_columns(columns, source)
     image_root = storage.absolute_uri(config.image_root or source.image_root)
     allowed_prefixes = allowed_folders(config.image_root, config.allow_image_prefix)
@@ -119,7 +123,7 @@ def open_catalog(
     if _serves_as_it_is(source, needed, for_ray):
         table, rows_hash = source, None
         if check_files is not None:
-            check_files("--catalog", table.uris)
+            check_files(flag, table.uris)
     else:
         table, rows_hash = _staged(source, needed, id_column, staging_uri)
     try:

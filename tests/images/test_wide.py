@@ -13,7 +13,8 @@ from PIL import Image
 from galaxy_models.config.decode_rule import DecodeRule
 from galaxy_models.errors import ImageDecodeError
 from galaxy_models.images import wide
-from galaxy_models.images.wide import WideImage, open_wide_image
+from galaxy_models.images.wide import open_wide_image, wide_image_shape
+from galaxy_models.images.wide_image import WideImage
 
 RULE = DecodeRule(32)
 REGION = slice(3, 17), slice(5, 40)
@@ -201,3 +202,20 @@ def test_pictures_beyond_the_limit_are_too_large(
     monkeypatch.setattr(wide, "MAX_PICTURE_PIXELS", 2999)
     with pytest.raises(ImageDecodeError, match="too_large: 60×50 px, over 2999"):
         opened(jpeg(), tmp_path, "a.jpg")
+
+
+@pytest.mark.parametrize("name", ["a.fits", "a.jpg", "a.fits.gz"])
+def test_the_shape_is_known_before_any_pixel_is_read(tmp_path: Path, name: str) -> None:
+    data = jpeg() if name == "a.jpg" else fits_bytes(fits.PrimaryHDU(CUBE))
+    data = gzip.compress(data) if name.endswith(".gz") else data
+    (tmp_path / name).write_bytes(data)
+    assert wide_image_shape(name, str(tmp_path), RULE) == (50, 60)
+    assert wide_image_shape(data, str(tmp_path), RULE) == (50, 60)
+
+
+def test_a_file_without_a_shape_says_why(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"<html>")
+    with pytest.raises(ImageDecodeError, match="not_an_image: 6 bytes .*<html>"):
+        wide_image_shape("a.jpg", str(tmp_path), RULE)
+    with pytest.raises(ImageDecodeError, match="^missing"):
+        wide_image_shape("b.jpg", str(tmp_path), RULE)
