@@ -55,9 +55,7 @@ def test_the_example_of_fit_runs(ray_here: None, folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_example_of_score_runs(
-    ray_here: None, folder: Path, unlabelled: Survey
-) -> None:
+def test_the_example_of_score_runs(folder: Path, unlabelled: Survey) -> None:
     from galaxy_models.scoring import score
 
     (folder / "survey").symlink_to(unlabelled.catalog.parent)

@@ -60,7 +60,7 @@ def test_every_table_of_flags_has_a_header_row() -> None:
 
 def test_a_flag_shows_its_choices_its_default_and_its_help() -> None:
     text = reference.fresh("<!-- generated: flags score -->\n<!-- end -->")
-    assert "| `--plan` {auto, fused, two-stage} | auto | " in text
+    assert "| `--plan` {auto, local, fused, two-stage} | auto | " in text
     assert "| `--catalog` | required | " in text
     assert "| `--keep` | none | " in text
     assert "| `--overwrite` | no | " in text

@@ -22,6 +22,7 @@ from ray._private import ray_constants
 from galaxy_models.cluster.ray_errors import start_error
 from galaxy_models.cluster.ray_output import raylet_in_log
 from galaxy_models.cluster.resources import Resources
+from galaxy_models.cluster.this_machine import ray_is_named, ray_is_up
 from galaxy_models.errors import ResourceError
 from galaxy_models.storage import s3
 
@@ -48,7 +49,7 @@ def joined_cluster() -> Iterator[Resources | None]:
     Raises:
         ResourceError: the cluster does not answer, or refuses this job.
     """
-    if ray.is_initialized() or os.environ.get("RAY_ADDRESS"):
+    if ray_is_up() or ray_is_named():
         with ray_session() as resources:
             yield resources
     else:

@@ -3,7 +3,7 @@
 A path may lie on one host's disk or in a file system that all hosts share (NFS,
 Lustre). Its name does not show which, so a task on each host looks. Object stores are
 the same everywhere, and a single host needs no check. This module does not know what is
-in the files.
+in the files. Without a Ray that runs there are no other hosts, and none is imported.
 """
 
 import hashlib
@@ -15,11 +15,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
 from galaxy_models import storage
-from galaxy_models.cluster.ray_errors import host_error
+from galaxy_models.cluster.this_machine import ray_is_up
 from galaxy_models.errors import ResourceError
 
 logger = logging.getLogger(__name__)
@@ -116,8 +113,11 @@ def _appears(path: str) -> bool:
 
 def _other_hosts() -> dict[str, str]:
     """List the other hosts that may get work: Ray's ids and addresses."""
-    if not ray.is_initialized():
+    if not ray_is_up():
         return {}
+
+    import ray
+
     own_id = ray.get_runtime_context().get_node_id()
     return {
         node["NodeID"]: node["NodeManagerAddress"]
@@ -134,13 +134,20 @@ def _ask_other_hosts(look: Callable[[Any], Any], at: Any) -> list[tuple[str, Any
     Raises:
         ResourceError: a host cannot run this package's code.
     """
+    hosts = _other_hosts()
+    if not hosts:
+        return []
+
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    from galaxy_models.cluster.ray_errors import host_error
+
     tasks = {}
-    for node_id, address in _other_hosts().items():
+    for node_id, address in hosts.items():
         there = NodeAffinitySchedulingStrategy(node_id, soft=False)
         task = ray.remote(num_cpus=0)(look).options(scheduling_strategy=there)
         tasks[task.remote(at)] = address
-    if not tasks:
-        return []
     done, _ = ray.wait(list(tasks), num_returns=len(tasks), timeout=ANSWER_TIMEOUT_S)
     answers = []
     for task in done:

@@ -54,12 +54,13 @@ class ScoreConfig(CatalogConfig):
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """Where to predict; auto: on GPUs if there are any."""
 
-    plan: Literal["auto", "fused", "two-stage"] = "auto"
-    """fused: an actor decodes and predicts; two-stage: CPU tasks decode for actors that
-    only predict; auto: two-stage on GPUs."""
+    plan: Literal["auto", "local", "fused", "two-stage"] = "auto"
+    """local: threads of this process decode and predict, without Ray; fused: each Ray
+    actor does both; two-stage: CPU tasks decode for actors that only predict; auto:
+    local for small catalogs on one machine, two-stage on GPUs, otherwise fused."""
 
     num_workers: int | Literal["auto"] = "auto"
-    """Predicting actors; auto: one per GPU, otherwise one per CPU."""
+    """Predicting actors or threads; auto: one per GPU, otherwise one per CPU."""
 
     batch_size: int | Literal["auto"] = "auto"
     """Galaxies per prediction; auto: 256 on GPUs, otherwise 32."""
@@ -91,6 +92,7 @@ class ScoreConfig(CatalogConfig):
         """
         check_choices(self)
         _check_engine(self.engine, self.device)
+        _check_local(self)
         check_fits(self.fits_bands, self.fits_stretch, self.fits_q)
         check_image_prefixes(self.allow_image_prefix)
         require(
@@ -129,4 +131,14 @@ def _check_engine(engine: str, device: str) -> None:
         "engine",
         engine,
         "LiteRT predicts on CPUs only; with --device gpu choose keras or auto",
+    )
+
+
+def _check_local(config: ScoreConfig) -> None:
+    require(
+        config.plan != "local" or (config.engine != "keras" and config.device != "gpu"),
+        "plan",
+        config.plan,
+        "it predicts with LiteRT on CPUs; with --engine keras or --device gpu choose "
+        "another plan",
     )

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from galaxy_models.config import TtaName
 
+NUM_VIEWS: dict[TtaName, int] = {"none": 1, "flips": 4, "dihedral": 8}
+
 
 def symmetric_views(
     images: NDArray[np.uint8], tta: TtaName

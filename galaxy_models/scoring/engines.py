@@ -66,17 +66,27 @@ def choose_engine(
         return asked
     if on_gpus:
         return "keras"
-    if "litert-int8" in served:
-        agreement = card.litert[INT8_NAME].agreement
-        if agreement >= MIN_INT8_AGREEMENT:
-            return "litert-int8"
+    if "litert-int8" in served and _int8_agrees(card):
+        return "litert-int8"
+    return "litert-float" if "litert-float" in served else "keras"
+
+
+def _int8_agrees(card: ModelCard) -> bool:
+    return card.litert[INT8_NAME].agreement >= MIN_INT8_AGREEMENT
+
+
+def explain_engine(
+    chosen: EngineName, asked: EngineName | Literal["auto"], card: ModelCard
+) -> None:
+    """Say why int8 is not used where a CPU would be faster with it."""
+    if asked == "auto" and INT8_NAME in card.litert and not _int8_agrees(card):
         logger.info(
             "int8 gives the trained model's class to %.1f %% of validation galaxies, "
-            "fewer than %.0f %%: not used",
-            100 * agreement,
+            "fewer than %.0f %%: %s is used",
+            100 * card.litert[INT8_NAME].agreement,
             100 * MIN_INT8_AGREEMENT,
+            chosen,
         )
-    return "litert-float" if "litert-float" in served else "keras"
 
 
 def load_engine(

@@ -1,45 +1,38 @@
-"""The driver of a scoring run: the stages in the order in which a galaxy meets them.
+"""The driver of a scoring run: the same steps, wherever galaxies are predicted.
 
-Never imports TensorFlow; that is the actors' part.
+Imports neither TensorFlow nor, unless a plan needs it, Ray.
 """
 
 import logging
 import time
 from collections.abc import Iterator
-from itertools import chain
-from typing import Any
-
-import ray
-import ray.data
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from galaxy_models import storage
-from galaxy_models.cluster import session, shared_paths
-from galaxy_models.cluster.job_log import JobLog, job_log
-from galaxy_models.cluster.metrics import JobMetrics, job_metrics
+from galaxy_models.cluster import shared_paths
 from galaxy_models.cluster.progress import Progress
-from galaxy_models.cluster.ray_errors import worker_error
+from galaxy_models.cluster.resources import Resources
+from galaxy_models.cluster.this_machine import ray_is_named, ray_is_up, this_machine
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import ScoringError
-from galaxy_models.scoring.chunk_result import ChunkResult
 from galaxy_models.scoring.engines import check_engine
-from galaxy_models.scoring.ledger import CHUNKS_NAME, Ledger, Remaining
-from galaxy_models.scoring.plan import WRITE_CPUS, Plan, check_resources, make_plan
-from galaxy_models.scoring.predictor import (
-    CHUNK_COLUMN,
-    FusedPredictor,
-    Predictor,
-    decode_chunk,
+from galaxy_models.scoring.in_process import local_workers
+from galaxy_models.scoring.ledger import CHUNKS_NAME, Remaining
+from galaxy_models.scoring.plan import (
+    Plan,
+    check_resources,
+    ends_sooner_here,
+    make_plan,
 )
-from galaxy_models.scoring.request import OUTPUT, open_request, resumes
+from galaxy_models.scoring.request import OUTPUT, Request, open_request, resumes
 from galaxy_models.scoring.row_counts import RowCounts
 from galaxy_models.scoring.run_record import RunRecord, finished_record, record_run
+from galaxy_models.scoring.workers import Workers
 from galaxy_models.storage import output_folder, s3
 
 logger = logging.getLogger(__name__)
 
-MAX_TASKS = 4096  # of actors that read by themselves; each costs the driver time
 MAX_REPAIRS = 3  # of chunks that cannot be read; more, and the disk is at fault
-MODEL_KEY, MODEL_HASH_KEY = b"galaxy_batch.model", b"galaxy_batch.model_hash"
 
 
 def score(config: ScoreConfig) -> RunRecord:
@@ -91,15 +84,15 @@ def _score(config: ScoreConfig) -> RunRecord:
         output_folder.held_output(
             config.output, OUTPUT, config.overwrite, resumes(config)
         ) as output,
-        session.joined_cluster() as joined,
+        _joined_cluster(config) as joined,
     ):
         if joined is not None:
             check_resources(config, joined)
             shared_paths.check_output(output)
         staging_uri = storage.join(output, output_folder.STAGING_NAME)
         request = open_request(config, staging_uri)
-        with session.ray_session() as resources:
-            plan = make_plan(request, resources, output)
+        with _machines(request, joined) as (resources, is_local):
+            plan = make_plan(request, resources, output, is_local=is_local)
             check_engine(plan.stages.engine, request.model, request.card)
             _begin(plan)
             started_s = time.monotonic()
@@ -109,6 +102,37 @@ def _score(config: ScoreConfig) -> RunRecord:
         storage.delete_folder(storage.join(output, CHUNKS_NAME))
         output_folder.finish_output(output)
     return record
+
+
+def _joined_cluster(config: ScoreConfig) -> AbstractContextManager[Resources | None]:
+    """Join a Ray that runs or is named, unless this process is to work alone."""
+    if config.plan == "local" or not (ray_is_up() or ray_is_named()):
+        return nullcontext()
+
+    from galaxy_models.cluster import session  # Ray: a second
+
+    return session.joined_cluster()
+
+
+@contextmanager
+def _machines(
+    request: Request, joined: Resources | None
+) -> Iterator[tuple[Resources, bool]]:
+    """Decide between this process and Ray, which is started if it does not run.
+
+    Yields:
+        What may be used, and whether it is this process that uses it.
+    """
+    plan, machine = request.config.plan, joined or this_machine()
+    may_stay = plan == "auto" and not ray_is_named()
+    if plan == "local" or (may_stay and ends_sooner_here(request, machine)):
+        yield machine, True
+        return
+
+    from galaxy_models.cluster import session
+
+    with session.ray_session() as resources:
+        yield resources, False
 
 
 def _begin(plan: Plan) -> None:
@@ -130,56 +154,46 @@ def _predict_what_remains(plan: Plan) -> int:
     logger.info("scoring %d of %d galaxies: %s", num_rows, num_catalog, described)
     interval_s = plan.request.config.progress_interval_s
     progress = Progress(num_catalog, num_catalog - num_rows, interval_s)
-    try:
-        with (
-            job_metrics(plan.ledger.output) as metrics,
-            job_log(progress) as log,
-        ):
-            metrics.set("score_rows_to_do", num_rows)
-            _predict_chunks(plan, remaining, metrics, log)
-            for _ in range(MAX_REPAIRS):
-                if not remaining.chunks_to_do():
-                    return num_rows
-                num_rows += remaining.num_rows_to_do()
-                _predict_chunks(plan, remaining, metrics, log)
-    except ray.exceptions.RayError as error:
-        raise worker_error(error) or ScoringError(
-            f"scoring stopped: {error}. The same command resumes it."
-        ) from error
+    with _workers(plan, progress, num_rows) as workers:
+        _predict_chunks(plan, remaining, workers)
+        for _ in range(MAX_REPAIRS):
+            if not remaining.chunks_to_do():
+                return num_rows
+            num_rows += remaining.num_rows_to_do()
+            _predict_chunks(plan, remaining, workers)
     raise ScoringError(
         f"chunks in {plan.ledger.output} cannot be read after they were written "
         f"{MAX_REPAIRS} times; see to that disk, and run the same command again."
     )
 
 
-def _predict_chunks(
-    plan: Plan, remaining: Remaining, metrics: JobMetrics, log: JobLog
-) -> None:
+def _workers(
+    plan: Plan, progress: Progress, num_rows: int
+) -> AbstractContextManager[Workers]:
+    if plan.stages.is_local:
+        return local_workers(plan, progress)
+
+    from galaxy_models.scoring.on_ray import ray_workers
+
+    return ray_workers(plan, progress, num_rows)
+
+
+def _predict_chunks(plan: Plan, remaining: Remaining, workers: Workers) -> None:
     """Predict the chunks that are to be done, and make files of all that are kept.
 
     Afterwards only chunks that could not be read again are to be done.
     """
     counts = RowCounts()
-    finishing = _finish_files(plan, remaining)
-    for result in _predicted_chunks(remaining.chunks_to_do(), plan, log):
+    workers.finish(remaining.whole_files())
+    for result in workers.predicted(remaining.chunks_to_do()):
         remaining.chunk_is_kept(result.chunk)
-        finishing += _finish_files(plan, remaining)
+        workers.finish(remaining.whole_files())
         counts.update(result.counts)
-        _report(result, metrics)
         if remaining.chunks_to_do():  # else score() says it of all rows
             _check_failed(counts.num_failed, plan)
-    for chunk in chain.from_iterable(ray.get(finishing)):
+    for chunk in workers.lost_chunks():
         logger.warning("chunk %d cannot be read: it is predicted again", chunk)
         remaining.chunk_is_lost(chunk)
-
-
-def _report(result: ChunkResult, metrics: JobMetrics) -> None:
-    """Report a chunk to Prometheus."""
-    metrics.add("score_rows", result.counts.num_rows)
-    for reason, number in result.counts.failure_reasons.items():
-        metrics.add("score_failures", number, reason=reason)
-    for stage, seconds in result.seconds.items():
-        metrics.add("score_seconds", seconds, stage=stage)
 
 
 def _check_failed(num_failed: int, plan: Plan) -> None:
@@ -193,69 +207,3 @@ def _check_failed(num_failed: int, plan: Plan) -> None:
             f"{plan.ledger.output} says why. With a larger fraction the same command "
             "resumes."
         )
-
-
-def _finish_files(plan: Plan, remaining: Remaining) -> list[Any]:
-    """Make files of their chunks, somewhere in the cluster, where all are kept."""
-    finish = ray.remote(num_cpus=WRITE_CPUS)(Ledger.finish_file)
-    metadata = {
-        MODEL_KEY: plan.request.model.encode(),
-        MODEL_HASH_KEY: plan.request.card.model_hash.encode(),
-    }
-    files = remaining.whole_files()
-    return [finish.remote(plan.ledger, file, metadata) for file in files]
-
-
-def _predicted_chunks(
-    todo: list[int], plan: Plan, log: JobLog
-) -> Iterator[ChunkResult]:
-    """Predict chunks over the cluster; give the result of each."""
-    if not todo:
-        return
-    two_stage = plan.stages.two_stage
-    num_tasks = len(todo) if two_stage else min(len(todo), MAX_TASKS)
-    chunks = ray.data.from_items(
-        [{CHUNK_COLUMN: chunk} for chunk in todo], override_num_blocks=num_tasks
-    )
-    predict = _predict_in_two_stages if two_stage else _predict_in_one_stage
-    kept = predict(chunks, plan, log)
-    for batch in kept.iter_batches(batch_size=None, batch_format="pyarrow"):
-        yield from ChunkResult.from_table(batch)
-
-
-def _predict_in_one_stage(chunks: Any, plan: Plan, log: JobLog) -> Any:
-    return chunks.map_batches(FusedPredictor, batch_size=None, **_actors(plan, log))
-
-
-def _predict_in_two_stages(chunks: Any, plan: Plan, log: JobLog) -> Any:
-    decoded = chunks.map_batches(
-        decode_chunk,
-        fn_kwargs={"plan": plan},
-        batch_size=1,
-        batch_format="pyarrow",
-        num_cpus=plan.stages.decode_cpus,
-    )
-    return decoded.map_batches(Predictor, batch_size=None, **_actors(plan, log))
-
-
-def _actors(plan: Plan, log: JobLog) -> dict[str, Any]:
-    """How ``map_batches`` runs the predicting actors."""
-    stages = plan.stages
-    # Where others decode, pixels wait for the GPU, never the GPU for pixels: while it
-    # predicts a batch, a second call gathers the next one, and two more are on their
-    # way. An actor that decodes reads its files ahead by itself.
-    calls, waiting = (2, 4) if stages.two_stage else (1, 2)
-    return {
-        "fn_constructor_kwargs": {"plan": plan, "log": log},
-        "batch_format": "pyarrow",
-        "compute": ray.data.ActorPoolStrategy(
-            # Fewer are enough after a host is lost, but all start at once.
-            min_size=1,
-            max_size=stages.num_actors,
-            initial_size=stages.num_actors,
-            max_concurrent_calls_per_actor=calls,
-            max_tasks_in_flight_per_actor=waiting,
-        ),
-        "num_cpus": stages.actor_cpus,
-        "num_gpus": stages.actor_gpus or None,
-    }

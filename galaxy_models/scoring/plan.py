@@ -1,4 +1,4 @@
-"""How a request is spread over the cluster: engine, stages, chunks and files.
+"""How a request is spread over this process or a cluster: engine, stages, chunks.
 
 Knows CPUs, GPUs and rows; it starts nothing.
 """
@@ -8,9 +8,10 @@ from typing import Any
 
 from galaxy_models.cluster.resources import Resources, cpus_for_each, scoring_workers
 from galaxy_models.config import EngineName, ScoreConfig
-from galaxy_models.errors import OutputError, ResourceError
+from galaxy_models.errors import ConfigError, OutputError, ResourceError
 from galaxy_models.models.card import ModelCard
-from galaxy_models.scoring.engines import choose_engine
+from galaxy_models.scoring.augmentation import NUM_VIEWS
+from galaxy_models.scoring.engines import LITERT_FILES, choose_engine, explain_engine
 from galaxy_models.scoring.ledger import Ledger
 from galaxy_models.scoring.request import (
     FORMAT_VERSION,
@@ -38,6 +39,14 @@ ROWS_PER_CHUNK = range(64, 1024 + 1)
 MIN_CHUNKS_PER_ACTOR = 16
 MAX_CHUNK_BYTES = 64 * 2**20  # of pixels that travel; Ray divides blocks of 128 MiB
 ROWS_PER_CHUNK_KEY = "rows per chunk"  # in the resume key; a resumed job keeps to it
+MODEL_KEY, MODEL_HASH_KEY = b"galaxy_batch.model", b"galaxy_batch.model_hash"
+
+
+# Of views of galaxies, in this process where the plan is auto: 10 to 60 s on two cores,
+# to which Ray would add 12 to 20. Threads keep all cores busy as Ray's actors do, but
+# share the interpreter's lock (0.1 ms of the 1 to 3 ms of a galaxy, so up to some ten
+# cores), and a crash in a decoder ends the job, not an actor.
+MAX_LOCAL_PREDICTIONS = 20_000
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,9 @@ class Stages:
     decode_cpus: float
     """CPUs that a decoding task books; only in two stages."""
 
+    is_local: bool = False
+    """Whether threads of this process predict, without Ray; they decode, too."""
+
     @property
     def actor_gpus(self) -> int:
         """GPUs that an actor books."""
@@ -69,6 +81,8 @@ class Stages:
 
     def described(self) -> str:
         """Say it in a line of the job's log."""
+        if self.is_local:
+            return f"{self.num_actors} {self.engine} thread(s) of this process"
         where = "GPU" if self.on_gpus else "CPU"
         feed = "fed by decoding tasks" if self.two_stage else "that also decode"
         return f"{self.num_actors} {self.engine} actor(s) on {where}s, {feed}"
@@ -94,23 +108,52 @@ class Plan:
             key[VERSION_KEY] = self.format_version
         return key
 
+    @property
+    def file_metadata(self) -> dict[bytes, bytes]:
+        """What every file of predictions says of the model."""
+        model, model_hash = self.request.model, self.request.card.model_hash
+        return {MODEL_KEY: model.encode(), MODEL_HASH_KEY: model_hash.encode()}
 
-def make_plan(request: Request, resources: Resources, output: str) -> Plan:
+
+def ends_sooner_here(request: Request, machine: Resources) -> bool:
+    """Whether a scoring ends sooner in this process than with Ray's actors.
+
+    Args:
+        request: what was asked for.
+        machine: the CPUs and GPUs that it may use.
+    """
+    config = request.config
+    if machine.num_hosts > 1 or config.device == "gpu":
+        return False
+    if _usable(config, machine).num_gpus:
+        return False
+    if choose_engine(config.engine, request.card, on_gpus=False) not in LITERT_FILES:
+        return False
+    num_predictions = request.catalog.num_rows * NUM_VIEWS[config.tta]
+    return num_predictions <= MAX_LOCAL_PREDICTIONS
+
+
+def make_plan(
+    request: Request, resources: Resources, output: str, *, is_local: bool = False
+) -> Plan:
     """Plan a scoring; one that is resumed keeps the chunks that it was cut into.
 
     Args:
         request: what was asked for.
-        resources: what the cluster holds.
+        resources: what the cluster, or this process, may use.
         output: URI of the predictions' folder.
+        is_local: whether this process predicts, without Ray.
 
     Raises:
         ResourceError: the cluster has not the GPUs or CPUs asked for.
         ModelFolderError: the folder cannot serve the engine asked for.
+        ConfigError: this process cannot serve it.
         OutputError: an unfinished scoring there cannot be resumed with these stages, or
             a newer version of this package began it.
     """
     config, card = request.config, request.card
-    stages = plan_stages(config, card, resources)
+    stages = plan_stages(config, card, resources, is_local=is_local)
+    explain_engine(stages.engine, config.engine, card)
     marker = output_folder.read_marker(output, OUTPUT) if resumes(config) else None
     begun = marker.resume_key if marker else {}
     version = begun.get(VERSION_KEY, 1) if begun else FORMAT_VERSION
@@ -127,18 +170,28 @@ def make_plan(request: Request, resources: Resources, output: str) -> Plan:
     return Plan(request, stages, ledger, version)
 
 
-def plan_stages(config: ScoreConfig, card: ModelCard, resources: Resources) -> Stages:
+def plan_stages(
+    config: ScoreConfig,
+    card: ModelCard,
+    resources: Resources,
+    *,
+    is_local: bool = False,
+) -> Stages:
     """Settle engine, stages and their shares of the cluster.
 
     Args:
         config: what was asked for.
         card: of the model that predicts.
-        resources: what the cluster holds.
+        resources: what the cluster, or this process, may use.
+        is_local: whether this process predicts, without Ray.
 
     Raises:
         ResourceError: the cluster has not the GPUs or CPUs asked for.
         ModelFolderError: the folder cannot serve the engine asked for.
+        ConfigError: this process cannot serve it.
     """
+    if is_local:
+        resources = replace(resources, gpus_by_host=())
     resources = _usable(config, resources)
     on_gpus = resources.num_gpus > 0
     num_actors = scoring_workers(config.num_workers, resources)
@@ -146,8 +199,15 @@ def plan_stages(config: ScoreConfig, card: ModelCard, resources: Resources) -> S
     if batch_size == "auto":
         batch_size = GPU_BATCH_SIZE if on_gpus else CPU_BATCH_SIZE
     two_stage = config.plan == "two-stage" or (config.plan == "auto" and on_gpus)
+    engine = choose_engine(config.engine, card, on_gpus=on_gpus)
+    if is_local and engine not in LITERT_FILES:
+        raise ConfigError(
+            f"--plan local: it predicts with LiteRT, and the model {config.model} has "
+            "no LiteRT file that agrees with it; leave the flag out, or train the "
+            "model again."
+        )
     return Stages(
-        engine=choose_engine(config.engine, card, on_gpus=on_gpus),
+        engine=engine,
         on_gpus=on_gpus,
         two_stage=two_stage,
         num_actors=num_actors,
@@ -155,6 +215,7 @@ def plan_stages(config: ScoreConfig, card: ModelCard, resources: Resources) -> S
         batch_size=batch_size,
         actor_cpus=FED_ACTOR_CPUS if two_stage else ACTOR_CPUS,
         decode_cpus=_decode_cpus(resources),
+        is_local=is_local,
     )
 
 

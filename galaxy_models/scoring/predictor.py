@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from galaxy_models.cluster.job_log import JobLog
 from galaxy_models.images.decode import decode_files
 from galaxy_models.models.calibration import with_temperature
 from galaxy_models.scoring.augmentation import average_views, symmetric_views
@@ -20,6 +19,7 @@ from galaxy_models.scoring.plan import Plan
 from galaxy_models.scoring.prefetch import FILES_PER_READ, prefetch_files
 from galaxy_models.scoring.request import Request
 from galaxy_models.scoring.row_counts import RowCounts
+from galaxy_models.scoring.workers import CountsLog
 from galaxy_models.tables.columns import image_sources
 from galaxy_models.tables.formats.numbered_rows import NumberedRows, RowReader
 from galaxy_models.tables.prediction_schema import STATUS_FAILED, STATUS_OK
@@ -32,7 +32,7 @@ ERROR_COLUMN = "_error"
 class Predictor:
     """Ray Data's callable in two stages: loads the model once, predicts pixels."""
 
-    def __init__(self, plan: Plan, log: JobLog) -> None:
+    def __init__(self, plan: Plan, log: CountsLog) -> None:
         self.plan = plan
         self.log = log
         request, stages = plan.request, plan.stages
@@ -51,7 +51,7 @@ class Predictor:
             rows: what ``decode_chunk`` gave.
 
         Returns:
-            What ``keep`` does.
+            One row, a ``ChunkResult``.
         """
         size = self.plan.request.card.decode_rule.image_size
         pixels = rows[PIXELS_COLUMN].combine_chunks()
@@ -67,7 +67,8 @@ class Predictor:
                 for at in range(0, len(rows), step)
             ]
         chunk = rows[CHUNK_COLUMN][0].as_py()
-        return self.keep(chunk, rows, np.concatenate(views, axis=1), errors, watch)
+        predicted = np.concatenate(views, axis=1)
+        return self.keep(chunk, rows, predicted, errors, watch).to_table()
 
     def predict(
         self, images: NDArray[np.uint8], errors: list[str | None]
@@ -101,7 +102,7 @@ class Predictor:
         views: NDArray[np.float32],
         errors: list[str | None],
         watch: Stopwatch,
-    ) -> pa.Table:
+    ) -> ChunkResult:
         """Write a chunk's predictions down.
 
         Args:
@@ -110,15 +111,12 @@ class Predictor:
             views: what ``predict`` gave for them.
             errors: None, or what failed, for each row.
             watch: what has been timed so far.
-
-        Returns:
-            One row, a ``ChunkResult``.
         """
         with watch.timing("writing"):
             predictions = prediction_rows(rows, views, errors, self.plan.request)
             self.plan.ledger.write_chunk(chunk, predictions)
         self.log.flush()
-        return ChunkResult(chunk, count_rows(predictions), watch.seconds).to_table()
+        return ChunkResult(chunk, count_rows(predictions), watch.seconds)
 
 
 class FusedPredictor(Predictor):
@@ -127,7 +125,7 @@ class FusedPredictor(Predictor):
     So pixels never travel, and each core has one actor that keeps it busy.
     """
 
-    def __init__(self, plan: Plan, log: JobLog) -> None:
+    def __init__(self, plan: Plan, log: CountsLog) -> None:
         super().__init__(plan, log)
         self._reader = RowReader(plan.request.rows, plan.request.columns)
 
@@ -138,22 +136,23 @@ class FusedPredictor(Predictor):
             chunks: their numbers.
 
         Yields:
-            What ``keep`` does, for each of them.
+            One row for each of them, a ``ChunkResult``.
         """
-        ledger = self.plan.ledger
         for chunk in chunks[CHUNK_COLUMN].to_pylist():
-            if (result := self._earlier_result(chunk)) is not None:
-                yield result.to_table()
-                continue
-            watch = Stopwatch()
-            with watch.timing("reading"):
-                rows = self._reader.read(*ledger.rows_of(chunk))
-            views, errors = [], []
-            for images, image_errors in decoded_batches(rows, self.plan, watch):
-                with watch.timing("predicting"):
-                    views.append(self.predict(images, image_errors))
-                errors.extend(image_errors)
-            yield self.keep(chunk, rows, np.concatenate(views, axis=1), errors, watch)
+            result = self._earlier_result(chunk) or self.predict_chunk(chunk)
+            yield result.to_table()
+
+    def predict_chunk(self, chunk: int) -> ChunkResult:
+        """Predict a chunk and write its predictions down."""
+        watch = Stopwatch()
+        with watch.timing("reading"):
+            rows = self._reader.read(*self.plan.ledger.rows_of(chunk))
+        views, errors = [], []
+        for images, image_errors in decoded_batches(rows, self.plan, watch):
+            with watch.timing("predicting"):
+                views.append(self.predict(images, image_errors))
+            errors.extend(image_errors)
+        return self.keep(chunk, rows, np.concatenate(views, axis=1), errors, watch)
 
     def _earlier_result(self, chunk: int) -> ChunkResult | None:
         """What an actor wrote that died before the last chunk of its task."""

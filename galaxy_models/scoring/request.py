@@ -121,14 +121,16 @@ def open_request(config: ScoreConfig, staging_uri: str) -> Request:
         InputError: one of them cannot serve.
     """
     card = read_card(config.model)
-    shared_paths.check_inputs("--model", required_files(config.model, card))
+    check_files = None if config.plan == "local" else shared_paths.check_inputs
+    if check_files is not None:
+        check_files("--model", required_files(config.model, card))
     _check_model(config, card)
     catalog = open_catalog(
         config,
         staging_uri,
         config.keep,
         for_ray=False,
-        check_files=shared_paths.check_inputs,
+        check_files=check_files,
     )
     keep = tuple(map(catalog.column, config.keep))
     _check_columns(config, keep, catalog, card)

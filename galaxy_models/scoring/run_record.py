@@ -69,7 +69,7 @@ class RunRecord:
     """Rows that this run scored: all, unless it resumed one that was lost."""
 
     seconds_this_run: float
-    """From a running Ray to the last written row, the actors' start included (s)."""
+    """From the plan to the last written row, the actors' start included (s)."""
 
     rows_per_s_this_run: float
     """``num_rows_this_run`` over ``seconds_this_run`` (1/s)."""

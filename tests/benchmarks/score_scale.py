@@ -196,7 +196,8 @@ def command(benchmark: Benchmark, catalog: Path, output: Path) -> list[str]:
     flags = ["--catalog", str(catalog), "--output", str(output)]
     flags += ["--model", str(benchmark.model), "--engine", benchmark.engine]
     flags += ["--image-root", "/"]  # images lie elsewhere than the catalog
-    return [sys.executable, "-m", "jobs.score", *flags, "--device", "cpu"]
+    flags += ["--device", "cpu", "--plan", "fused"]
+    return [sys.executable, "-m", "jobs.score", *flags]
 
 
 def measure(benchmark: Benchmark, images: list[str], folder: Path) -> list[Run]:

@@ -139,7 +139,7 @@ class Course:
         flags = ["--catalog", str(catalog), "--model", self.model]
         flags += ["--output", str(output)]
         if name == "ours":
-            engine = ["--engine", "litert-int8", "--device", "cpu"]
+            engine = ["--engine", "litert-int8", "--device", "cpu", "--plan", "fused"]
             return [sys.executable, "-m", "jobs.score", *flags, *engine]
         python = self.daft_python if name.startswith("daft") else sys.executable
         return [python, str(CONTESTANTS_SCRIPT), name, *flags]

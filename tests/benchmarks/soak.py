@@ -162,7 +162,7 @@ def score_command(bucket: str, output: str, endpoint_url: str) -> list[str]:
     """Flags of a scoring whose requests go to an endpoint."""
     return [
         *("--catalog", f"{bucket}/catalog.parquet", "--model", f"{bucket}/model"),
-        *("--output", output, "--s3-endpoint-url", endpoint_url),
+        *("--output", output, "--s3-endpoint-url", endpoint_url, "--plan", "fused"),
         *("--rows-per-file", str(ROWS_PER_FILE)),
         *("--rows-per-chunk", str(ROWS_PER_CHUNK)),
     ]

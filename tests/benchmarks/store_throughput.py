@@ -199,6 +199,7 @@ class Scoring:
             *(sys.executable, "-m", "jobs.score", "--model", self.model),
             *("--catalog", str(folder / "catalog.parquet")),
             *("--output", str(folder / "predictions"), "--device", "cpu"),
+            *("--plan", "fused"),
         ]
         started_s = time.perf_counter()
         run_command(command, folder / "log")

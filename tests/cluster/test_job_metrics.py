@@ -18,7 +18,8 @@ def test_rows_failures_and_seconds_of_a_scoring(
     ray_here: None, labelled: Survey, model_folder: str, tmp_path: Path
 ) -> None:
     output = str(tmp_path / "scored")
-    score(ScoreConfig(catalog=str(labelled.catalog), model=model_folder, output=output))
+    catalog = str(labelled.catalog)
+    score(ScoreConfig(catalog=catalog, model=model_folder, output=output, plan="fused"))
     rows = "ray_galaxy_batch_score_rows_total"
     found = samples_of(output, lambda found: found.get((rows, "")) == 120)
     assert found[("ray_galaxy_batch_score_rows_to_do", "")] == 120

@@ -125,7 +125,7 @@ def test_values_that_make_no_sense_are_refused(
 
 @pytest.mark.slow
 def test_what_scoring_wrote_is_evaluated_as_it_is(
-    without_actors: None, model_folder: str, labelled: Survey, tmp_path: Path
+    model_folder: str, labelled: Survey, tmp_path: Path
 ) -> None:
     predictions, report = str(tmp_path / "predictions"), tmp_path / "report"
     catalog = str(labelled.catalog)

@@ -49,6 +49,7 @@ class Sky:
         return [
             *("jobs.score", "--catalog", self.catalog, "--model", self.model),
             *("--keep", "ra", "--output", f"{self.bucket}/{output}"),
+            *("--plan", "fused"),
         ]
 
 

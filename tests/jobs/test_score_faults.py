@@ -29,6 +29,8 @@ from score_job import (
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import OutputError, ScoringError
 from galaxy_models.scoring import score
+from galaxy_models.scoring.request import ENGINE_KEY, OUTPUT
+from galaxy_models.storage.output_folder import read_marker
 from jobs.command_line import parse
 
 pytestmark = pytest.mark.slow
@@ -128,13 +130,13 @@ def test_a_driver_killed_in_two_stages_loses_and_repeats_nothing(
     many_galaxies: Path, model_folder: str, tmp_path: Path
 ) -> None:
     output = tmp_path / "out"
-    job = ScoreJob(many_galaxies, model_folder, output, "--plan", "two-stage")
+    job = ScoreJob(many_galaxies, model_folder, output, plan="two-stage")
     job.wait_for_rows(output)
     job.kill()
     to_do = NUM_ROWS - num_kept(output)
     assert read_ids(output).is_unique
 
-    job = ScoreJob(many_galaxies, model_folder, output, "--plan", "two-stage")
+    job = ScoreJob(many_galaxies, model_folder, output, plan="two-stage")
 
     assert job.exit_code() == 0, job.log
     assert f"scoring {to_do} of {NUM_ROWS} galaxies" in job.log
@@ -176,10 +178,14 @@ def test_another_scoring_may_not_resume_from_it(
     path = tmp_path / "model" / "model.json"
     card = json.loads(path.read_text())
     path.write_text(json.dumps(card | {"temperature": 12.5}))
-    flags = ["--engine", "keras", "--rows-per-file", "500", "--tta", "flips"]
+    marker = read_marker(str(killed.output), OUTPUT)
+    assert marker is not None
+    before = marker.resume_key[ENGINE_KEY]
+    (now,) = {"litert-int8", "litert-float"} - {before}
+    flags = ["--engine", now, "--rows-per-file", "500", "--tta", "flips"]
     told = refusal(many_galaxies, str(tmp_path / "model"), killed.output, *flags)
     assert f"temperature was {card['temperature']}, now 12.5" in told
-    assert "the engine was litert-" in told
+    assert f"the engine was {before}, now {now}" in told
     assert "--rows-per-file was 3000, now 500" in told
     assert "--tta was none, now flips" in told
 

@@ -29,7 +29,8 @@ def test_a_node_that_is_killed_costs_no_row(
     environment = {**head.environment, "RAY_ADDRESS": head.address}
     with head.running_node(num_cpus=1) as node:
         job = ScoreJob(
-            *(many_galaxies, model_folder, output, "--plan", plan),
+            *(many_galaxies, model_folder, output),
+            plan=plan,
             environment=environment,
         )
         job.wait_for_rows(output)

@@ -68,7 +68,7 @@ def test_an_unknown_name_is_refused_with_the_names_that_there_are() -> None:
 
 @pytest.mark.slow
 def test_a_folder_of_images_is_scored_without_any_training(
-    ray_here: None, labelled: Survey, tmp_path: Path
+    labelled: Survey, tmp_path: Path
 ) -> None:
     images = str(labelled.catalog.parent / "images")
     score(ScoreConfig(catalog=images, model="galaxy-zoo", output=str(tmp_path)))

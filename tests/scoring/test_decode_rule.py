@@ -38,7 +38,7 @@ def write_cutouts(folder: Path, num_galaxies: int) -> Path:
 
 @pytest.mark.slow
 def test_colours_of_fits_cutouts_are_learnt_and_found_again(
-    without_actors: None, tmp_path: Path
+    ray_here: None, tmp_path: Path
 ) -> None:
     catalog = str(write_cutouts(tmp_path, 80))
     config = TrainConfig(
@@ -86,7 +86,7 @@ def test_another_rule_than_in_training_is_refused_before_anything_is_begun(
 
 
 def test_the_rule_of_training_may_be_said_again(
-    without_actors: None, model_folder: str, tmp_path: Path
+    model_folder: str, tmp_path: Path
 ) -> None:
     (tmp_path / "1.fits").write_bytes(b"SIMPLE")
     (tmp_path / "catalog.csv").write_text("object_id,image\n1,1.fits\n")

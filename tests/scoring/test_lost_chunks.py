@@ -1,7 +1,9 @@
 """A chunk that a power cut emptied is predicted again; the scoring ends whole."""
 
+import dataclasses
 import logging
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -17,8 +19,10 @@ ROWS_PER_FILE = 50
 ROWS_PER_CHUNK = 20
 
 
+@pytest.mark.parametrize("plan", ["local", "fused"])
 def test_an_empty_chunk_is_predicted_again_when_its_file_is_made(
     ray_here: None,
+    plan: Any,
     unlabelled: Survey,
     model_folder: str,
     tmp_path: Path,
@@ -30,6 +34,7 @@ def test_an_empty_chunk_is_predicted_again_when_its_file_is_made(
         unlabelled,
         model_folder,
         output,
+        plan="local",
         rows_per_file=ROWS_PER_FILE,
         rows_per_chunk=ROWS_PER_CHUNK,
     )
@@ -45,7 +50,7 @@ def test_an_empty_chunk_is_predicted_again_when_its_file_is_made(
         Path(ledger.chunk_uri(chunk)).touch()
 
     with caplog.at_level(logging.WARNING):
-        record = score(config)
+        record = score(dataclasses.replace(config, plan=plan))
 
     assert "chunk 3 cannot be read: it is predicted again" in caplog.text
     assert record.num_rows_this_run == NUM_UNLABELLED - ROWS_PER_FILE

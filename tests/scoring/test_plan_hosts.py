@@ -8,7 +8,7 @@ from galaxy_models.cluster.resources import Resources, cpus_for_each
 from galaxy_models.config import ScoreConfig
 from galaxy_models.images.decode import DecodeRule
 from galaxy_models.models.card import ModelCard
-from galaxy_models.scoring import pipeline
+from galaxy_models.scoring import on_ray
 from galaxy_models.scoring.plan import Plan, Stages, plan_stages
 
 CARD = ModelCard(
@@ -65,7 +65,7 @@ def test_each_actor_books_one_gpu_and_cpu_tasks_decode(
 ) -> None:
     plan = planned(resources)
     assert plan.two_stage and plan.on_gpus
-    actors = pipeline._actors(Plan(None, plan, None), None)  # type: ignore[arg-type]
+    actors = on_ray._actors(Plan(None, plan, None), None)  # type: ignore[arg-type]
     assert actors["num_gpus"] == 1
     assert actors["num_cpus"] == plan.actor_cpus < 1
     assert actors["compute"].max_size == num_actors
@@ -75,5 +75,5 @@ def test_each_actor_books_one_gpu_and_cpu_tasks_decode(
 def test_without_gpus_none_is_booked() -> None:
     plan = planned(GPU_BESIDE_CPUS, device="cpu")
     assert not plan.two_stage
-    actors = pipeline._actors(Plan(None, plan, None), None)  # type: ignore[arg-type]
+    actors = on_ray._actors(Plan(None, plan, None), None)  # type: ignore[arg-type]
     assert actors["num_gpus"] is None

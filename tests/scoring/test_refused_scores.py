@@ -22,7 +22,7 @@ from galaxy_models.scoring.request import OUTPUT
 from galaxy_models.simulation import Survey
 from galaxy_models.storage.output_folder import begin_output
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_actors")]
+pytestmark = pytest.mark.slow
 
 
 def test_an_int8_file_of_another_model_is_refused_before_anything_is_written(

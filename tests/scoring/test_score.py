@@ -42,8 +42,9 @@ def scored(
         unlabelled,
         model_folder,
         output,
+        plan="fused",
         keep=("ra", "dec"),
-        progress_interval_s=0.1,
+        rows_per_chunk=20,
     )
     score(config)
     return output
@@ -129,13 +130,12 @@ def test_the_run_record_counts_what_is_there(scored: Path, unlabelled: Survey) -
 
 
 def test_a_run_with_nothing_left_to_score_says_so_in_its_record(
-    without_actors: None,
     unlabelled: Survey,
     model_folder: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    config = config_for(unlabelled, model_folder, tmp_path / "out")
+    config = config_for(unlabelled, model_folder, tmp_path / "out", plan="local")
     with monkeypatch.context() as crash:
         crash.delattr(pipeline, "record_run")  # it dies with all rows written
         with pytest.raises(NameError):
@@ -146,6 +146,15 @@ def test_a_run_with_nothing_left_to_score_says_so_in_its_record(
     assert (record.num_rows, record.num_rows_this_run) == (NUM_UNLABELLED, 0)
     assert record.rows_per_s_this_run == 0
     assert record.statuses == {"ok": NUM_UNLABELLED - 8, "failed": 8}
+
+
+def test_this_process_alone_writes_the_same_bytes_as_actors(
+    scored: Path, unlabelled: Survey, model_folder: str, tmp_path: Path
+) -> None:
+    changes = {"plan": "local", "keep": ("ra", "dec"), "rows_per_chunk": 20}
+    score(config_for(unlabelled, model_folder, tmp_path / "out", **changes))
+    (part,) = (path.name for path in scored.glob("*.parquet"))
+    assert (tmp_path / "out" / part).read_bytes() == (scored / part).read_bytes()
 
 
 def test_actors_in_two_stages_give_the_same_table(
@@ -193,7 +202,6 @@ def test_both_plans_and_both_float_engines_predict_the_same(
 
 
 def test_a_csv_catalog_gives_the_same_predictions(
-    without_actors: None,
     scored: Path,
     unlabelled: Survey,
     model_folder: str,
@@ -202,15 +210,18 @@ def test_a_csv_catalog_gives_the_same_predictions(
     catalog = unlabelled.catalog.parent / "same.csv"
     pd.read_parquet(unlabelled.catalog).to_csv(catalog, index=False)
     output = tmp_path / "out"
-    score(config_for(unlabelled, model_folder, output, catalog=str(catalog)))
+    changes = {"catalog": str(catalog), "plan": "local"}
+    score(config_for(unlabelled, model_folder, output, **changes))
     by_csv = pd.read_parquet(output).set_index("object_id").sort_index()
     by_parquet = pd.read_parquet(scored).set_index("object_id").sort_index()
     pd.testing.assert_frame_equal(by_csv, by_parquet[by_csv.columns], atol=1e-5)
     assert not (output / "_staged_catalog").exists()
 
 
+@pytest.mark.parametrize("plan", ["local", "fused"])
 def test_progress_is_said_in_the_log(
     without_actors: None,
+    plan: str,
     unlabelled: Survey,
     model_folder: str,
     tmp_path: Path,
@@ -222,6 +233,7 @@ def test_progress_is_said_in_the_log(
                 unlabelled,
                 model_folder,
                 tmp_path / "out",
+                plan=plan,
                 progress_interval_s=0.1,
             )
         )

@@ -18,7 +18,7 @@ from galaxy_models.config import ScoreConfig
 from galaxy_models.scoring import score
 from galaxy_models.simulation import Survey, write_survey
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_actors")]
+pytestmark = pytest.mark.slow
 
 NUM_CATALOG = 24
 Writer = Callable[[pd.DataFrame, Path, Path], str]
@@ -38,12 +38,11 @@ def survey(tmp_path_factory: pytest.TempPathFactory) -> Survey:
 
 @pytest.fixture(scope="module")
 def expected(
-    ray_here: None,
     survey: Survey,
     model_folder: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> pd.DataFrame:
-    """What scoring the survey's plain Parquet file gives, with actors."""
+    """What scoring the survey's plain Parquet file gives."""
     output = str(tmp_path_factory.mktemp("predictions") / "out")
     return scored(str(survey.catalog), model_folder, output)
 
@@ -60,6 +59,7 @@ def scored(
             image_root=image_root,
             keep=keep,
             engine="litert-float",
+            plan="local",
             num_workers=1,
         )
     )

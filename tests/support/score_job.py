@@ -18,7 +18,9 @@ NUM_ACTORS = 2
 ROWS_PER_FAILED = 120
 
 
-def score_flags(catalog: Path, model: str, output: Path, *flags: str) -> list[str]:
+def score_flags(
+    catalog: Path, model: str, output: Path, *flags: str, plan: str = "local"
+) -> list[str]:
     """Flags of ``jobs.score`` for small chunks and files.
 
     Args:
@@ -26,9 +28,11 @@ def score_flags(catalog: Path, model: str, output: Path, *flags: str) -> list[st
         model: a model folder.
         output: folder of the predictions.
         flags: further flags.
+        plan: where galaxies are predicted.
     """
     return [
         *("--catalog", str(catalog), "--model", model, "--output", str(output)),
+        *("--plan", plan),
         *("--rows-per-file", str(ROWS_PER_FILE), "--progress-interval-s", "1"),
         *("--rows-per-chunk", str(ROWS_PER_CHUNK)),
         *("--num-workers", str(NUM_ACTORS), *flags),
@@ -36,10 +40,10 @@ def score_flags(catalog: Path, model: str, output: Path, *flags: str) -> list[st
 
 
 class ScoreJob(JobProcess):
-    """``jobs.score`` with ``score_flags``.
+    """``jobs.score`` with ``score_flags``, on Ray if nothing else is said.
 
     Args:
-        catalog: see there, as of ``model`` and ``flags``.
+        catalog: see there, as of ``model``, ``flags`` and ``plan``.
         output: folder of the predictions.
         logs: folder for what it says; beside the output if left out.
         environment: variables beside this process's.
@@ -51,10 +55,11 @@ class ScoreJob(JobProcess):
         model: str,
         output: Path,
         *flags: str,
+        plan: str = "fused",
         logs: Path | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        settings = score_flags(catalog, model, output, *flags)
+        settings = score_flags(catalog, model, output, *flags, plan=plan)
         log = (logs or output.parent) / f"{output.name}-{time.monotonic_ns()}.log"
         super().__init__("jobs.score", settings, log, environment)
 

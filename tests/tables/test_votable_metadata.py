@@ -65,7 +65,7 @@ def test_astropy_reads_every_value(path: Path) -> None:
 
 @pytest.mark.slow
 def test_scored_files_name_their_model(
-    without_actors: None, labelled: Survey, model_folder: str, tmp_path: Path
+    labelled: Survey, model_folder: str, tmp_path: Path
 ) -> None:
     output = tmp_path / "out"
     score(
