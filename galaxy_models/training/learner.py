@@ -19,8 +19,8 @@ from galaxy_models.training.batches import Batch
 from galaxy_models.training.checkpoint import Arrays
 from galaxy_models.training.collective import Collective
 from galaxy_models.training.data_parallel import DataParallelNetwork
+from galaxy_models.training.fast_layers import with_fast_layers
 from galaxy_models.training.fine_tuning import HEAD_NAME, StartingPoint
-from galaxy_models.training.fused_batch_norm import fuse_batch_norms
 from galaxy_models.training.labels import Labels
 
 Sums = NDArray[np.float64]  # summed loss, correct predictions, galaxies
@@ -59,7 +59,7 @@ class Learner:
         self._members = members
         keras.utils.set_random_seed(config.seed)  # the same first weights on all ranks
         keras.config.set_dtype_policy(precision)
-        self._network = fuse_batch_norms(self._build())
+        self._network = with_fast_layers(self._build())
         keras.config.set_dtype_policy("float32")
         if start is not None:
             start.copy_weights(self._network)
