@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 
+from galaxy_models.chunks.chunk_result import ChunkResult
 from galaxy_models.cluster.progress import Progress
 from galaxy_models.cluster.ray_output import stderr_unheard
 from galaxy_models.errors import InputError, ModelFolderError, ScoringError
-from galaxy_models.scoring.chunk_result import ChunkResult
 from galaxy_models.scoring.plan import Plan
 from galaxy_models.scoring.predictor import FusedPredictor
 
@@ -85,7 +85,7 @@ class LocalWorkers:
         with stderr_unheard():  # LiteRT announces its first engine there
             self._idle.put(FusedPredictor(plan, counts))
 
-    def predicted(self, chunks: list[int]) -> Iterator[ChunkResult]:
+    def results(self, chunks: list[int]) -> Iterator[ChunkResult]:
         """Predict chunks; see ``Workers``."""
         futures = [self._threads.submit(self._predict, chunk) for chunk in chunks]
         for future in as_completed(futures):

@@ -6,13 +6,13 @@ Knows CPUs, GPUs and rows; it starts nothing.
 from dataclasses import dataclass, replace
 from typing import Any
 
+from galaxy_models.chunks.ledger import Ledger
 from galaxy_models.cluster.resources import Resources, cpus_for_each, scoring_workers
 from galaxy_models.config import EngineName, ScoreConfig
 from galaxy_models.errors import ConfigError, OutputError, ResourceError
 from galaxy_models.models.card import ModelCard
+from galaxy_models.models.engines import LITERT_FILES, choose_engine, explain_engine
 from galaxy_models.scoring.augmentation import NUM_VIEWS
-from galaxy_models.scoring.engines import LITERT_FILES, choose_engine, explain_engine
-from galaxy_models.scoring.ledger import Ledger
 from galaxy_models.scoring.request import (
     FORMAT_VERSION,
     OUTPUT,
@@ -28,7 +28,6 @@ from galaxy_models.storage import output_folder
 # tasks decode, also if it must take in the actors of another like it, which was lost.
 ACTOR_CPUS = 0.5
 FED_ACTOR_CPUS = 0.25
-WRITE_CPUS = 0.25
 MAX_DECODE_CPUS = 1.0
 
 CPU_BATCH_SIZE = 32  # galaxies; LiteRT does not mind (4 to 32 measured)

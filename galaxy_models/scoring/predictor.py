@@ -10,21 +10,20 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from galaxy_models.chunks.chunk_result import ChunkResult, Stopwatch
+from galaxy_models.chunks.row_counts import RowCounts
+from galaxy_models.chunks.workers import CHUNK_COLUMN, CountsLog
 from galaxy_models.images.decode import decode_files
 from galaxy_models.models.calibration import with_temperature
+from galaxy_models.models.engines import load_engine
 from galaxy_models.scoring.augmentation import average_views, symmetric_views
-from galaxy_models.scoring.chunk_result import ChunkResult, Stopwatch
-from galaxy_models.scoring.engines import load_engine
 from galaxy_models.scoring.plan import Plan
 from galaxy_models.scoring.prefetch import FILES_PER_READ, prefetch_files
 from galaxy_models.scoring.request import Request
-from galaxy_models.scoring.row_counts import RowCounts
-from galaxy_models.scoring.workers import CountsLog
 from galaxy_models.tables.columns import image_sources
 from galaxy_models.tables.formats.numbered_rows import NumberedRows, RowReader
 from galaxy_models.tables.prediction_schema import STATUS_FAILED, STATUS_OK
 
-CHUNK_COLUMN = "chunk"  # its number in the ledger
 PIXELS_COLUMN = "_pixels"  # between the two stages only
 ERROR_COLUMN = "_error"
 

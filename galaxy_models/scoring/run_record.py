@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from galaxy_models import storage
+from galaxy_models.chunks.row_counts import RowCounts
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import CatalogError, OutputError, ScoringError
 from galaxy_models.models.card import library_versions
@@ -25,7 +26,6 @@ from galaxy_models.scoring.request import (
     open_request,
     resumes,
 )
-from galaxy_models.scoring.row_counts import RowCounts
 from galaxy_models.storage import output_folder
 from galaxy_models.tables.catalog import Catalog
 from galaxy_models.tables.formats import open_parquet_folder

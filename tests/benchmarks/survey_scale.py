@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import tyro
 from contest import say
 
-from galaxy_models.scoring.on_ray import MAX_TASKS
+from galaxy_models.chunks.workers import MAX_TASKS
 from galaxy_models.scoring.plan import ROWS_PER_CHUNK
 
 GB = 1e9

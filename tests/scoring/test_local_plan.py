@@ -12,12 +12,12 @@ import pytest
 from predictors import plan_for, rows_with
 from unlabelled_survey import NUM_UNLABELLED, config_for
 
+from galaxy_models.chunks.ledger import Ledger
 from galaxy_models.cluster.resources import Resources
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import CatalogError, ConfigError, ScoringError, StorageError
 from galaxy_models.models.card import INT8_NAME, LiteRTRecord
 from galaxy_models.scoring import pipeline, predictor, score
-from galaxy_models.scoring.ledger import Ledger
 from galaxy_models.scoring.plan import (
     MAX_LOCAL_PREDICTIONS,
     ends_sooner_here,

@@ -13,7 +13,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from galaxy_models.scoring.row_counts import RowCounts
+from galaxy_models.chunks.row_counts import RowCounts
 
 Stage = Literal["reading", "decoding", "predicting", "writing"]
 COUNTS = (
