@@ -22,6 +22,7 @@ import tyro
 from galaxy_models.cluster.metrics import JOB_METRICS
 from galaxy_models.config import (
     EvaluateConfig,
+    HatsConfig,
     QuickstartConfig,
     ScoreConfig,
     TrainConfig,
@@ -38,6 +39,7 @@ READMES = (
 )
 JOBS: dict[str, Any] = {
     "evaluate": EvaluateConfig,
+    "hats": HatsConfig,
     "quickstart": QuickstartConfig,
     "score": ScoreConfig,
     "train": TrainConfig,
@@ -51,6 +53,7 @@ THEMES = {
     ),
     "Columns and labels": (
         "id_column", "image_column", "label_column", "label_groups", "exclude_label",
+        "ra_column", "dec_column",
     ),
     "Images": (
         "image_root", "allow_image_prefix", "s3_endpoint_url", "image_size",
@@ -76,6 +79,7 @@ THEMES = {
         "rows_per_chunk", "rows_per_file", "max_failed_fraction",
         "progress_interval_s",
     ),
+    "Partitions": ("rows_per_partition",),
     "Report": ("num_bins", "gallery_size"),
     "Made-up sky": ("num_labelled", "num_catalog"),
     "Repeatability": ("seed",),

@@ -8,6 +8,7 @@ files nor Ray nor Keras.
 from galaxy_models.config.catalog import CatalogConfig
 from galaxy_models.config.detect import DetectConfig
 from galaxy_models.config.evaluate import EvaluateConfig
+from galaxy_models.config.hats import HatsConfig
 from galaxy_models.config.quickstart import QuickstartConfig
 from galaxy_models.config.score import EngineName, ScoreConfig, TtaName
 from galaxy_models.config.train import (
@@ -26,6 +27,7 @@ __all__ = [
     "DetectConfig",
     "EngineName",
     "EvaluateConfig",
+    "HatsConfig",
     "NetworkName",
     "QuickstartConfig",
     "ScoreConfig",

@@ -8,8 +8,9 @@ class CatalogConfig:
     """The catalog, its columns, and where its images are."""
 
     catalog: str
-    """Table with one row per galaxy (Parquet, CSV, TSV, FITS, VOTable), a folder of
-    Parquet files or of images, tar shards, or a pattern such as 'part-*.parquet'."""
+    """Table with one row per galaxy (Parquet, CSV, TSV, FITS, VOTable), a HATS
+    collection or catalog, a folder of Parquet files or of images, tar shards, or a
+    pattern such as 'part-*.parquet'."""
 
     image_root: str | None = None
     """Folder that relative image paths start from; default: the catalog's folder."""

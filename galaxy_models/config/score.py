@@ -31,7 +31,8 @@ class ScoreConfig(CatalogConfig):
     the same catalog, model and flags, finished or not."""
 
     keep: tuple[str, ...] = ()
-    """Catalog columns to copy into the predictions."""
+    """Catalog columns to copy into the predictions; with ra and dec, jobs.hats makes a
+    HATS catalog of them."""
 
     fits_bands: tuple[str, ...] | None = None
     """FITS: must be as in training, which is the default."""

@@ -56,7 +56,9 @@ def open_cutouts(config: EvaluateConfig) -> CutoutSource | None:
     flag = "--catalog" if is_asked_for else "--labels"
     table = open_table(storage.absolute_uri(uri), flag)
     names = table.schema.names
-    id_column = find_column(config.id_column, names, table.uri, ("object_id",))
+    id_column = find_column(
+        config.id_column, names, table.uri, ("object_id",), table.stated_columns
+    )
     try:
         image_column = find_column(config.image_column, names, table.uri, ("image",))
     except CatalogError:

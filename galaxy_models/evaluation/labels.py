@@ -59,7 +59,9 @@ def read_labels(
     """
     table = open_table(storage.absolute_uri(str(config.labels)), "--labels")
     names = table.schema.names
-    id_column = find_column(config.id_column, names, table.uri, ("object_id",))
+    id_column = find_column(
+        config.id_column, names, table.uri, ("object_id",), table.stated_columns
+    )
     label_column = find_column(config.label_column, names, table.uri, ("label",))
     table = table.with_text(id_column)
     fingerprint_ids(table, id_column, "leave one label for each galaxy")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from galaxy_models.errors import CatalogError
 from galaxy_models.tables.columns import find_column
 from galaxy_models.tables.formats import Table
+from galaxy_models.tables.prediction_schema import DEGREES
 
 Floats = NDArray[np.float64]
 
@@ -23,7 +24,6 @@ GALAXIES_PER_CELL = 4  # of a square patch; fewer would be noise
 ALL_SKY_CELLS = (180, 90)  # of equal areas, 2 deg wide
 LARGEST_PATCH_DEG = 60.0  # beyond it the whole sky is shown
 SMALLEST_PATCH_DEG = 0.02
-DEGREES = ("deg", "degree", "degrees")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from galaxy_models import storage
 from galaxy_models.errors import InputError
 
 PATTERN_CHARACTERS = "*?[{"
+HIDDEN = re.compile(r"(?:^|(?<=/))[_.]")  # where a name of a path begins
 BRACES = re.compile(r"\{(?:(\d+)\.\.(\d+)|([^{}]*,[^{}]*))\}")
 
 
@@ -83,16 +84,19 @@ def walk_files(folder_uri: str) -> Iterator[str]:
         Paths relative to the folder, sorted within each of its folders.
     """
     filesystem, base = storage.filesystem_and_path(folder_uri)
+    start = len(base.rstrip("/")) + 1  # of what is relative in a path
     selector = fs.FileSelector(base, allow_not_found=True)
     for info in sorted(filesystem.get_file_info(selector), key=lambda info: info.path):
-        below = [info]
-        if info.type == fs.FileType.Directory and not _is_hidden(info.base_name):
+        if HIDDEN.match(info.base_name):
+            continue
+        if info.is_file:
+            yield info.path[start:]
+        elif info.type == fs.FileType.Directory:
             selector = fs.FileSelector(info.path, recursive=True)
             below = filesystem.get_file_info(selector)
-        files = (one.path for one in below if one.type == fs.FileType.File)
-        paths = sorted(posixpath.relpath(path, base) for path in files)
-        yield from (path for path in paths if not _is_hidden(path))
+            files = (one.path[start:] for one in below if one.is_file)
+            yield from sorted(path for path in files if not _is_hidden(path))
 
 
 def _is_hidden(path: str) -> bool:
-    return any(name.startswith(("_", ".")) for name in path.split("/"))
+    return HIDDEN.search(path) is not None

@@ -10,6 +10,7 @@
     detection_schema.py   the columns of detections
     votable_metadata.py   units and UCDs, as VOParquet has them
     predictions.py        predictions read back
+    hats/                 predictions -> a HATS catalog
 
 It knows neither pixels nor networks, and not Ray.
 """

@@ -108,11 +108,10 @@ def open_catalog(
         GalaxyBatchError: what ``check_files`` raises.
     """
     source = open_table(storage.absolute_uri(config.catalog), flag)
-    names = source.schema.names
-    image_column = find_column(config.image_column, names, source.uri, ("image",))
+    image_column = _find_column(config.image_column, source, ("image",))
     id_column = image_column  # images that need no other name
     if config.id_column is not None:
-        id_column = find_column(config.id_column, names, source.uri, ("object_id",))
+        id_column = _find_column(config.id_column, source, ("object_id",))
     own_names = _find_columns(columns, source)
     image_root = storage.absolute_uri(config.image_root or source.image_root)
     allowed_prefixes = allowed_folders(config.image_root, config.allow_image_prefix)
@@ -130,6 +129,7 @@ def open_catalog(
         fingerprint, num_rows = fingerprint_ids(
             table, id_column, source.repeated_ids_remedy
         )
+        _check_rows(source, num_rows)
     except CatalogError:
         storage.delete_folder(staging_uri)
         raise
@@ -147,13 +147,25 @@ def open_catalog(
     )
 
 
+def _check_rows(source: Table, num_rows: int) -> None:
+    """Refuse a table that says itself that it has other rows than those found."""
+    if source.stated_rows not in (None, num_rows):
+        raise CatalogError(
+            f"{source.uri} says that it has {source.stated_rows} rows, and its files "
+            f"have {num_rows}: some are missing or of another version; copy it again."
+        )
+
+
+def _find_column(name: str, source: Table, roles: Sequence[str]) -> str:
+    names, stated = source.schema.names, source.stated_columns
+    return find_column(name, names, source.uri, roles, stated)
+
+
 def _find_columns(columns: Sequence[str], source: Table) -> dict[str, str]:
     """Find columns that ride along; each under its own name in the catalog."""
     own_names: dict[str, str] = {}
     for name in columns:
-        own_name = find_column(
-            name, source.schema.names, source.uri, ("ra", "dec", "label")
-        )
+        own_name = _find_column(name, source, ("ra", "dec", "label"))
         if own_name in own_names.values():
             raise CatalogError(
                 f"{' and '.join(columns)}: column {own_name!r} of {source.uri} is "

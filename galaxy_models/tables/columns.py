@@ -3,7 +3,7 @@
 Knows names, and what a column of images may hold; it reads nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
@@ -15,6 +15,7 @@ ALIASES = {
     "object_id": (
         "id", "id_str", "objid", "obj_id", "objectid", "source_id", "sourceid",
         "dr7objid", "dr8objid", "specobjid", "galaxy_id", "iauname", "targetid",
+        "diaobjectid",
     ),
     "image": (
         "image_bytes", "image_path", "image_uri", "image_url", "file_loc", "filename",
@@ -23,16 +24,23 @@ ALIASES = {
     "label": ("class", "cls", "class_name", "summary", "label_name", "morphology"),
     "ra": (
         "ra_deg", "right_ascension", "raj2000", "ra_j2000", "ra_icrs", "alpha_j2000",
+        "coord_ra",
     ),
     "dec": (
         "dec_deg", "declination", "decl", "dej2000", "decj2000", "dec_j2000",
-        "de_icrs", "dec_icrs", "delta_j2000",
+        "de_icrs", "dec_icrs", "delta_j2000", "coord_dec",
     ),
 }  # fmt: skip
 FLAGS = {"object_id": "--id-column", "image": "--image-column"}
 
 
-def find_column(name: str, names: Sequence[str], uri: str, roles: Sequence[str]) -> str:
+def find_column(
+    name: str,
+    names: Sequence[str],
+    uri: str,
+    roles: Sequence[str],
+    stated: Mapping[str, str] | None = None,
+) -> str:
     """Find a column by its name, or where that is a role's, by the role's aliases.
 
     Args:
@@ -40,6 +48,8 @@ def find_column(name: str, names: Sequence[str], uri: str, roles: Sequence[str])
         names: the catalog's columns.
         uri: the catalog, for messages.
         roles: roles that may be meant.
+        stated: columns that the catalog itself names, by role; they decide where no
+            alias is there, or several are.
 
     Returns:
         The catalog's own name of the column.
@@ -51,6 +61,9 @@ def find_column(name: str, names: Sequence[str], uri: str, roles: Sequence[str])
         return name
     aliases = (name, *ALIASES[name]) if name in roles else ()
     found = [one for one in names if one.lower() in aliases]
+    own = (stated or {}).get(name) if name in roles else None
+    if own is not None and len(found) != 1 and own in (found or names):
+        return own
     if not found:
         raise CatalogError(
             f"no column {name!r} in {uri}; it has {', '.join(names)}. Name the right "

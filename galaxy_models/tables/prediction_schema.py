@@ -63,6 +63,9 @@ PREDICTION_COLUMNS = (
 POSITIONS = {"ra": "pos.eq.ra;meta.main", "dec": "pos.eq.dec;meta.main"}
 """UCDs of kept columns with these names, in degrees, if the catalog gives none."""
 
+DEGREES = ("deg", "degree", "degrees")
+"""Units of positions that can be placed on the sky, in lower case."""
+
 
 def probability_column(class_name: str) -> str:
     """Name the column that holds a class's probability."""

@@ -11,6 +11,7 @@ from infra_files import LAUNCHER, MANIFESTS, MODEL_SCRIPT, ROOT, STARTERS, name
 
 from galaxy_models.config import (
     EvaluateConfig,
+    HatsConfig,
     QuickstartConfig,
     ScoreConfig,
     TrainConfig,
@@ -19,6 +20,7 @@ from jobs.command_line import parse
 
 CONFIGS: dict[str, Any] = {
     "evaluate": EvaluateConfig,
+    "hats": HatsConfig,
     "quickstart": QuickstartConfig,
     "score": ScoreConfig,
     "train": TrainConfig,

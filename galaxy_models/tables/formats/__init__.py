@@ -1,6 +1,7 @@
 """Any table of galaxies -> Arrow batches and a schema; one module per format.
 
-    parquet.py        file, folder, pattern; Hive and HATS partitions
+    parquet.py        file, folder, pattern; Hive partitions
+    hats.py           HATS catalogs and collections
     delimited.py      CSV, TSV
     fits.py           binary tables
     votable.py        VOTables

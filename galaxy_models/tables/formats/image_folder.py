@@ -1,5 +1,6 @@
 """A folder of images as a table: id from the file's name, label from its folder's."""
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 
@@ -12,6 +13,7 @@ SUFFIXES = (
     ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp",
     ".fits", ".fit", ".fits.gz", ".fits.fz",
 )  # fmt: skip
+SUFFIX = re.compile(f"({'|'.join(map(re.escape, SUFFIXES))})$", re.IGNORECASE)
 ROWS_PER_BATCH = 10_000
 
 
@@ -32,18 +34,16 @@ class ImageFolder(Table):
     def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         paths = (path for path in glob.walk_files(self.uri) if is_image(path))
         while some := list(islice(paths, ROWS_PER_BATCH)):
-            rows = pa.RecordBatch.from_pylist(
-                [self._row(path) for path in some], schema=self.schema
-            )
-            yield rows.select(columns)
+            yield self._rows(some).select(columns)
 
-    def _row(self, path: str) -> dict[str, str]:
-        folder, _, name = f"{self.uri}/{path}".rpartition("/")
-        return {
-            "object_id": without_suffix(name),
-            "image": path,
-            "label": folder.rpartition("/")[2],
+    def _rows(self, paths: list[str]) -> pa.RecordBatch:
+        places = [f"{self.uri}/{path}".rsplit("/", 2) for path in paths]
+        columns = {
+            "object_id": [without_suffix(name) for _, _, name in places],
+            "image": paths,
+            "label": [folder for _, folder, _ in places],
         }
+        return pa.RecordBatch.from_pydict(columns, schema=self.schema)
 
 
 def is_image(path: str) -> bool:
@@ -53,7 +53,4 @@ def is_image(path: str) -> bool:
 
 def without_suffix(name: str) -> str:
     """Take an image's suffix off its name."""
-    longest = max(
-        (suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), key=len
-    )
-    return name[: -len(longest)]
+    return SUFFIX.sub("", name)

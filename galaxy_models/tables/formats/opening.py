@@ -5,7 +5,14 @@ from collections.abc import Callable
 from galaxy_models import storage
 from galaxy_models.errors import CatalogError, InputError
 from galaxy_models.storage import glob
-from galaxy_models.tables.formats import delimited, fits, parquet, votable, webdataset
+from galaxy_models.tables.formats import (
+    delimited,
+    fits,
+    hats,
+    parquet,
+    votable,
+    webdataset,
+)
 from galaxy_models.tables.formats.delimited import DelimitedTable
 from galaxy_models.tables.formats.fits import FitsTable
 from galaxy_models.tables.formats.image_folder import ImageFolder, is_image
@@ -21,8 +28,6 @@ FILE_KINDS: tuple[tuple[tuple[str, ...], Callable[[str], Table]], ...] = (
     (votable.SUFFIXES, VOTable),
     (webdataset.SUFFIXES, lambda uri: ShardedTable(uri, [uri])),
 )
-HATS_PROPERTIES = ("hats.properties", "properties", "catalog_info.json")
-HATS_DATA = "dataset"
 
 
 def open_table(uri: str, flag: str = "--catalog") -> Table:
@@ -64,15 +69,14 @@ def _open_file(uri: str) -> Table:
 
 
 def _open_folder(uri: str) -> Table:
-    """Open a folder of Parquet files, or else of images."""
+    """Open a HATS catalog, or a folder of one, of Parquet files, or else of images."""
     names = storage.list_names(uri)
-    if HATS_DATA in names and not set(names).isdisjoint(HATS_PROPERTIES):
-        return open_parquet_folder(uri, storage.join(uri, HATS_DATA))
-    examples: dict[str, str] = {}
-    for path in glob.walk_files(uri):
-        kind = "Parquet files" if path.lower().endswith(parquet.SUFFIXES) else "images"
-        if kind == "Parquet files" or is_image(path):
-            examples.setdefault(kind, path)
+    if hats.is_hats(names):
+        return hats.open_hats(uri)
+    hats.refuse_lost_properties(uri, names)
+    examples, hats_folders = _survey(uri)
+    if hats_folders:
+        return hats.open_hats(uri, hats.find_root(uri, hats_folders))
     if len(examples) == 2:
         raise CatalogError(
             f"{uri} holds Parquet files and images ({' and '.join(examples.values())});"
@@ -86,6 +90,26 @@ def _open_folder(uri: str) -> Table:
         f"the folder {uri} holds neither Parquet files nor images; of other kinds of "
         "catalog name the file, or a pattern of tar files."
     )
+
+
+def _survey(uri: str) -> tuple[dict[str, str], list[str]]:
+    """Look what kinds of files a folder holds.
+
+    Returns:
+        A path for each kind that may be a catalog; and the folders directly below
+        that may be HATS catalogs.
+    """
+    examples: dict[str, str] = {}
+    hats_folders: dict[str, None] = {}
+    for path in glob.walk_files(uri):
+        folder, _, name = path.rpartition("/")
+        if path.lower().endswith(parquet.SUFFIXES):
+            examples.setdefault("Parquet files", path)
+        elif is_image(path):
+            examples.setdefault("images", path)
+        elif folder and "/" not in folder and hats.is_marker(name):
+            hats_folders[folder] = None
+    return examples, list(hats_folders)
 
 
 def _open_pattern(pattern: str, flag: str) -> Table:

@@ -1,4 +1,4 @@
-"""Parquet: a file, or many that lie below a folder, Hive- or HATS-partitioned.
+"""Parquet: a file, or many that lie below a folder, perhaps Hive-partitioned.
 
 Names of the form ``key=value`` on the way to a file are columns too. Folders give
 them to every reader; Ray's readers do not see those in a file's own name (HATS:
@@ -6,8 +6,8 @@ them to every reader; Ray's readers do not see those in a file's own name (HATS:
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import and_
 from urllib.parse import unquote
@@ -57,6 +57,9 @@ class ParquetTable(Table):
 
     name_columns: tuple[str, ...] = ()
     """Columns whose values are in other names."""
+
+    stated_columns: Mapping[str, str] = field(default_factory=dict)
+    stated_rows: int | None = None
 
     @property
     def image_root(self) -> str:  # type: ignore[override]

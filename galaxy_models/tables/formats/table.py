@@ -4,7 +4,8 @@ Knows Arrow; it knows neither formats nor what columns mean.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,12 @@ class Table(ABC):
 
     types_are_guessed: bool = False
     """Whether columns have no types of their own, as in a text file."""
+
+    stated_columns: Mapping[str, str] = MappingProxyType({})
+    """Columns that the table itself says have a role: names by ``columns.ALIASES``."""
+
+    stated_rows: int | None = None
+    """How many rows the table itself says it has."""
 
     @abstractmethod
     def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
