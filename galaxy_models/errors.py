@@ -13,6 +13,7 @@
     ├── JobError                 the work itself failed; jobs exit with 1
     │   ├── TrainingError
     │   ├── ScoringError
+    │   ├── DetectionError
     │   └── StorageError         a store stopped answering, a disk is full: run it again
     └── ImageDecodeError         one image; becomes a failed row, never an exit
 
@@ -94,6 +95,10 @@ class TrainingError(JobError):
 
 class ScoringError(JobError):
     """Scoring ended without all rows."""
+
+
+class DetectionError(JobError):
+    """Detection ended without all tiles."""
 
 
 class StorageError(JobError):

@@ -21,6 +21,7 @@ import tyro
 
 from galaxy_models.cluster.metrics import JOB_METRICS
 from galaxy_models.config import (
+    DetectConfig,
     EvaluateConfig,
     HatsConfig,
     QuickstartConfig,
@@ -28,6 +29,7 @@ from galaxy_models.config import (
     TrainConfig,
 )
 from galaxy_models.errors import FAILURE_REASONS
+from galaxy_models.tables.detection_schema import DETECTION_COLUMNS, FLAGS
 from galaxy_models.tables.prediction_schema import PREDICTION_COLUMNS
 
 ROOT = Path(__file__).parents[1]
@@ -38,6 +40,7 @@ READMES = (
     PACKAGE / "README.md",
 )
 JOBS: dict[str, Any] = {
+    "detect": DetectConfig,
     "evaluate": EvaluateConfig,
     "hats": HatsConfig,
     "quickstart": QuickstartConfig,
@@ -48,8 +51,8 @@ SECTION = re.compile(r"(<!-- generated: ([a-z_ ]+) -->\n).*?(<!-- end -->)", re.
 
 THEMES = {
     "Input and output": (
-        "catalog", "predictions", "model", "labels", "output", "keep", "resume",
-        "overwrite",
+        "catalog", "images", "predictions", "model", "labels", "output", "keep",
+        "resume", "overwrite",
     ),
     "Columns and labels": (
         "id_column", "image_column", "label_column", "label_groups", "exclude_label",
@@ -57,7 +60,7 @@ THEMES = {
     ),
     "Images": (
         "image_root", "allow_image_prefix", "s3_endpoint_url", "image_size",
-        "crop_fraction", "fits_bands", "fits_stretch", "fits_q",
+        "crop_fraction", "fits_bands", "fits_stretch", "fits_q", "tile_size",
     ),
     "Split": ("validation_fraction", "test_fraction"),
     "Network": ("network", "alpha", "precision", "mantissa_bits"),
@@ -76,7 +79,7 @@ THEMES = {
     "Prediction": ("tta", "engine", "device", "plan"),
     "Workers and batches": (
         "num_workers", "batch_size", "sync_batch_norm", "max_restarts",
-        "rows_per_chunk", "rows_per_file", "max_failed_fraction",
+        "rows_per_chunk", "rows_per_file", "tiles_per_file", "max_failed_fraction",
         "progress_interval_s",
     ),
     "Partitions": ("rows_per_partition",),
@@ -124,6 +127,8 @@ def _section(name: str) -> str:
         return _flags(JOBS[what])
     sections = {
         "columns": _columns,
+        "detections": _detections,
+        "bits": _bits,
         "reasons": _reasons,
         "metrics": _metrics,
         "rooms": _rooms,
@@ -195,6 +200,18 @@ def _columns() -> str:
     rows = [(f"`{column.name}`", column.meaning) for column in PREDICTION_COLUMNS]
     kept = ("those named with `--keep`", "the catalog's, type and unit unchanged")
     return _table(("column", "meaning"), [rows[0], kept, *rows[1:]])
+
+
+def _detections() -> str:
+    rows = [
+        (f"`{column.name}`", column.unit, column.meaning)
+        for column, _ in DETECTION_COLUMNS
+    ]
+    return _table(("column", "unit", "meaning"), rows)
+
+
+def _bits() -> str:
+    return _table(("bit", "meaning"), [(str(flag.bit), flag.meaning) for flag in FLAGS])
 
 
 def _reasons() -> str:

@@ -5,6 +5,7 @@
     row_counts.py    rows by status, failure reason and class
     workers.py       what a driver asks of its workers
     driver.py        the driver's loop
+    in_process.py    workers in threads of this process
     ray_workers.py   workers on a cluster
 
 It knows neither pixels nor networks; the wings give it their work.

@@ -26,6 +26,14 @@ class Workers(Protocol):
         ...
 
 
+class Worker(Protocol):
+    """What does chunks one after the other."""
+
+    def do_chunk(self, chunk: int) -> ChunkResult:
+        """Do a chunk and keep it."""
+        ...
+
+
 class CountsLog(Protocol):
     """Where workers count what they do."""
 

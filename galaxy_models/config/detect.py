@@ -70,6 +70,11 @@ class DetectConfig:
     """Inference engine; auto: litert-int8 if it agreed with the trained network on the
     validation galaxies, otherwise litert-float."""
 
+    plan: Literal["auto", "local", "ray"] = "auto"
+    """local: one thread of this process, without Ray; ray: actors on all CPUs, of this
+    machine or of the cluster that RAY_ADDRESS names; auto: local for up to 50
+    megapixels on one machine."""
+
     num_workers: int | Literal["auto"] = "auto"
     """Detecting actors; auto: one per CPU."""
 
@@ -99,6 +104,12 @@ class DetectConfig:
         check_image_prefixes(self.allow_image_prefix)
         check_endpoint(self.s3_endpoint_url)
         check_count_or_auto("num_workers", self.num_workers)
+        require(
+            self.plan != "local" or self.engine != "keras",
+            "plan",
+            self.plan,
+            "it predicts with LiteRT; with --engine keras choose another plan",
+        )
         require(
             self.tile_size in TILE_SIZES_PX,
             "tile_size",

@@ -1,4 +1,12 @@
-"""Galaxies in wide images: tiles in, a row for each source out.
+"""Galaxies in wide images: images in, a row for each source out.
+
+request.py     what was asked for, checked
+tile_list.py   the tiles of all images
+plan.py        how they are spread
+pipeline.py    the driver: ``detect``
+on_ray.py      its workers on a cluster
+worker.py      what each of them does
+run_record.py  what came out
 
 tiles.py       core and halo: which part of an image a tile is
 noise.py       an image's noise, from samples of it
@@ -12,3 +20,8 @@ stamps.py      what the network sees of a source
 rows.py        the rows that people read
 detector.py    all of these: a tile -> rows
 """
+
+from galaxy_models.detection.pipeline import detect
+from galaxy_models.detection.run_record import RunRecord
+
+__all__ = ["RunRecord", "detect"]

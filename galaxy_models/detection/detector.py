@@ -12,13 +12,9 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from galaxy_models.chunks.chunk_result import Stopwatch
 from galaxy_models.config.decode_rule import DecodeRule
-from galaxy_models.detection.extraction import (
-    FITS_THRESHOLD,
-    PICTURE_THRESHOLD,
-    Extraction,
-    extract,
-)
+from galaxy_models.detection.extraction import Extraction, extract, threshold_of
 from galaxy_models.detection.families import (
     PART,
     SOURCE,
@@ -62,7 +58,14 @@ class Detector:
         """Columns of the rows."""
         return detections_schema(self.classes)
 
-    def detect(self, image: WideImage, name: str, noise: Noise, tile: Tile) -> pa.Table:
+    def detect(
+        self,
+        image: WideImage,
+        name: str,
+        noise: Noise,
+        tile: Tile,
+        watch: Stopwatch | None = None,
+    ) -> pa.Table:
         """Find the sources whose peak lies in the tile's core.
 
         Args:
@@ -70,6 +73,7 @@ class Detector:
             name: as the rows call it.
             noise: of the image.
             tile: which part of it.
+            watch: times the stages.
 
         Returns:
             Rows with ``schema``: the sources, then what they can be split into.
@@ -79,16 +83,20 @@ class Detector:
         """
         if not noise.rms:  # one colour
             return self.schema.empty_table()
-        region = read_region(image, name, noise, tile)
+        watch = watch or Stopwatch()
+        with watch.timing("reading"):
+            region = read_region(image, name, noise, tile)
         if np.isnan(region.plane).all():
             return self.schema.empty_table()
-        threshold = FITS_THRESHOLD if image.is_linear else PICTURE_THRESHOLD
-        extraction = extract(region.plane, noise.rms, threshold)
-        families = own_families(extraction, tile)
+        with watch.timing("extracting"):
+            extraction = extract(region.plane, noise.rms, threshold_of(image))
+            families = own_families(extraction, tile)
         if not len(families.parents):
             return self.schema.empty_table()
-        rows = _measured(region, extraction, families)
-        probabilities = self._classify(region, rows)
+        with watch.timing("measuring"):
+            rows = _measured(region, extraction, families)
+        with watch.timing("predicting"):
+            probabilities = self._classify(region, rows)
         return to_arrow(rows, name, probabilities, self.classes, self.schema)
 
     def failed_row(self, name: str, tile: int, error: ImageDecodeError) -> pa.Table:

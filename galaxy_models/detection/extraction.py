@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from galaxy_models.detection.tiles import MESH_PX
 from galaxy_models.errors import ImageDecodeError
+from galaxy_models.images.wide_image import WideImage
 
 PARENT_CONTRAST = 0.05  # share of the light that a branch needs to be a source
 CHILD_CONTRAST = 0.005  # SExtractor's default
@@ -38,6 +39,11 @@ class Threshold(NamedTuple):
 
 FITS_THRESHOLD = Threshold(1.5, 5)  # SExtractor's defaults
 PICTURE_THRESHOLD = Threshold(4.0, 12)  # JPEG's noise is clipped and correlated
+
+
+def threshold_of(image: WideImage) -> Threshold:
+    """What counts as a source in an image of this kind."""
+    return FITS_THRESHOLD if image.is_linear else PICTURE_THRESHOLD
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def measure(
         rms: noise of a pixel.
     """
     table, light, mask = sources.table[chosen], extraction.light, extraction.is_unknown
-    major, minor = (np.maximum(table[name], MIN_AXIS_PX) for name in "ab")
+    major, minor = (np.fmax(table[name], MIN_AXIS_PX) for name in "ab")
     ellipse = table["x"], table["y"], major, minor, _within_half_turn(table["theta"])
     owner = {
         "segmap": sources.segments,
@@ -88,7 +88,7 @@ def measure(
 
 def _within_half_turn(theta: NDArray[np.float64]) -> NDArray[np.float64]:
     """Angles that sep takes: rounding leads beyond a quarter turn."""
-    return np.clip(theta, -np.pi / 2, np.pi / 2)
+    return np.clip(np.nan_to_num(theta), -np.pi / 2, np.pi / 2)
 
 
 def _windowed(

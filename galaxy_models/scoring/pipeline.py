@@ -5,29 +5,29 @@ Imports neither TensorFlow nor, unless a plan needs it, Ray.
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager
 from functools import partial
 
 from galaxy_models import storage
 from galaxy_models.chunks.driver import do_what_remains
+from galaxy_models.chunks.in_process import LocalWork, local_workers
 from galaxy_models.chunks.ledger import CHUNKS_NAME, Remaining
 from galaxy_models.chunks.row_counts import RowCounts
 from galaxy_models.chunks.workers import Workers
 from galaxy_models.cluster import shared_paths
+from galaxy_models.cluster.place import chosen_machines, joined_cluster
 from galaxy_models.cluster.progress import Progress
 from galaxy_models.cluster.resources import Resources
-from galaxy_models.cluster.this_machine import ray_is_named, ray_is_up, this_machine
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import ScoringError
 from galaxy_models.models.engines import check_engine
-from galaxy_models.scoring.in_process import local_workers
 from galaxy_models.scoring.plan import (
     Plan,
     check_resources,
     ends_sooner_here,
     make_plan,
 )
+from galaxy_models.scoring.predictor import FusedPredictor
 from galaxy_models.scoring.request import OUTPUT, Request, open_request, resumes
 from galaxy_models.scoring.run_record import RunRecord, finished_record, record_run
 from galaxy_models.storage import output_folder, s3
@@ -84,7 +84,7 @@ def _score(config: ScoreConfig) -> RunRecord:
         output_folder.held_output(
             config.output, OUTPUT, config.overwrite, resumes(config)
         ) as output,
-        _joined_cluster(config) as joined,
+        joined_cluster(config.plan) as joined,
     ):
         if joined is not None:
             check_resources(config, joined)
@@ -104,35 +104,13 @@ def _score(config: ScoreConfig) -> RunRecord:
     return record
 
 
-def _joined_cluster(config: ScoreConfig) -> AbstractContextManager[Resources | None]:
-    """Join a Ray that runs or is named, unless this process is to work alone."""
-    if config.plan == "local" or not (ray_is_up() or ray_is_named()):
-        return nullcontext()
-
-    from galaxy_models.cluster import session  # Ray: a second
-
-    return session.joined_cluster()
-
-
-@contextmanager
 def _machines(
     request: Request, joined: Resources | None
-) -> Iterator[tuple[Resources, bool]]:
-    """Decide between this process and Ray, which is started if it does not run.
-
-    Yields:
-        What may be used, and whether it is this process that uses it.
-    """
-    plan, machine = request.config.plan, joined or this_machine()
-    may_stay = plan == "auto" and not ray_is_named()
-    if plan == "local" or (may_stay and ends_sooner_here(request, machine)):
-        yield machine, True
-        return
-
-    from galaxy_models.cluster import session
-
-    with session.ray_session() as resources:
-        yield resources, False
+) -> AbstractContextManager[tuple[Resources, bool]]:
+    """Decide between this process and Ray; see ``chosen_machines``."""
+    return chosen_machines(
+        request.config.plan, partial(ends_sooner_here, request), joined
+    )
 
 
 def _begin(plan: Plan) -> None:
@@ -164,7 +142,13 @@ def _workers(
     plan: Plan, progress: Progress, num_rows: int
 ) -> AbstractContextManager[Workers]:
     if plan.stages.is_local:
-        return local_workers(plan, progress)
+        work = LocalWork(
+            plan.ledger,
+            plan.file_metadata,
+            partial(FusedPredictor, plan),
+            plan.stages.num_actors,
+        )
+        return local_workers(work, progress, ScoringError, "scoring")
 
     from galaxy_models.scoring.on_ray import ray_workers
 

@@ -10,6 +10,7 @@ import yaml
 from infra_files import LAUNCHER, MANIFESTS, MODEL_SCRIPT, ROOT, STARTERS, name
 
 from galaxy_models.config import (
+    DetectConfig,
     EvaluateConfig,
     HatsConfig,
     QuickstartConfig,
@@ -20,6 +21,7 @@ from jobs.command_line import parse
 
 CONFIGS: dict[str, Any] = {
     "evaluate": EvaluateConfig,
+    "detect": DetectConfig,
     "hats": HatsConfig,
     "quickstart": QuickstartConfig,
     "score": ScoreConfig,
