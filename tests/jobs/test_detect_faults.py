@@ -15,7 +15,7 @@ from galaxy_models.simulation import WideSky, write_frames
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
-NUM_FRAMES = 24
+NUM_FRAMES = 12
 SKY = WideSky(num_galaxies=40, num_stars=40)
 
 
@@ -42,10 +42,10 @@ def test_a_job_that_is_killed_is_resumed_and_writes_the_same_bytes(
     job.wait_until(lambda: any(output.glob("part-*.parquet")))
     for actor in job.pids("ray::MapWorker")[:1]:
         os.kill(actor, signal.SIGKILL)
-    job.wait_until(lambda: len(list(output.glob("part-*.parquet"))) >= 4)
+    job.wait_until(lambda: len(list(output.glob("part-*.parquet"))) >= 2)
     job.kill()
     kept = len(list(output.glob("part-*.parquet")))
-    assert kept < 12
+    assert kept < 6
     job = JobProcess("jobs.detect", flags, tmp_path / "second.log")
 
     assert job.exit_code() == 0, job.log
@@ -53,5 +53,5 @@ def test_a_job_that_is_killed_is_resumed_and_writes_the_same_bytes(
     expected = {path.name: path.read_bytes() for path in undisturbed.glob("*.parquet")}
     found = {path.name: path.read_bytes() for path in output.glob("*.parquet")}
     assert found == expected
-    assert len(found) == 12
+    assert len(found) == 6
     assert pd.read_parquet(output)["object_id"].is_unique
