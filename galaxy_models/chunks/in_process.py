@@ -50,7 +50,7 @@ def local_workers(
         JobError: the table that is worked through cannot be read any more.
         StorageError, ModelFolderError: what a thread failed with.
     """
-    counts = _Counts()
+    counts = Counts()
     threads = ThreadPoolExecutor(work.num_threads, "worker")
     is_done = threading.Event()
 
@@ -91,7 +91,7 @@ class LocalWorkers:
     """
 
     def __init__(
-        self, work: LocalWork, threads: ThreadPoolExecutor, counts: "_Counts"
+        self, work: LocalWork, threads: ThreadPoolExecutor, counts: "Counts"
     ) -> None:
         self._work = work
         self._threads = threads
@@ -129,7 +129,7 @@ class LocalWorkers:
         return lost
 
 
-class _Counts:
+class Counts:
     """Sums that all threads add to."""
 
     def __init__(self) -> None:

@@ -25,6 +25,7 @@ from galaxy_models.tables.votable_metadata import votable_metadata
 
 CHUNKS_NAME = "_chunks"
 COMPRESSION = "zstd"
+PREDICTIONS = "predictions"
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,13 @@ class Ledger:
     rows_per_file: int
     """Rows whose results make up a file, but for the last."""
 
+    first_file: int = 0
+    """Files of rows that were carried over, which come before these."""
+
     is_one_to_one: bool = True
     """Whether each row has one row of results; else any number."""
 
-    content_name: str = "predictions"
+    content_name: str = PREDICTIONS
     """What the results are called in their files' description."""
 
     @property
@@ -84,7 +88,7 @@ class Ledger:
 
     def file_uri(self, file: int) -> str:
         """Where a finished file lies."""
-        return storage.join(self.output, _file_name(file))
+        return file_uri(self.output, self.first_file + file)
 
     def is_finished(self, file: int) -> bool:
         """Whether a file is there."""
@@ -100,8 +104,8 @@ class Ledger:
 
     def finished_files(self) -> set[int]:
         """Files that are there."""
-        names = set(storage.list_names(self.output))
-        return {file for file in range(self.num_files) if _file_name(file) in names}
+        there = finished_uris(self.output)
+        return {file for file in range(self.num_files) if self.file_uri(file) in there}
 
     def started_files(self) -> set[int]:
         """Files of which there may be chunks; so only these need be looked into."""
@@ -128,7 +132,7 @@ class Ledger:
             raise ValueError(
                 f"chunk {chunk} has {stop - start} rows, not {len(results)}"
             )
-        storage.write_bytes(self.chunk_uri(chunk), _to_parquet(results))
+        storage.write_bytes(self.chunk_uri(chunk), to_parquet(results))
 
     def _may_be(self, chunk: int, results: pa.Table) -> bool:
         start, stop = self.rows_of(chunk)
@@ -174,9 +178,7 @@ class Ledger:
                 return lost
             # In one piece: how files look does not depend on how chunks were cut.
             table = pa.concat_tables(chunks.values()).combine_chunks()
-            described = {**metadata, **votable_metadata(table, self.content_name)}
-            table = table.replace_schema_metadata(described)
-            storage.write_bytes(self.file_uri(file), _to_parquet(table))
+            write_file(self.file_uri(file), table, metadata, self.content_name)
         storage.delete_folder(self._chunk_folder(file))
         return []
 
@@ -225,11 +227,36 @@ class Remaining:
             self._whole.append(file)
 
 
-def _file_name(file: int) -> str:
-    return f"part-{file:06d}.parquet"
+def file_uri(output: str, number: int) -> str:
+    """Where a finished file of an output lies."""
+    return storage.join(output, f"part-{number:06d}.parquet")
 
 
-def _to_parquet(table: pa.Table) -> pa.Buffer:
+def finished_uris(output: str) -> set[str]:
+    """Where its finished files lie, among others."""
+    return {storage.join(output, name) for name in storage.list_names(output)}
+
+
+def write_file(
+    uri: str,
+    rows: pa.Table,
+    metadata: Mapping[bytes, bytes],
+    content_name: str = PREDICTIONS,
+) -> None:
+    """Write a finished file, whole.
+
+    Args:
+        uri: where it lies.
+        rows: its rows.
+        metadata: of the file, in addition to the description of its columns.
+        content_name: what the rows are called in that description.
+    """
+    described = {**metadata, **votable_metadata(rows, content_name)}
+    storage.write_bytes(uri, to_parquet(rows.replace_schema_metadata(described)))
+
+
+def to_parquet(table: pa.Table) -> pa.Buffer:
+    """Give the bytes of a file or a chunk."""
     stream = pa.BufferOutputStream()
     pq.write_table(table, stream, compression=COMPRESSION)
     return stream.getvalue()

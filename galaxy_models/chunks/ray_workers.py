@@ -14,7 +14,7 @@ import ray.data
 
 from galaxy_models.chunks.chunk_result import ChunkResult
 from galaxy_models.chunks.ledger import Ledger
-from galaxy_models.chunks.workers import CHUNK_COLUMN, MAX_TASKS, WRITE_CPUS
+from galaxy_models.chunks.workers import CHUNK_COLUMN, WRITE_CPUS, choose_num_tasks
 from galaxy_models.cluster.job_log import JobLog, job_log
 from galaxy_models.cluster.metrics import JobMetrics, job_metrics
 from galaxy_models.cluster.progress import Progress
@@ -38,8 +38,8 @@ class RayWork:
     come out."""
 
     report: Report
-    max_tasks: int | None = MAX_TASKS
-    """Tasks that the chunks are spread over at most; None for one each."""
+    num_actors: int | None
+    """Actors that read by themselves; None where tasks of a chunk each feed them."""
 
 
 @contextmanager
@@ -88,9 +88,11 @@ class RayWorkers:
         """Do chunks over the cluster; see ``Workers``."""
         if not chunks:
             return
+        num_tasks, num_actors = len(chunks), self._work.num_actors
+        if num_actors is not None:
+            num_tasks = choose_num_tasks(num_tasks, num_actors)
         numbers = ray.data.from_items(
-            [{CHUNK_COLUMN: chunk} for chunk in chunks],
-            override_num_blocks=min(len(chunks), self._work.max_tasks or len(chunks)),
+            [{CHUNK_COLUMN: chunk} for chunk in chunks], override_num_blocks=num_tasks
         )
         kept = self._work.stages(numbers, self._log)
         for batch in kept.iter_batches(batch_size=None, batch_format="pyarrow"):

@@ -35,6 +35,7 @@ def ray_workers(plan: Plan, progress: Progress, num_tiles: int) -> Iterator[RayW
         plan.file_metadata,
         partial(_stages, plan),
         partial(_report, plan.ledger),
+        plan.num_actors,
     )
     with workers_on_ray(work, progress, DetectionError, "detection") as workers:
         workers.metrics.set("detect_tiles_to_do", num_tiles)

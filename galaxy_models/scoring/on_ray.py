@@ -12,7 +12,6 @@ import ray.data
 
 from galaxy_models.chunks.chunk_result import ChunkResult
 from galaxy_models.chunks.ray_workers import RayWork, RayWorkers, workers_on_ray
-from galaxy_models.chunks.workers import MAX_TASKS
 from galaxy_models.cluster.job_log import JobLog
 from galaxy_models.cluster.metrics import JobMetrics
 from galaxy_models.cluster.progress import Progress
@@ -40,7 +39,7 @@ def ray_workers(plan: Plan, progress: Progress, num_rows: int) -> Iterator[RayWo
         file_metadata=plan.file_metadata,
         stages=partial(predict, plan),
         report=_report,
-        max_tasks=None if two_stage else MAX_TASKS,  # actors that read by themselves
+        num_actors=None if two_stage else plan.stages.num_actors,
     )
     with workers_on_ray(work, progress, ScoringError, "scoring") as workers:
         workers.metrics.set("score_rows_to_do", num_rows)

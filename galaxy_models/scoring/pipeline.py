@@ -21,6 +21,7 @@ from galaxy_models.cluster.resources import Resources
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import ScoringError
 from galaxy_models.models.engines import check_engine
+from galaxy_models.scoring.carry_over import carry_over
 from galaxy_models.scoring.plan import (
     Plan,
     check_resources,
@@ -29,7 +30,8 @@ from galaxy_models.scoring.plan import (
 )
 from galaxy_models.scoring.predictor import FusedPredictor
 from galaxy_models.scoring.request import OUTPUT, Request, open_request, resumes
-from galaxy_models.scoring.run_record import RunRecord, finished_record, record_run
+from galaxy_models.scoring.run_file import RunRecord
+from galaxy_models.scoring.run_record import finished_record, record_run
 from galaxy_models.storage import output_folder, s3
 
 logger = logging.getLogger(__name__)
@@ -90,12 +92,14 @@ def _score(config: ScoreConfig) -> RunRecord:
             check_resources(config, joined)
             shared_paths.check_output(output)
         staging_uri = storage.join(output, output_folder.STAGING_NAME)
-        request = open_request(config, staging_uri)
+        request, carried = carry_over(open_request(config, staging_uri))
         with _machines(request, joined) as (resources, is_local):
             plan = make_plan(request, resources, output, is_local=is_local)
             check_engine(plan.stages.engine, request.model, request.card)
             _begin(plan)
             started_s = time.monotonic()
+            if carried is not None:
+                carried.write(output, plan.file_metadata)
             num_rows = _predict_what_remains(plan)
             seconds = time.monotonic() - started_s
         record = record_run(plan, num_rows, seconds)
@@ -127,11 +131,11 @@ def _predict_what_remains(plan: Plan) -> int:
         The rows that this run predicted.
     """
     remaining = Remaining(plan.ledger)
-    num_catalog, num_rows = plan.ledger.num_rows, remaining.num_rows_to_do()
+    num_in_all, num_rows = plan.request.num_rows_in_all, remaining.num_rows_to_do()
     described = plan.stages.described()
-    logger.info("scoring %d of %d galaxies: %s", num_rows, num_catalog, described)
+    logger.info("scoring %d of %d galaxies: %s", num_rows, num_in_all, described)
     interval_s = plan.request.config.progress_interval_s
-    progress = Progress(num_catalog, num_catalog - num_rows, interval_s)
+    progress = Progress(num_in_all, num_in_all - num_rows, interval_s)
     with _workers(plan, progress, num_rows) as workers:
         return do_what_remains(
             remaining, workers, partial(_check_failed, plan), ScoringError
@@ -157,7 +161,7 @@ def _workers(
 
 def _check_failed(plan: Plan, counts: RowCounts) -> None:
     """Stop where so many images failed that more would be a waste."""
-    num_failed, num_rows = counts.num_failed, plan.ledger.num_rows
+    num_failed, num_rows = counts.num_failed, plan.request.num_rows_in_all
     max_fraction = plan.request.config.max_failed_fraction
     if num_failed > max_fraction * num_rows:
         raise ScoringError(

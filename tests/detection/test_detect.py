@@ -16,6 +16,8 @@ from astropy.table import Table
 from PIL import Image
 from wide_frames import detect_all
 
+from galaxy_models.cli.command_line import run_job
+from galaxy_models.cli.detect import detect_sources
 from galaxy_models.cluster.resources import Resources
 from galaxy_models.config import DetectConfig
 from galaxy_models.detection import RunRecord, detect, pipeline, worker
@@ -33,8 +35,6 @@ from galaxy_models.errors import (
     StorageError,
 )
 from galaxy_models.simulation import Frames, WideSky, write_frames
-from jobs.command_line import run_job
-from jobs.detect import detect_sources
 
 SKY = WideSky(num_galaxies=6, num_stars=4, galaxy_r_magnitudes=(16, 19))
 NUM_TILES = 3 + 4  # of the good images; see ``survey``

@@ -43,7 +43,7 @@ def request_for(
         card=dataclasses.replace(
             request.card, litert={} if int8 is None else {INT8_NAME: int8}
         ),
-        catalog=dataclasses.replace(request.catalog, num_rows=num_rows),
+        rows=dataclasses.replace(request.rows, file_sizes=(num_rows,)),
     )
 
 
