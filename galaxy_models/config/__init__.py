@@ -17,6 +17,7 @@ from galaxy_models.config.train import (
     NetworkName,
     TrainConfig,
 )
+from galaxy_models.config.votes import VotesConfig
 
 __all__ = [
     "MIN_IMAGE_SIZE_PX",
@@ -31,4 +32,5 @@ __all__ = [
     "ScoreConfig",
     "TrainConfig",
     "TtaName",
+    "VotesConfig",
 ]

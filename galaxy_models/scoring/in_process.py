@@ -34,7 +34,7 @@ def local_workers(plan: Plan, progress: Progress) -> Iterator["LocalWorkers"]:
         ScoringError: the catalog cannot be read any more.
         StorageError, ModelFolderError: what a thread failed with.
     """
-    counts = _Counts()
+    counts = Counts()
     threads = ThreadPoolExecutor(plan.stages.num_actors, "predictor")
     is_done = threading.Event()
 
@@ -75,7 +75,7 @@ class LocalWorkers:
     """
 
     def __init__(
-        self, plan: Plan, threads: ThreadPoolExecutor, counts: "_Counts"
+        self, plan: Plan, threads: ThreadPoolExecutor, counts: "Counts"
     ) -> None:
         self._plan = plan
         self._threads = threads
@@ -112,7 +112,7 @@ class LocalWorkers:
         return lost
 
 
-class _Counts:
+class Counts:
     """Sums that all threads add to."""
 
     def __init__(self) -> None:

@@ -43,6 +43,9 @@ class Ledger:
     rows_per_file: int
     """Rows of every file but the last."""
 
+    first_file: int = 0
+    """Files of rows that were carried over, which come before these."""
+
     @property
     def chunks_per_file(self) -> int:
         """Chunks of every file but the last."""
@@ -78,7 +81,7 @@ class Ledger:
 
     def file_uri(self, file: int) -> str:
         """Where a finished file lies."""
-        return storage.join(self.output, _file_name(file))
+        return file_uri(self.output, self.first_file + file)
 
     def is_finished(self, file: int) -> bool:
         """Whether a file is there."""
@@ -94,8 +97,8 @@ class Ledger:
 
     def finished_files(self) -> set[int]:
         """Files that are there."""
-        names = set(storage.list_names(self.output))
-        return {file for file in range(self.num_files) if _file_name(file) in names}
+        there = finished_uris(self.output)
+        return {file for file in range(self.num_files) if self.file_uri(file) in there}
 
     def started_files(self) -> set[int]:
         """Files of which there may be chunks; so only these need be looked into."""
@@ -122,7 +125,7 @@ class Ledger:
             raise ValueError(
                 f"chunk {chunk} has {stop - start} rows, not {len(predictions)}"
             )
-        storage.write_bytes(self.chunk_uri(chunk), _to_parquet(predictions))
+        storage.write_bytes(self.chunk_uri(chunk), to_parquet(predictions))
 
     def read_chunk(self, chunk: int) -> pa.Table | None:
         """Read a chunk's rows back.
@@ -163,10 +166,7 @@ class Ledger:
                 storage.delete_file(self.chunk_uri(chunk))
             if lost:
                 return lost
-            table = pa.concat_tables(chunks.values())
-            described = {**metadata, **votable_metadata(table, CONTENT_NAME)}
-            table = table.replace_schema_metadata(described)
-            storage.write_bytes(self.file_uri(file), _to_parquet(table))
+            write_file(self.file_uri(file), pa.concat_tables(chunks.values()), metadata)
         storage.delete_folder(self._chunk_folder(file))
         return []
 
@@ -215,11 +215,30 @@ class Remaining:
             self._whole.append(file)
 
 
-def _file_name(file: int) -> str:
-    return f"part-{file:06d}.parquet"
+def file_uri(output: str, number: int) -> str:
+    """Where a finished file of an output lies."""
+    return storage.join(output, f"part-{number:06d}.parquet")
 
 
-def _to_parquet(table: pa.Table) -> pa.Buffer:
+def finished_uris(output: str) -> set[str]:
+    """Where its finished files lie, among others."""
+    return {storage.join(output, name) for name in storage.list_names(output)}
+
+
+def write_file(uri: str, rows: pa.Table, metadata: Mapping[bytes, bytes]) -> None:
+    """Write a finished file, whole.
+
+    Args:
+        uri: where it lies.
+        rows: its rows, with the schema of predictions.
+        metadata: of the file, in addition to the description of its columns.
+    """
+    described = {**metadata, **votable_metadata(rows, CONTENT_NAME)}
+    storage.write_bytes(uri, to_parquet(rows.replace_schema_metadata(described)))
+
+
+def to_parquet(table: pa.Table) -> pa.Buffer:
+    """Give the bytes of a file or a chunk."""
     stream = pa.BufferOutputStream()
     pq.write_table(table, stream, compression=COMPRESSION)
     return stream.getvalue()

@@ -18,15 +18,13 @@ from galaxy_models.cluster.ray_errors import worker_error
 from galaxy_models.errors import ScoringError
 from galaxy_models.scoring.chunk_result import ChunkResult
 from galaxy_models.scoring.ledger import Ledger
-from galaxy_models.scoring.plan import WRITE_CPUS, Plan
+from galaxy_models.scoring.plan import WRITE_CPUS, Plan, choose_num_tasks
 from galaxy_models.scoring.predictor import (
     CHUNK_COLUMN,
     FusedPredictor,
     Predictor,
     decode_chunk,
 )
-
-MAX_TASKS = 4096  # of actors that read by themselves; each costs the driver time
 
 
 @contextmanager
@@ -76,7 +74,9 @@ class RayWorkers:
         if not chunks:
             return
         two_stage = self._plan.stages.two_stage
-        num_tasks = len(chunks) if two_stage else min(len(chunks), MAX_TASKS)
+        num_tasks = len(chunks)
+        if not two_stage:
+            num_tasks = choose_num_tasks(num_tasks, self._plan.stages.num_actors)
         numbers = ray.data.from_items(
             [{CHUNK_COLUMN: chunk} for chunk in chunks], override_num_blocks=num_tasks
         )

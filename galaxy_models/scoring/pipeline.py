@@ -15,6 +15,7 @@ from galaxy_models.cluster.resources import Resources
 from galaxy_models.cluster.this_machine import ray_is_named, ray_is_up, this_machine
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import ScoringError
+from galaxy_models.scoring.carry_over import carry_over
 from galaxy_models.scoring.engines import check_engine
 from galaxy_models.scoring.in_process import local_workers
 from galaxy_models.scoring.ledger import CHUNKS_NAME, Remaining
@@ -26,7 +27,8 @@ from galaxy_models.scoring.plan import (
 )
 from galaxy_models.scoring.request import OUTPUT, Request, open_request, resumes
 from galaxy_models.scoring.row_counts import RowCounts
-from galaxy_models.scoring.run_record import RunRecord, finished_record, record_run
+from galaxy_models.scoring.run_file import RunRecord
+from galaxy_models.scoring.run_record import finished_record, record_run
 from galaxy_models.scoring.workers import Workers
 from galaxy_models.storage import output_folder, s3
 
@@ -84,18 +86,20 @@ def _score(config: ScoreConfig) -> RunRecord:
         output_folder.held_output(
             config.output, OUTPUT, config.overwrite, resumes(config)
         ) as output,
-        _joined_cluster(config) as joined,
+        joined_cluster(config) as joined,
     ):
         if joined is not None:
             check_resources(config, joined)
             shared_paths.check_output(output)
         staging_uri = storage.join(output, output_folder.STAGING_NAME)
-        request = open_request(config, staging_uri)
+        request, carried = carry_over(open_request(config, staging_uri))
         with _machines(request, joined) as (resources, is_local):
             plan = make_plan(request, resources, output, is_local=is_local)
             check_engine(plan.stages.engine, request.model, request.card)
             _begin(plan)
             started_s = time.monotonic()
+            if carried is not None:
+                carried.write(output, plan.file_metadata)
             num_rows = _predict_what_remains(plan)
             seconds = time.monotonic() - started_s
         record = record_run(plan, num_rows, seconds)
@@ -104,7 +108,7 @@ def _score(config: ScoreConfig) -> RunRecord:
     return record
 
 
-def _joined_cluster(config: ScoreConfig) -> AbstractContextManager[Resources | None]:
+def joined_cluster(config: ScoreConfig) -> AbstractContextManager[Resources | None]:
     """Join a Ray that runs or is named, unless this process is to work alone."""
     if config.plan == "local" or not (ray_is_up() or ray_is_named()):
         return nullcontext()
@@ -149,11 +153,11 @@ def _predict_what_remains(plan: Plan) -> int:
         The rows that this run predicted.
     """
     remaining = Remaining(plan.ledger)
-    num_catalog, num_rows = plan.ledger.num_rows, remaining.num_rows_to_do()
+    num_in_all, num_rows = plan.request.num_rows_in_all, remaining.num_rows_to_do()
     described = plan.stages.described()
-    logger.info("scoring %d of %d galaxies: %s", num_rows, num_catalog, described)
+    logger.info("scoring %d of %d galaxies: %s", num_rows, num_in_all, described)
     interval_s = plan.request.config.progress_interval_s
-    progress = Progress(num_catalog, num_catalog - num_rows, interval_s)
+    progress = Progress(num_in_all, num_in_all - num_rows, interval_s)
     with _workers(plan, progress, num_rows) as workers:
         _predict_chunks(plan, remaining, workers)
         for _ in range(MAX_REPAIRS):
@@ -198,7 +202,7 @@ def _predict_chunks(plan: Plan, remaining: Remaining, workers: Workers) -> None:
 
 def _check_failed(num_failed: int, plan: Plan) -> None:
     """Stop where so many images failed that more would be a waste."""
-    num_rows = plan.ledger.num_rows
+    num_rows = plan.request.num_rows_in_all
     max_fraction = plan.request.config.max_failed_fraction
     if num_failed > max_fraction * num_rows:
         raise ScoringError(

@@ -75,12 +75,27 @@ class Predictor:
     ) -> NDArray[np.float32]:
         """Predict decoded galaxies in every view, and count them for the job's log.
 
+        Args:
+            images: uint8, shape (galaxies, size, size, 3), RGB.
+            errors: None, or what failed, for each galaxy.
+
+        Returns:
+            What ``predict_views`` does.
+        """
+        views = self.predict_views(images)
+        counts = RowCounts()
+        counts.add(errors)
+        self.log.count(rows=counts.num_rows, failed=counts.num_failed)
+        return views
+
+    def predict_views(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Predict decoded galaxies in every view.
+
         Each view is calibrated before they are averaged: the temperature was fitted to
         predictions of single views, and a mean of several is less sure already.
 
         Args:
             images: uint8, shape (galaxies, size, size, 3), RGB.
-            errors: None, or what failed, for each galaxy.
 
         Returns:
             Calibrated probabilities, float32, shape (views, galaxies, classes).
@@ -90,9 +105,6 @@ class Predictor:
             with_temperature(self._engine.predict(view), request.card.temperature)
             for view in symmetric_views(images, request.config.tta)
         ]
-        counts = RowCounts()
-        counts.add(errors)
-        self.log.count(rows=counts.num_rows, failed=counts.num_failed)
         return np.stack(views)
 
     def keep(

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import tyro
 from contest import say
 
-from galaxy_models.scoring.on_ray import MAX_TASKS
-from galaxy_models.scoring.plan import ROWS_PER_CHUNK
+from galaxy_models.scoring.plan import ROWS_PER_CHUNK, choose_num_tasks
 
 GB = 1e9
 HOUR_S = 3600
@@ -56,7 +55,8 @@ class Survey:
     @property
     def unevenness(self) -> float:
         """How much longer it takes as some actors get a task more than others."""
-        tasks_per_actor = min(self.rows / ROWS_PER_CHUNK[-1], MAX_TASKS) / self.cores
+        num_chunks = math.ceil(self.rows / ROWS_PER_CHUNK[-1])
+        tasks_per_actor = choose_num_tasks(num_chunks, self.cores) / self.cores
         return math.ceil(tasks_per_actor) / tasks_per_actor
 
     @property

@@ -42,7 +42,7 @@ def request_for(
         card=dataclasses.replace(
             request.card, litert={} if int8 is None else {INT8_NAME: int8}
         ),
-        catalog=dataclasses.replace(request.catalog, num_rows=num_rows),
+        rows=dataclasses.replace(request.rows, file_sizes=(num_rows,)),
     )
 
 
@@ -118,10 +118,10 @@ def test_a_cluster_that_is_named_is_used(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(ScoringError, match="it is enough"):
         pipeline._machines(request_for(), None).__enter__()
     with pytest.raises(ScoringError, match="it is enough"):
-        pipeline._joined_cluster(request_for().config).__enter__()
+        pipeline.joined_cluster(request_for().config).__enter__()
     assert len(joined) == 2
     local = request_for(plan="local")
-    assert pipeline._joined_cluster(local.config).__enter__() is None
+    assert pipeline.joined_cluster(local.config).__enter__() is None
     assert pipeline._machines(local, None).__enter__()[1]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from catalog_files import Opener, rows_of
+from catalog_files import Opener, rows_of, write_part
 from hats_files import GALAXIES, write_catalog, write_collection
 from prediction_files import row, write_predictions
 
@@ -155,6 +155,12 @@ def point_outside(collection: Path) -> None:
             ),
             r"names no primary catalog \(hats_primary_table_url\); copy",
         ),
+        (
+            lambda folder: edit(
+                folder / "collection.properties", "table_url=galaxies", "table_url=."
+            ),
+            "the HATS catalog .*collection/. has no dataset",
+        ),
         (point_outside, r"outside the collection \(../../elsewhere\); if you trust"),
         (
             lambda folder: (folder / "galaxies" / "partition_info.csv").write_text(""),
@@ -195,13 +201,47 @@ def test_a_margin_or_an_index_is_no_catalog_of_galaxies(
         opened(collection / name)
 
 
+def test_a_folder_of_a_margin_alone_is_refused(
+    collection: Path, opened: Opener
+) -> None:
+    for name in ("galaxies", "galaxies_id"):
+        shutil.rmtree(collection / name)
+    (collection / "collection.properties").unlink()
+
+    with pytest.raises(
+        CatalogError, match=r"0 HATS catalogs of galaxies \(in galaxies_10arcs\); name"
+    ):
+        opened(collection)
+
+
+def test_a_catalog_beside_other_tables_is_refused(
+    collection: Path, opened: Opener
+) -> None:
+    write_part(collection.parent / "other" / "1.parquet", [1])
+
+    with pytest.raises(
+        CatalogError, match=r"\(collection\) and .* \(other/1.parquet\)"
+    ):
+        opened(collection.parent)
+
+
+def test_a_file_called_properties_makes_no_catalog(
+    tmp_path: Path, opened: Opener
+) -> None:
+    write_part(tmp_path / "survey" / "run=1" / "1.parquet", [1])
+    (tmp_path / "survey" / "run=1" / "properties").write_text("colour=red")
+
+    assert opened(tmp_path / "survey").num_rows == 1
+
+
 def test_two_catalogs_in_a_folder_are_refused_by_name(
     collection: Path, opened: Opener
 ) -> None:
     shutil.copytree(collection, collection.with_name("newer"))
 
     with pytest.raises(
-        CatalogError, match="2 HATS catalogs among collection, newer; name the one"
+        CatalogError,
+        match=r"2 HATS catalogs of galaxies \(in collection, newer\); name",
     ):
         opened(collection.parent)
 

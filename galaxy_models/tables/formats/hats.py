@@ -45,8 +45,11 @@ Pixel = tuple[int, int]
 
 def is_hats(names: Collection[str]) -> bool:
     """Whether a folder with these names in it is a HATS collection or catalog."""
-    has_properties = not set(PROPERTIES_NAMES).isdisjoint(names)
-    return COLLECTION_NAME in names or (has_properties and DATA_NAME in names)
+    return COLLECTION_NAME in names or _is_catalog(names)
+
+
+def _is_catalog(names: Collection[str]) -> bool:
+    return DATA_NAME in names and not set(PROPERTIES_NAMES).isdisjoint(names)
 
 
 def is_marker(name: str) -> bool:
@@ -80,24 +83,32 @@ def open_hats(uri: str, root: str | None = None) -> ParquetTable:
     )
 
 
-def find_root(uri: str, folders: Sequence[str]) -> str:
+def find_root(uri: str, folders: Sequence[str]) -> str | None:
     """Choose the catalog or collection that a folder holds.
 
     Args:
         uri: the folder.
-        folders: those directly below it that may be one.
+        folders: names of those directly in it that may be one.
+
+    Returns:
+        Its name; None if there is none.
 
     Raises:
-        CatalogError: there are several.
+        CatalogError: there are several, or only margins and indexes.
     """
-    roots = [storage.join(uri, folder) for folder in folders]
-    primary = [root for root in roots if _holds_galaxies(root)]
-    if len(primary) == 1:
-        return primary[0]
-    raise CatalogError(
-        f"{uri} holds {len(primary)} HATS catalogs among {', '.join(sorted(folders))}; "
-        "name the one to be read."
-    )
+    names = {
+        folder: storage.list_names(storage.join(uri, folder)) for folder in folders
+    }
+    roots = [folder for folder in folders if is_hats(names[folder])]
+    primary = [
+        root for root in roots if _holds_galaxies(storage.join(uri, root), names[root])
+    ]
+    if roots and len(primary) != 1:
+        raise CatalogError(
+            f"{uri} holds {len(primary)} HATS catalogs of galaxies (in "
+            f"{', '.join(roots)}); name the one to be read."
+        )
+    return primary[0] if primary else None
 
 
 def refuse_lost_properties(uri: str, names: Collection[str]) -> None:
@@ -117,12 +128,9 @@ def refuse_lost_properties(uri: str, names: Collection[str]) -> None:
         )
 
 
-def _holds_galaxies(root: str) -> bool:
-    names = storage.list_names(root)
+def _holds_galaxies(root: str, names: Collection[str]) -> bool:
     if COLLECTION_NAME in names:
         return True
-    if not is_hats(names):
-        return False
     return _kind(_read_properties(root, names)) in READ_TYPES
 
 
@@ -150,7 +158,7 @@ def _primary_catalog(root: str) -> str:
 
 def _catalog_properties(root: str, names: Collection[str]) -> dict[str, str]:
     """Read the properties of a catalog whose rows are galaxies."""
-    if not is_hats(names):
+    if not _is_catalog(names):
         missing = DATA_NAME if DATA_NAME not in names else "hats.properties"
         raise CatalogError(
             f"the HATS catalog {root} has no {missing}; copy the catalog again."

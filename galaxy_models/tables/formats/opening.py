@@ -74,9 +74,11 @@ def _open_folder(uri: str) -> Table:
     if hats.is_hats(names):
         return hats.open_hats(uri)
     hats.refuse_lost_properties(uri, names)
-    examples, hats_folders = _survey(uri)
-    if hats_folders:
-        return hats.open_hats(uri, hats.find_root(uri, hats_folders))
+    examples, tables, maybe_hats = _survey(uri)
+    root = hats.find_root(uri, maybe_hats)
+    if root is not None:
+        _refuse_other_tables(uri, root, tables)
+        return hats.open_hats(uri, storage.join(uri, root))
     if len(examples) == 2:
         raise CatalogError(
             f"{uri} holds Parquet files and images ({' and '.join(examples.values())});"
@@ -92,24 +94,40 @@ def _open_folder(uri: str) -> Table:
     )
 
 
-def _survey(uri: str) -> tuple[dict[str, str], list[str]]:
+def _survey(uri: str) -> tuple[dict[str, str], dict[str, str], list[str]]:
     """Look what kinds of files a folder holds.
 
     Returns:
-        A path for each kind that may be a catalog; and the folders directly below
-        that may be HATS catalogs.
+        A path for each kind that may be a catalog; a Parquet file for each name in the
+        folder; and the names of those folders in it that may be HATS catalogs.
     """
     examples: dict[str, str] = {}
-    hats_folders: dict[str, None] = {}
+    tables: dict[str, str] = {}
+    maybe_hats: dict[str, None] = {}
     for path in glob.walk_files(uri):
         folder, _, name = path.rpartition("/")
         if path.lower().endswith(parquet.SUFFIXES):
             examples.setdefault("Parquet files", path)
+            tables.setdefault(path.partition("/")[0], path)
         elif is_image(path):
             examples.setdefault("images", path)
         elif folder and "/" not in folder and hats.is_marker(name):
-            hats_folders[folder] = None
-    return examples, list(hats_folders)
+            maybe_hats[folder] = None
+    return examples, tables, list(maybe_hats)
+
+
+def _refuse_other_tables(uri: str, root: str, tables: dict[str, str]) -> None:
+    """Refuse a folder of a HATS catalog and Parquet files that are none of its."""
+    others = [
+        path
+        for name, path in tables.items()
+        if name != root and not hats.is_hats(storage.list_names(f"{uri}/{name}"))
+    ]
+    if others:
+        raise CatalogError(
+            f"{uri} holds a HATS catalog ({root}) and other Parquet files "
+            f"({others[0]}); name one of them."
+        )
 
 
 def _open_pattern(pattern: str, flag: str) -> Table:

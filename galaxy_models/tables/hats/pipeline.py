@@ -56,6 +56,7 @@ OUTPUT = output_folder.OutputKind(
     results_name=RECORD_NAME,
     version_1_keys=frozenset({"the predictions' content"}),
 )
+REPLACED = (INDEX_COLUMN, "Norder", "Dir", "Npix")  # another catalog's, if kept
 OWN_KEYS = b"galaxy_batch."  # of the metadata that name the model
 
 
@@ -243,7 +244,7 @@ def _sort(source: _Source, runs: SortedRuns) -> None:
     missing = runs.missing()
     logger.info("sorting %d of %d runs", len(missing), runs.num_runs)
     size, num_rows = source.config.rows_per_partition, source.num_rows
-    names = [name for name in source.rows.table.schema.names if name != INDEX_COLUMN]
+    names = [name for name in source.rows.table.schema.names if name not in REPLACED]
     reader = RowReader(source.rows, names)
     for run in missing:
         rows = reader.read(run * size, min((run + 1) * size, num_rows))

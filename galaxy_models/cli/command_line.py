@@ -8,13 +8,15 @@ on stdout is a summary in JSON.
 import logging
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 import tyro
 
+from galaxy_models.cli.help import help_text
+from galaxy_models.cli.stop_signals import StopSignals
+from galaxy_models.cli.summary import Summary
 from galaxy_models.errors import GalaxyBatchError, InputError, without_password
-from jobs.stop_signals import StopSignals
-from jobs.summary import Summary
 
 
 class JobConfig(Protocol):
@@ -28,6 +30,7 @@ class JobConfig(Protocol):
 
 Config = TypeVar("Config", bound=JobConfig)
 
+PROGRAM = "galaxy-batch"
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
@@ -42,6 +45,8 @@ def run_job(
     arguments: list[str] | None = None,
     *,
     remedy: str,
+    name: str = "",
+    program: str = PROGRAM,
 ) -> int:
     """Parse a job's flags, run it, report how it ended.
 
@@ -51,6 +56,8 @@ def run_job(
         description: text of ``--help``.
         arguments: the command line without the program; ``sys.argv`` if left out.
         remedy: how to resume after the job was stopped.
+        name: what the job is called, such as ``score``.
+        program: what was typed before the flags, for messages.
 
     Returns:
         The exit code.
@@ -58,11 +65,11 @@ def run_job(
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
     )
-    summary = Summary(_job_name())
+    summary = Summary(f"jobs.{name}")
     error = None
     with StopSignals(remedy, summary.line):
         try:
-            config = parse(config_class, arguments, description)
+            config = parse(config_class, arguments, description, program)
             summary.output = without_password(config.output)
             summary.figures = job(config)
             exit_code = EXIT_OK
@@ -98,6 +105,7 @@ def parse(
     config_class: type[Config],
     arguments: list[str] | None = None,
     description: str | None = None,
+    program: str = PROGRAM,
 ) -> Config:
     """Parse flags into a configuration, as the job itself does.
 
@@ -105,20 +113,51 @@ def parse(
         config_class: dataclass with a field for each flag.
         arguments: the command line without the program; ``sys.argv`` if left out.
         description: text of ``--help``.
+        program: what was typed before the flags, for messages.
 
     Raises:
         SystemExit: 2 for flags that cannot be parsed, 0 after ``--help``.
         ConfigError: for a value that makes no sense.
     """
-    return tyro.cli(
-        config_class,
-        prog=f"python -m {_job_name()}",
-        args=arguments,
-        description=description,
-    )
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not {"-h", "--help"}.isdisjoint(arguments):
+        sys.stdout.write(help_text(config_class, program, description))
+        raise SystemExit(EXIT_OK)
+    return tyro.cli(config_class, prog=program, args=arguments)
 
 
-def _job_name() -> str:
-    """The module that is run, ``jobs.NAME``."""
-    spec = sys.modules["__main__"].__spec__
-    return spec.name if spec is not None else "jobs"
+@dataclass(frozen=True)
+class Job(Generic[Config]):
+    """A command: flags in, one library call, an exit code out."""
+
+    name: str
+    """Such as ``score``: of ``galaxy-batch score`` and ``python -m jobs.score``."""
+
+    config_class: type[Config]
+    run: Callable[[Config], Mapping[str, Any]]
+    """Does the work; returns figures for the summary."""
+
+    description: str | None
+    """Text of ``--help``; its first line says what the command does."""
+
+    remedy: str
+    """How to resume after the job was stopped."""
+
+    def main(
+        self, arguments: list[str] | None = None, program: str | None = None
+    ) -> int:
+        """Parse, run, report; the exit code.
+
+        Args:
+            arguments: the command line without the program; ``sys.argv`` if left out.
+            program: what was typed before the flags; the module if left out.
+        """
+        return run_job(
+            self.config_class,
+            self.run,
+            self.description,
+            arguments,
+            remedy=self.remedy,
+            name=self.name,
+            program=program or f"python -m jobs.{self.name}",
+        )
