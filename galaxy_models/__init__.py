@@ -4,17 +4,17 @@
 
     gm.score(catalog="cutouts", model="galaxy-zoo", output="predictions")
 
-``fit``, ``score``, ``evaluate`` and ``predict`` are those of ``galaxy_models.api``,
-which is imported when one of them is asked for.
+``fit``, ``score``, ``evaluate``, ``detect`` and ``predict`` are those of
+``galaxy_models.api``, which is imported when one of them is asked for.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from galaxy_models.api import evaluate, fit, predict, score
+    from galaxy_models.api import detect, evaluate, fit, predict, score
 
-__all__ = ["evaluate", "fit", "predict", "score"]
+__all__ = ["detect", "evaluate", "fit", "predict", "score"]
 
 
 def __getattr__(name: str) -> Any:
