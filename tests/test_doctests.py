@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from galaxy_models.cli import notebook
 from galaxy_models.evaluation import evaluate
 from galaxy_models.images.decode import read_images
 from galaxy_models.models.calibration import fit_temperature
@@ -44,6 +45,11 @@ def test_the_example_of_evaluate_runs(
     folder: Path, predictions: Path, labels: Path
 ) -> None:
     run_example(evaluate)
+
+
+def test_the_examples_of_the_notebooks_functions_run(folder: Path) -> None:
+    run_example(notebook.predict)
+    run_example(notebook.score)
 
 
 @pytest.mark.slow

@@ -193,6 +193,21 @@ def decode_image(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
         return _decode_fits(data, rule) if is_fits(data) else _decode_any(data, rule)
 
 
+def square_of(pixels: NDArray[np.uint8], rule: DecodeRule) -> NDArray[np.uint8]:
+    """Make the square that a network sees of an image's pixels.
+
+    Args:
+        pixels: uint8, shape (height, width, 3), rows from the top, RGB.
+        rule: crop and size.
+
+    Returns:
+        uint8, shape (image_size, image_size, 3).
+    """
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    box = _central_square(picture.size, rule.crop_fraction)
+    return resize_with_pillow(picture, box, rule.image_size)
+
+
 def _decode_plain_jpeg(data: bytes, rule: DecodeRule) -> NDArray[np.uint8] | None:
     """Decode the quick way; None where Pillow must look at the file."""
     if not data.startswith(JPEG_START):
@@ -226,9 +241,7 @@ def _divisor(side: float, image_size: int) -> int:
 
 
 def _decode_fits(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
-    picture = Image.fromarray(decode_fits(data, rule))
-    box = _central_square(picture.size, rule.crop_fraction)
-    return resize_with_pillow(picture, box, rule.image_size)
+    return square_of(decode_fits(data, rule), rule)
 
 
 def _decode_any(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:

@@ -1,0 +1,163 @@
+"""What a notebook calls: every job as a function of keywords, and ``predict``.
+
+Keywords are the jobs' flags with underscores; a caller's own ``ray.init`` is used and
+left as it is. Lines of progress go to the log: ``logging.basicConfig(level="INFO")``
+shows them.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galaxy_models.cluster.this_machine import this_machine
+from galaxy_models.config import EngineName, EvaluateConfig, ScoreConfig, TrainConfig
+from galaxy_models.errors import InputError
+from galaxy_models.images.decode import square_of
+from galaxy_models.models.calibration import with_temperature
+from galaxy_models.models.card import ModelCard
+from galaxy_models.models.engines import Engine, choose_engine, load_engine
+from galaxy_models.models.folder import read_card
+from galaxy_models.models.shipped import model_reference
+from galaxy_models.tables.prediction_schema import probability_column
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from galaxy_models.evaluation import Report
+    from galaxy_models.scoring import RunRecord
+
+BATCH_SIZE = 32  # images; LiteRT does not mind (4 to 32 measured)
+
+
+def fit(**flags: Any) -> ModelCard:
+    """Train a network on labelled galaxies, by the flags of ``galaxy-batch train``.
+
+    Returns:
+        The card of the model folder that was written.
+
+    Raises:
+        GalaxyBatchError: as ``galaxy_models.training.fit``; ConfigError for a value.
+        TypeError: for a keyword that is no flag.
+    """
+    from galaxy_models.training import fit as fit_network
+
+    return fit_network(TrainConfig(**flags))
+
+
+def score(**flags: Any) -> "RunRecord":
+    """Predict every galaxy of a catalog, by the flags of ``galaxy-batch score``.
+
+    Returns:
+        What was done; the predictions are Parquet files in the folder ``output``.
+
+    Raises:
+        GalaxyBatchError: as ``galaxy_models.scoring.score``; ConfigError for a value.
+        TypeError: for a keyword that is no flag.
+
+    Example:
+        >>> record = score(
+        ...     catalog="labelled/catalog.csv", model="galaxy-zoo", output="predictions"
+        ... )
+        >>> record.num_rows, record.num_failed
+        (120, 1)
+    """
+    from galaxy_models.scoring import score as score_catalog
+
+    return score_catalog(ScoreConfig(**flags))
+
+
+def evaluate(**flags: Any) -> "Report":
+    """Compare predictions with labels, by the flags of ``galaxy-batch evaluate``.
+
+    Returns:
+        Where the report's page is, and the main figures.
+
+    Raises:
+        GalaxyBatchError: as ``galaxy_models.evaluation.evaluate``; ConfigError for a
+            value.
+        TypeError: for a keyword that is no flag.
+    """
+    from galaxy_models.evaluation import evaluate as evaluate_predictions
+
+    return evaluate_predictions(EvaluateConfig(**flags))
+
+
+def predict(
+    images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
+    model: str = "galaxy-zoo",
+    *,
+    engine: EngineName | Literal["auto"] = "auto",
+) -> "pd.DataFrame":
+    """Predict arrays of pixels in this process, without files and without Ray.
+
+    Args:
+        images: uint8, shape (galaxies, height, width, 3), RGB, rows from the top; or a
+            sequence of arrays of shape (height, width, 3) or (height, width), of any
+            size. Each is cropped and resized as in the model's training.
+        model: model folder, or ``galaxy-zoo``, the one that comes with the package.
+        engine: as the flag of ``galaxy-batch score``.
+
+    Returns:
+        A row per image, in their order: ``predicted_class``, ``confidence``, and
+        calibrated probabilities as columns ``probability_<class>`` (float32).
+
+    Raises:
+        InputError: an array is no 8-bit image.
+        ModelFolderError: the model cannot serve.
+
+    Example:
+        >>> import numpy as np
+        >>> black = np.zeros((2, 64, 64, 3), np.uint8)
+        >>> predict(black).shape
+        (2, 7)
+    """
+    import pandas as pd
+
+    card = read_card(model)
+    squares = [
+        square_of(_checked(image, place), card.decode_rule)
+        for place, image in enumerate(images)
+    ]
+    chosen = choose_engine(engine, card, on_gpus=False)
+    network = _loaded(chosen, model_reference(model), card.model_hash)
+    batches = [
+        network.predict(np.stack(squares[at : at + BATCH_SIZE]))
+        for at in range(0, len(squares), BATCH_SIZE)
+    ]
+    raw = np.concatenate([np.empty((0, len(card.classes)), np.float32), *batches])
+    probabilities = with_temperature(raw, card.temperature)
+    columns = dict(
+        zip(map(probability_column, card.classes), probabilities.T, strict=True)
+    )
+    best = probabilities.argmax(axis=1)
+    return pd.DataFrame(
+        {
+            "predicted_class": np.asarray(card.classes, object)[best],
+            "confidence": probabilities.max(axis=1, initial=0),
+            **columns,
+        }
+    )
+
+
+def _checked(image: NDArray[np.uint8], place: int) -> NDArray[np.uint8]:
+    """Give an image three channels; refuse what is none."""
+    pixels = np.asarray(image)
+    if pixels.ndim == 2:
+        pixels = np.stack([pixels] * 3, axis=-1)
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise InputError(
+            f"image {place} is {pixels.dtype} of shape {pixels.shape}; give uint8 "
+            "(0 to 255) of shape (height, width, 3), or (height, width) for grey."
+        )
+    if not pixels.size:
+        raise InputError(f"image {place} has no pixels: its shape is {pixels.shape}.")
+    return pixels
+
+
+@lru_cache(maxsize=4)
+def _loaded(engine: EngineName, model: str, _model_hash: str) -> Engine:
+    """Load a model once for many calls; anew if its folder was written again."""
+    return load_engine(engine, model, read_card(model), this_machine().num_cpus)
