@@ -1,1 +1,1 @@
-"""Command-line jobs: flags in, one library call, an exit code out."""
+"""Commands of a clone: ``python -m jobs.NAME`` is ``galaxy-batch NAME``."""

@@ -1,35 +1,13 @@
 """Write predictions anew as a HATS catalog, which lsdb opens and crossmatches.
 
-    python -m jobs.hats --predictions predictions --output predictions_hats
+    python -m jobs.hats --help
 
-The output is a HATS catalog of the same rows and columns, partitioned by position on
-the sky; score with ``--keep ra dec``. It runs on this machine only, without Ray; rows
-are sorted on disk, so their number is not limited by memory.
+In a clone the same as ``galaxy-batch hats``.
 """
 
-import logging
 import sys
-from typing import Any
 
-from galaxy_models.config import HatsConfig
-from jobs.command_line import RESUMES, run_job
-
-logger = logging.getLogger(__name__)
-
-
-def write_catalog(config: HatsConfig) -> dict[str, Any]:
-    """Write the catalog, then log how large it is."""
-    from galaxy_models.tables.hats import write_hats  # only once the flags are accepted
-
-    record = write_hats(config)
-    logger.info(
-        "%s: %d rows in %d partitions",
-        config.output,
-        record.num_rows,
-        record.num_partitions,
-    )
-    return {"rows": record.num_rows, "partitions": record.num_partitions}
-
+from galaxy_models.cli.hats import JOB
 
 if __name__ == "__main__":
-    sys.exit(run_job(HatsConfig, write_catalog, __doc__, remedy=RESUMES))
+    sys.exit(JOB.main())

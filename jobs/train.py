@@ -1,42 +1,13 @@
 """Train a network on labelled galaxies, on all available CPUs or GPUs.
 
-    python -m jobs.train --catalog galaxies.csv --network mobilenet_v2 --output model
+    python -m jobs.train --help
 
-The output is a model folder: the network, its card, the training history and the
-predictions for the validation galaxies. With RAY_ADDRESS set (as ``ray job submit``
-does) the job runs on that cluster, otherwise on this machine.
+In a clone the same as ``galaxy-batch train``.
 """
 
-import logging
 import sys
-from typing import Any
 
-from galaxy_models.config import TrainConfig
-from jobs.command_line import RESUMES, run_job
-
-logger = logging.getLogger(__name__)
-
-
-def train(config: TrainConfig) -> dict[str, Any]:
-    """Train, then log where the model is and how accurate."""
-    from galaxy_models.training import fit  # only once the flags are accepted
-
-    card = fit(config)
-    logger.info(
-        "model folder %s: validation accuracy %.3f, mean recall of the classes %.3f",
-        config.output,
-        card.metrics["val_accuracy"],
-        card.metrics["val_balanced_accuracy"],
-    )
-    return {
-        "epochs": card.num_epochs,
-        "val_accuracy": card.metrics["val_accuracy"],
-        "val_balanced_accuracy": card.metrics["val_balanced_accuracy"],
-        "temperature": card.temperature,
-        "network": card.network,
-        "model_hash": card.model_hash,
-    }
-
+from galaxy_models.cli.train import JOB
 
 if __name__ == "__main__":
-    sys.exit(run_job(TrainConfig, train, __doc__, remedy=RESUMES))
+    sys.exit(JOB.main())

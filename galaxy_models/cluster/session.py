@@ -95,6 +95,12 @@ def ray_session() -> Iterator[Resources]:
         yield resources
 
 
+def ray_is_embedded() -> bool:
+    """Whether this process's Ray runs below it, and so ends with it."""
+    node = ray._private.worker._global_node
+    return node is not None and bool(node.is_head())
+
+
 def _make_private_token() -> None:
     """Make Ray's token file readable by its owner only, creating it if needed.
 

@@ -6,6 +6,7 @@ files nor Ray nor Keras.
 """
 
 from galaxy_models.config.catalog import CatalogConfig
+from galaxy_models.config.detect import DetectConfig
 from galaxy_models.config.evaluate import EvaluateConfig
 from galaxy_models.config.hats import HatsConfig
 from galaxy_models.config.quickstart import QuickstartConfig
@@ -17,12 +18,14 @@ from galaxy_models.config.train import (
     NetworkName,
     TrainConfig,
 )
+from galaxy_models.config.votes import VotesConfig
 
 __all__ = [
     "MIN_IMAGE_SIZE_PX",
     "NETWORKS_WITH_ALPHA",
     "NETWORK_NAMES",
     "CatalogConfig",
+    "DetectConfig",
     "EngineName",
     "EvaluateConfig",
     "HatsConfig",
@@ -31,4 +34,5 @@ __all__ = [
     "ScoreConfig",
     "TrainConfig",
     "TtaName",
+    "VotesConfig",
 ]

@@ -67,16 +67,19 @@ def check_count_or_auto(flag: str, value: int | str) -> None:
 
 
 def check_choices(config: object) -> None:
-    """Allow in each field that lists its values (``Literal``) one of these.
+    """Allow in each field that lists its values (``Literal``) one of these, or several.
 
     The command line's parser does so by itself; a library's user has no parser. Fields
     that may also be numbers are left to ``check_count_or_auto``.
     """
     for name, hint in get_type_hints(type(config)).items():
+        may_be_several = get_origin(hint) is tuple
+        hint = get_args(hint)[0] if may_be_several else hint
         choices = sorted(_choices(hint), key=lambda choice: choice != "auto")
-        if choices:
-            value, remedy = getattr(config, name), f"choose one of {', '.join(choices)}"
-            require(value in choices, name, value, remedy)
+        given = getattr(config, name)
+        for value in given if may_be_several else (given,):
+            remedy = f"choose one of {', '.join(choices)}"
+            require(not choices or value in choices, name, value, remedy)
 
 
 def _choices(hint: Any) -> tuple[str, ...]:

@@ -12,10 +12,12 @@ from galaxy_models.config.checks import (
     check_image_prefixes,
     require,
 )
+from galaxy_models.errors import FailureReason
 
 EngineName = Literal["litert-int8", "litert-float", "keras"]
 LITERT_ENGINES: tuple[EngineName, ...] = ("litert-int8", "litert-float")
 TtaName = Literal["none", "flips", "dihedral"]
+RetryName = Literal["failed", "changed"] | FailureReason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,18 @@ class ScoreConfig(CatalogConfig):
     output: str
     """Folder for the Parquet files; must not exist, be empty, or contain predictions of
     the same catalog, model and flags, finished or not."""
+
+    previous: str | None = None
+    """Finished predictions of the same model and flags: their rows are carried over,
+    and only galaxies that are new, or failed there, are predicted."""
+
+    retry: tuple[RetryName, ...] = ("failed",)
+    """With --previous: its failed rows to predict again, by reason; failed: all of
+    them; changed: also good ones whose image was written since; no word: none."""
+
+    removed_rows: Literal["drop", "keep"] = "drop"
+    """With --previous: whether its rows that the catalog no longer has are left out or
+    carried over, too."""
 
     keep: tuple[str, ...] = ()
     """Catalog columns to copy into the predictions; with ra and dec, jobs.hats makes a
@@ -82,6 +96,10 @@ class ScoreConfig(CatalogConfig):
     progress_interval_s: float = 10.0
     """Seconds between two progress lines."""
 
+    estimate: bool = False
+    """Predict 256 galaxies at random on one core, say what all would take (hours,
+    requests, bytes, memory), and write nothing."""
+
     overwrite: bool = False
     """Start again, whatever predictions are in --output."""
 
@@ -120,10 +138,21 @@ class ScoreConfig(CatalogConfig):
             self.progress_interval_s,
             "must be above 0 seconds",
         )
+        self._check_previous()
         check_count_or_auto("num_workers", self.num_workers)
         check_endpoint(self.s3_endpoint_url)
         check_count_or_auto("batch_size", self.batch_size)
         check_count_or_auto("rows_per_chunk", self.rows_per_chunk)
+
+    def _check_previous(self) -> None:
+        for flag, default in (("retry", ("failed",)), ("removed_rows", "drop")):
+            value = getattr(self, flag)
+            require(
+                self.previous is not None or value == default,
+                flag,
+                " ".join(value) if isinstance(value, tuple) else value,
+                "name earlier predictions with --previous, or leave the flag out",
+            )
 
 
 def _check_engine(engine: str, device: str) -> None:

@@ -1,20 +1,26 @@
 """What a scoring was asked for, checked: model, catalog, columns.
 
 The first of the wing's three states: a ``Request`` stands in a ``plan.Plan``, and what
-came out of that is a ``run_record.RunRecord``. Nothing is started here.
+came out of that is a ``run_file.RunRecord``. Nothing is started here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
 from galaxy_models.cluster import shared_paths
 from galaxy_models.config import ScoreConfig
-from galaxy_models.errors import CatalogError, ConfigError, OutputError
+from galaxy_models.errors import CatalogError, ConfigError
 from galaxy_models.models.card import ModelCard
 from galaxy_models.models.folder import read_card, required_files
 from galaxy_models.models.shipped import model_reference
+from galaxy_models.scoring.previous import CarriedOver, Previous, open_previous
+from galaxy_models.scoring.run_file import (
+    ENGINE_KEY,
+    FORMAT_VERSION,
+    RUN_RECORD_NAME,
+)
 from galaxy_models.storage.output_folder import OutputKind
 from galaxy_models.tables.catalog import Catalog, open_catalog
 from galaxy_models.tables.formats.numbered_rows import (
@@ -28,12 +34,7 @@ from galaxy_models.tables.prediction_schema import (
     probability_column,
 )
 
-# Of _run.json and of resume keys; files without a number are of version 1, which hashed
-# a catalog as the installed pyarrow writes its footer, and made files of whole chunks.
-FORMAT_VERSION = 2
-VERSION_KEY = "format_version"
-ENGINE_KEY = "the engine"
-RUN_RECORD_NAME = "_run.json"  # a leading underscore: Parquet readers pass it by
+PREVIOUS_KEY = "the files of --previous"
 OUTPUT = OutputKind(
     job="jobs.score",
     results_name=RUN_RECORD_NAME,
@@ -54,10 +55,21 @@ class Request:
 
     catalog: Catalog
     rows: NumberedRows
-    """The catalog's rows by their number."""
+    """The catalog's rows that are predicted, by their number."""
 
     keep: tuple[str, ...]
     """The catalog's own names of the columns that ride along."""
+
+    previous: Previous | None = None
+    """Earlier predictions, rows of which are carried over."""
+
+    carried: CarriedOver | None = None
+    """What is carried over of them, once that is known."""
+
+    @property
+    def num_rows_in_all(self) -> int:
+        """Rows that the finished output has."""
+        return self.carried.num_rows_in_all if self.carried else self.rows.num_rows
 
     @property
     def columns(self) -> list[str]:
@@ -96,8 +108,18 @@ class Request:
             "the model's temperature": card.temperature,
             "--tta": self.config.tta,
             "--rows-per-file": self.config.rows_per_file,
+            **self._previous_key(),
         }
         return key if engine is None else {**key, ENGINE_KEY: engine}
+
+    def _previous_key(self) -> dict[str, Any]:
+        if self.previous is None:
+            return {PREVIOUS_KEY: None}
+        return {
+            PREVIOUS_KEY: self.previous.rows.content_hash,
+            "--retry": sorted(self.config.retry),
+            "--removed-rows": self.config.removed_rows,
+        }
 
     def _content_hash(self, format_version: int) -> str:
         if format_version == 1:
@@ -111,14 +133,14 @@ def resumes(config: ScoreConfig) -> bool:
 
 
 def open_request(config: ScoreConfig, staging_uri: str) -> Request:
-    """Check model and catalog.
+    """Check model, catalog and earlier predictions.
 
     Args:
         config: what was asked for.
         staging_uri: folder for a copy of a catalog that is not Parquet.
 
     Raises:
-        InputError: one of them cannot serve.
+        InputError: one of them, or --previous, cannot serve.
     """
     card = read_card(config.model)
     check_files = None if config.plan == "local" else shared_paths.check_inputs
@@ -131,10 +153,11 @@ def open_request(config: ScoreConfig, staging_uri: str) -> Request:
         config.keep,
         for_ray=False,
         check_files=check_files,
+        probe=config.previous is None,  # else carry_over does it, with new rows
     )
     keep = tuple(map(catalog.column, config.keep))
     _check_columns(config, keep, catalog, card)
-    return Request(
+    request = Request(
         config=config,
         model=model_reference(config.model),
         card=card,
@@ -142,20 +165,17 @@ def open_request(config: ScoreConfig, staging_uri: str) -> Request:
         rows=number_rows(catalog.table),
         keep=keep,
     )
+    return request if config.previous is None else _with_previous(request)
 
 
-def check_format_version(version: object, uri: str) -> None:
-    """Refuse what a newer version of this package wrote.
-
-    Raises:
-        OutputError: naming the file or folder at ``uri``.
-    """
-    if version not in range(1, FORMAT_VERSION + 1):
-        raise OutputError(
-            f"{uri} is of format_version {version!r}; this version of galaxy-batch "
-            f"reads 1 to {FORMAT_VERSION}. Install the version that wrote it, name a "
-            "new folder, or start again with --overwrite."
-        )
+def _with_previous(request: Request) -> Request:
+    """Add earlier predictions; the engine that made them predicts the rest."""
+    config, asked = request.config, request.config.engine
+    key = request.resume_key(None if asked == "auto" else asked)
+    previous = open_previous(config, request.schema, key)
+    if asked == "auto":
+        config = replace(config, engine=previous.engine)
+    return replace(request, config=config, previous=previous)
 
 
 def _check_model(config: ScoreConfig, card: ModelCard) -> None:

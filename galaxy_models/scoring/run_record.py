@@ -7,25 +7,21 @@ what workers reported.
 import dataclasses
 import json
 import tempfile
-from dataclasses import dataclass, field
-from typing import Any
 
 from galaxy_models import storage
+from galaxy_models.chunks.row_counts import RowCounts
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import CatalogError, OutputError, ScoringError
 from galaxy_models.models.card import library_versions
 from galaxy_models.scoring.plan import Plan
-from galaxy_models.scoring.request import (
-    ENGINE_KEY,
-    FORMAT_VERSION,
-    OUTPUT,
+from galaxy_models.scoring.previous import CarriedOver
+from galaxy_models.scoring.request import OUTPUT, open_request, resumes
+from galaxy_models.scoring.run_file import (
     RUN_RECORD_NAME,
     VERSION_KEY,
-    check_format_version,
-    open_request,
-    resumes,
+    RunRecord,
+    read_run_record,
 )
-from galaxy_models.scoring.row_counts import RowCounts
 from galaxy_models.storage import output_folder
 from galaxy_models.tables.catalog import Catalog
 from galaxy_models.tables.formats import open_parquet_folder
@@ -35,55 +31,15 @@ from galaxy_models.tables.object_ids import IdSet
 COUNTED_COLUMNS = ("object_id", "predicted_class", "error")
 
 
-@dataclass(frozen=True)
-class RunRecord:
-    """A finished run."""
-
-    catalog: str
-    catalog_fingerprint: str
-    model: str
-    model_hash: str
-    temperature: float
-    """What the model's logits were divided by."""
-
-    engine: str
-    """What predicted; probabilities of litert-int8 differ a little from keras'."""
-
-    tta: str
-    """Which views of each galaxy were averaged."""
-
-    num_rows: int
-    """Rows of the predictions, and of the catalog."""
-
-    num_failed: int
-    statuses: dict[str, int]
-    """Rows a status, ``ok`` and ``failed``; they sum up to ``num_rows``."""
-
-    failure_reasons: dict[str, int]
-    """Failed rows a ``FailureReason``, the most common first."""
-
-    classes: dict[str, int]
-    """Galaxies a predicted class, the most common first."""
-
-    num_rows_this_run: int
-    """Rows that this run scored: all, unless it resumed one that was lost."""
-
-    seconds_this_run: float
-    """From the plan to the last written row, the actors' start included (s)."""
-
-    rows_per_s_this_run: float
-    """``num_rows_this_run`` over ``seconds_this_run`` (1/s)."""
-
-    versions: dict[str, str]
-
-    resume_key: dict[str, Any] = field(default_factory=dict)
-    """Inputs that determine the output; the same command finds them unchanged."""
-
-    format_version: int = FORMAT_VERSION
-
-
-def count_predictions(output: str, catalog: Catalog) -> RowCounts:
+def count_predictions(
+    output: str, catalog: Catalog, carried: CarriedOver | None = None
+) -> RowCounts:
     """Count the written rows, and prove that they are the catalog's.
+
+    Args:
+        output: folder of the predictions.
+        catalog: whose rows were scored.
+        carried: what was carried over: it may bring rows that the catalog has not.
 
     Raises:
         ScoringError: rows are missing, or there more than once.
@@ -99,33 +55,15 @@ def count_predictions(output: str, catalog: Catalog) -> RowCounts:
         fingerprint, num_rows = ids.fingerprint()
     except CatalogError as error:  # no fault of the user's: ids twice, say
         raise ScoringError(f"{error} Score again with --overwrite.") from error
-    if (fingerprint, num_rows) != (catalog.fingerprint, catalog.num_rows):
+    expected = catalog.fingerprint, catalog.num_rows
+    if carried is not None:
+        expected = carried.fingerprint, carried.num_rows_in_all
+    if (fingerprint, num_rows) != expected:
         raise ScoringError(
-            f"{output} holds {num_rows} rows for the {catalog.num_rows} of "
+            f"{output} holds {num_rows} rows for the {expected[1]} of "
             f"{catalog.uri}, or other ids; score again with --overwrite."
         )
     return counts
-
-
-def read_run_record(output: str) -> RunRecord | None:
-    """Read ``_run.json``; None if there is none, or no scoring wrote it.
-
-    Raises:
-        OutputError: a newer version of this package wrote it.
-    """
-    uri = storage.join(output, RUN_RECORD_NAME)
-    if not storage.is_file(uri):
-        return None
-    try:
-        content = dict(json.loads(storage.read_bytes(uri)))
-        version = content.setdefault(VERSION_KEY, 1)
-        check_format_version(version, uri)
-        if version == 1:
-            decisive = content.pop("decisive", {})
-            content["resume_key"] = {**decisive, ENGINE_KEY: content.get("engine")}
-        return RunRecord(**content)
-    except (ValueError, TypeError):
-        return None
 
 
 def finished_record(config: ScoreConfig) -> RunRecord | None:
@@ -183,7 +121,8 @@ def record_run(plan: Plan, num_rows: int, seconds: float) -> RunRecord:
     """
     request, output = plan.request, plan.ledger.output
     engine, catalog = plan.stages.engine, request.catalog
-    counts = count_predictions(output, catalog)
+    carried = request.carried
+    counts = count_predictions(output, catalog, carried)
     record = RunRecord(
         catalog=catalog.uri,
         catalog_fingerprint=catalog.fingerprint,
@@ -192,7 +131,7 @@ def record_run(plan: Plan, num_rows: int, seconds: float) -> RunRecord:
         temperature=request.card.temperature,
         engine=engine,
         tta=request.config.tta,
-        num_rows=catalog.num_rows,
+        num_rows=counts.num_rows,
         num_failed=counts.num_failed,
         statuses=dict(counts.statuses),
         failure_reasons=dict(counts.failure_reasons.most_common()),
@@ -201,9 +140,23 @@ def record_run(plan: Plan, num_rows: int, seconds: float) -> RunRecord:
         seconds_this_run=round(seconds, 1),
         rows_per_s_this_run=round(num_rows / seconds, 1),
         versions=library_versions(),
+        previous=request.previous.uri if request.previous else None,
+        num_rows_carried_over=carried.num_rows if carried else 0,
+        num_rows_removed=carried.num_removed if carried else 0,
+        images_read_since_s=_images_read_since_s(output, carried),
         resume_key=request.resume_key(engine),
     )
     content = {VERSION_KEY: record.format_version, **dataclasses.asdict(record)}
     text = json.dumps(content, indent=2, ensure_ascii=False)
     storage.write_bytes(storage.join(output, RUN_RECORD_NAME), text.encode() + b"\n")
     return record
+
+
+def _images_read_since_s(output: str, carried: CarriedOver | None) -> float | None:
+    """When the first of all images was read: once the output was marked as begun."""
+    marker = storage.join(output, output_folder.UNFINISHED_NAME)
+    times = [storage.modified_s(marker)]
+    if carried is not None:
+        times.append(carried.images_read_since_s)
+    known = [time_s for time_s in times if time_s is not None]
+    return min(known) if len(known) == len(times) else None

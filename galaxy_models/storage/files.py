@@ -241,6 +241,12 @@ def _file_type(uri: str) -> fs.FileType:
     return info.type
 
 
+def modified_s(uri: str) -> float | None:
+    """When a file was last written, in seconds since 1970; None if there is none."""
+    info = _work_on(uri, lambda store, path: store.get_file_info(path), is_look=True)
+    return None if info.mtime_ns is None else info.mtime_ns / 1e9
+
+
 def list_names(folder_uri: str) -> list[str]:
     """Names of what lies directly in a folder, sorted; empty if there is none."""
 
@@ -271,6 +277,22 @@ def delete_file(uri: str) -> None:
     """Delete a file, if it exists."""
     with suppress(FileNotFoundError):
         _work_on(uri, lambda filesystem, path: filesystem.delete_file(path))
+
+
+def copy_file(source_uri: str, target_uri: str) -> None:
+    """Copy a file, whole or not at all; within an object store its bytes stay there.
+
+    Raises:
+        OSError: a local file cannot be read.
+        StoreAccessError: an object store refuses one of them.
+        StorageError: it does not answer; or as ``write_bytes`` does.
+    """
+    source, target = absolute_uri(source_uri), absolute_uri(target_uri)
+    if is_remote(source) and is_remote(target):
+        path = source.partition("://")[2]
+        s3.ask(target, lambda store, target_path: store.copy_file(path, target_path))
+    else:
+        write_bytes(target, read_bytes(source))
 
 
 def copy_folder(source_uri: str, target_uri: str) -> None:

@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from galaxy_models import storage
-from galaxy_models.config import CatalogConfig
+from galaxy_models.config import CatalogConfig, DetectConfig
 from galaxy_models.errors import CatalogError
 from galaxy_models.images.allowed_paths import allowed_folders
 from galaxy_models.tables.columns import find_column
-from galaxy_models.tables.first_images import probe_images
+from galaxy_models.tables.first_images import first_images, probe_images
 from galaxy_models.tables.formats import ParquetTable, Table, open_parquet, open_table
 from galaxy_models.tables.object_ids import fingerprint_ids, plain_integers
 from galaxy_models.tables.row_hash import RowHash
@@ -55,7 +55,7 @@ class Catalog:
     fingerprint: str
     """Hash of the set of ids, in any order."""
 
-    own_names: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    own_names: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
     """The catalog's names of columns that were asked for by another name."""
 
     allowed_prefixes: tuple[str, ...] = ()
@@ -82,12 +82,14 @@ class Catalog:
 
 
 def open_catalog(
-    config: CatalogConfig,
+    config: CatalogConfig | DetectConfig,
     staging_uri: str,
     columns: Sequence[str] = (),
     *,
     for_ray: bool = True,
     check_files: CheckFiles | None = None,
+    probe: bool = True,
+    flag: str = "--catalog",
 ) -> Catalog:
     """Check a catalog, and copy it to Parquet where it cannot be read as it is.
 
@@ -99,26 +101,32 @@ def open_catalog(
             stand in the names of Parquet files; ``RowReader`` does.
         check_files: called with the catalog's own Parquet files and with one of its
             images, before anything that takes long.
+        probe: whether one of the first images must be there.
+        flag: that named the catalog, for messages.
 
     Raises:
         CatalogError: the catalog is missing, unreadable or empty; lacks a column;
             has null or repeated ids; or none of its first images exists.
         GalaxyBatchError: what ``check_files`` raises.
     """
-    source = open_table(storage.absolute_uri(config.catalog))
-    id_column = _find_column(config.id_column, source, ("object_id",))
+    source = open_table(storage.absolute_uri(config.catalog), flag)
     image_column = _find_column(config.image_column, source, ("image",))
+    id_column = image_column  # images that need no other name
+    if config.id_column is not None:
+        id_column = _find_column(config.id_column, source, ("object_id",))
     own_names = _find_columns(columns, source)
     image_root = storage.absolute_uri(config.image_root or source.image_root)
     allowed_prefixes = allowed_folders(config.image_root, config.allow_image_prefix)
-    first_images = probe_images(source, image_column, image_root, allowed_prefixes)
-    if check_files is not None:
-        check_files("the image", first_images)
+    head = first_images(source, image_column)
+    if probe:
+        present = probe_images(head, source.uri, image_root, allowed_prefixes)
+        if check_files is not None:
+            check_files("the image", present)
     needed = list(dict.fromkeys([id_column, image_column, *own_names.values()]))
     if _serves_as_it_is(source, needed, for_ray):
         table, rows_hash = source, None
         if check_files is not None:
-            check_files("--catalog", table.uris)
+            check_files(flag, table.uris)
     else:
         table, rows_hash = _staged(source, needed, id_column, staging_uri)
     try:

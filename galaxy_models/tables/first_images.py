@@ -3,6 +3,8 @@
 Looks at names and at whether files exist; pixels it does not know.
 """
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 
 from galaxy_models import storage
@@ -14,6 +16,7 @@ from galaxy_models.errors import (
     UnreachableStoreError,
 )
 from galaxy_models.images.allowed_paths import image_uri
+from galaxy_models.images.decode import ImageSource
 from galaxy_models.tables.columns import image_sources
 from galaxy_models.tables.formats import Table
 
@@ -34,23 +37,26 @@ def _can_be_images(type_: pa.DataType) -> bool:
 
 
 def probe_images(
-    source: Table,
-    image_column: str,
+    head: Sequence[ImageSource],
+    uri: str,
     image_root: str,
     allowed_prefixes: tuple[str, ...],
 ) -> list[str]:
     """Refuse a catalog none of whose first images is there: the root is wrong.
 
+    Args:
+        head: the first images.
+        uri: the catalog, for messages.
+        image_root: URI of the folder that relative paths start from.
+        allowed_prefixes: URIs of further folders whose images may be named.
+
     Returns:
         URI of an image that is there; none where the catalog holds images' bytes.
+
+    Raises:
+        CatalogError: none is there, or none may be read.
+        StoreAccessError: an object store refuses them.
     """
-    type_ = source.schema.field(image_column).type
-    if not _can_be_images(type_):
-        raise CatalogError(
-            f"column {image_column!r} of {source.uri} holds {type_}, not image paths; "
-            "name another with --image-column."
-        )
-    head = _first_images(source, image_column)
     named = [image for image in head if image]
     if any(isinstance(image, bytes) for image in named):
         return []
@@ -67,20 +73,31 @@ def probe_images(
             raise refusals[0]
         if refused:
             raise CatalogError(
-                f"the first images of {source.uri} must not be read ({refused[0]}); "
+                f"the first images of {uri} must not be read ({refused[0]}); "
                 "allow their folder with --allow-image-prefix PREFIX, or name the "
                 "right --image-root."
             )
         example = f" (for example {uris[0]})" if uris else ""
         raise CatalogError(
-            f"none of the first {len(head)} images of {source.uri} exists{example}; "
+            f"none of the first {len(head)} images of {uri} exists{example}; "
             "give the folder that their paths start from with --image-root."
         )
     return [present]
 
 
-def _first_images(source: Table, image_column: str) -> list[str | bytes | None]:
-    head: list[str | bytes | None] = []
+def first_images(source: Table, image_column: str) -> list[ImageSource]:
+    """Read the first rows of a table's column of images.
+
+    Raises:
+        CatalogError: the table has no rows, or the column no images.
+    """
+    type_ = source.schema.field(image_column).type
+    if not _can_be_images(type_):
+        raise CatalogError(
+            f"column {image_column!r} of {source.uri} holds {type_}, not image paths; "
+            "name another with --image-column."
+        )
+    head: list[ImageSource] = []
     for batch in source.read_batches([image_column]):
         missing = NUM_PROBED_IMAGES - len(head)
         head += image_sources(pa.chunked_array([batch.column(0)[:missing]]))

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import ray
 import ray.train
-from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from galaxy_models import storage
 from galaxy_models.cluster import session, shared_paths
@@ -49,6 +48,7 @@ from galaxy_models.training.request import (
     without_later_flags,
 )
 from galaxy_models.training.result import Result, read_result
+from galaxy_models.training.trainer import Trainer
 from galaxy_models.training.worker import train_worker
 
 logger = logging.getLogger(__name__)
@@ -148,7 +148,7 @@ def _run_workers(plan: Plan, log: JobLog) -> Result:
     os.environ.setdefault(POLL_VARIABLE, POLL_INTERVAL_S)
     request = plan.request
     filesystem, path = storage.filesystem_and_path(request.output)
-    trainer = DataParallelTrainer(
+    trainer = Trainer(
         train_worker,
         train_loop_config={"plan": plan, "log": log},
         backend_config=CollectiveConfig(),

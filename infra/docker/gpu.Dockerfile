@@ -34,7 +34,6 @@ RUN pip install --no-cache-dir -c infra/constraints.txt uv \
 
 COPY LICENSE README.md ./
 COPY galaxy_models galaxy_models
-COPY jobs jobs
 RUN uv pip install --no-deps -b infra/constraints.txt .
 
 # By number, so that Kubernetes can see that it is not root.

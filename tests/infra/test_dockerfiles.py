@@ -71,7 +71,6 @@ def test_the_source_comes_after_what_it_needs(path: Path) -> None:
     lines = [" ".join(line) for line in instructions(path)]
     (dependencies,) = (i for i, line in enumerate(lines) if " -r " in line)
     assert lines.index("COPY galaxy_models galaxy_models") > dependencies
-    assert lines.index("COPY jobs jobs") > dependencies
 
 
 @of_each_image

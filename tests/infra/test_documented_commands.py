@@ -9,24 +9,14 @@ import pytest
 import yaml
 from infra_files import LAUNCHER, MANIFESTS, MODEL_SCRIPT, ROOT, STARTERS, name
 
-from galaxy_models.config import (
-    EvaluateConfig,
-    HatsConfig,
-    QuickstartConfig,
-    ScoreConfig,
-    TrainConfig,
-)
-from jobs.command_line import parse
+from galaxy_models.cli.command_line import parse
+from jobs.reference import JOBS as CONFIGS
 
-CONFIGS: dict[str, Any] = {
-    "evaluate": EvaluateConfig,
-    "hats": HatsConfig,
-    "quickstart": QuickstartConfig,
-    "score": ScoreConfig,
-    "train": TrainConfig,
-}
 # Up to the end of the line, of the shell's command, or of the quotation it stands in.
-COMMAND = re.compile(r"python3? -m jobs\.([a-z]+)([^\n;&|'\"`<>()#]*)")
+COMMAND = re.compile(
+    rf"(?:python3? -m jobs\.|galaxy-batch (?=(?:{'|'.join(CONFIGS)})\b))([a-z]+)"
+    r"([^\n;&|'\"`<>()#]*)"
+)
 # A line that goes on in the next one, also in a comment.
 CONTINUED = re.compile(r"\\\n[ ]*#?")
 
@@ -81,7 +71,7 @@ def test_every_job_has_its_configuration_here() -> None:
     jobs = {
         path.stem
         for path in (ROOT / "jobs").glob("*.py")
-        if "sys.exit(run_job(" in path.read_text()
+        if "sys.exit(JOB.main())" in path.read_text()
     }
     assert jobs == set(CONFIGS)
 
@@ -95,7 +85,7 @@ def test_a_documented_command_is_one_that_its_job_takes(
     try:
         parse(CONFIGS[job], shlex.split(flags))
     except SystemExit:
-        pytest.fail(f"{where}: python -m jobs.{job} {flags}")
+        pytest.fail(f"{where}: {job} {flags}")
 
 
 def test_commands_are_found_in_each_kind_of_file() -> None:
@@ -116,6 +106,7 @@ def test_commands_are_found_in_each_kind_of_file() -> None:
         ("x && python -m jobs.score --a b && y", [("score", "--a b")]),
         ("# python -m jobs.score --a \\\n#   b\nz", [("score", "--a    b")]),
         ("submit 'python -m jobs.train --a'", [("train", "--a")]),
+        ("galaxy-batch score --a; galaxy-batch: a", [("score", "--a")]),
         ("python -m pytest", []),
     ],
 )

@@ -12,6 +12,7 @@ import pytest
 from job_here import NEEDED, raising, run
 from job_process import wait_until_gone
 
+from galaxy_models.cli.summary import STATUSES
 from galaxy_models.errors import (
     CatalogError,
     ConfigError,
@@ -27,7 +28,6 @@ from galaxy_models.errors import (
     TrainingError,
     UnreachableStoreError,
 )
-from jobs.summary import STATUSES
 
 
 def summary(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def test_a_signal_ends_a_job_and_its_children_and_says_how_to_go_on(
     script = f"""
 import subprocess, sys, time
 from galaxy_models.config import ScoreConfig
-from jobs.command_line import run_job
+from galaxy_models.cli.command_line import run_job
 def job(config):
     print(subprocess.Popen(["sleep", "600"]).pid, flush=True)
     while True:

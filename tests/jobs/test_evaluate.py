@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from prediction_files import FAILED, row, write_labels, write_predictions
 
+from galaxy_models.cli.command_line import run_job
+from galaxy_models.cli.evaluate import write_report
 from galaxy_models.config import EvaluateConfig, ScoreConfig
 from galaxy_models.errors import ConfigError
 from galaxy_models.scoring import score
 from galaxy_models.simulation import Survey
-from jobs.command_line import run_job
-from jobs.evaluate import write_report
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,8 +82,8 @@ def test_bad_input_exits_with_2_and_one_line(
 
 def test_the_command_needs_neither_ray_nor_tensorflow(flags: list[str]) -> None:
     script = (
-        "import sys; from jobs import evaluate as job;"
-        "from jobs.command_line import run_job;"
+        "import sys; from galaxy_models.cli import evaluate as job;"
+        "from galaxy_models.cli.command_line import run_job;"
         "code = run_job(job.EvaluateConfig, job.write_report, None, remedy='');"
         "heavy = {'ray', 'tensorflow', 'keras'} & set(sys.modules);"
         "sys.exit(code or str(heavy or '') or 0)"

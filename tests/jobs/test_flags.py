@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from job_here import NEEDED, raising, run
 
+from galaxy_models.cli.command_line import parse, run_job
 from galaxy_models.config import QuickstartConfig, ScoreConfig, TrainConfig
 from galaxy_models.images.decode import DecodeRule
 from galaxy_models.models.card import ModelCard, hash_model
 from galaxy_models.models.folder import write_card
 from galaxy_models.scoring import score
 from galaxy_models.simulation import Survey
-from jobs.command_line import parse, run_job
 
 
 def receiver() -> tuple[list[ScoreConfig], Any]:

@@ -47,7 +47,7 @@ SCORE_EACH = """
 import json, logging, sys
 from galaxy_models.config import ScoreConfig
 from galaxy_models.scoring import score
-from jobs.command_line import run_job
+from galaxy_models.cli.command_line import run_job
 logging.disable()
 for flags in json.loads(sys.argv[1]):
     assert run_job(ScoreConfig, score, None, flags, remedy="") == 2

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from galaxy_models.cli import score, train
+from galaxy_models.cli.command_line import run_job
 from galaxy_models.config import ScoreConfig, TrainConfig
 from galaxy_models.storage.output_lease import hold
-from jobs import score, train
-from jobs.command_line import run_job
 
 CATALOG = ["--catalog", "catalog.parquet"]
 

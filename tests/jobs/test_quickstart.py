@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from galaxy_models.cli.quickstart import quickstart
 from galaxy_models.config import QuickstartConfig
 from galaxy_models.errors import OutputError
-from jobs.quickstart import quickstart
 
 
 @pytest.mark.slow

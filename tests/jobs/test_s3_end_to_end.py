@@ -44,12 +44,12 @@ class Sky:
         """The model folder."""
         return f"{self.bucket}/model"
 
-    def score(self, output: str) -> list[str]:
+    def score(self, output: str, plan: str = "fused") -> list[str]:
         """The command's arguments."""
         return [
             *("jobs.score", "--catalog", self.catalog, "--model", self.model),
             *("--keep", "ra", "--output", f"{self.bucket}/{output}"),
-            *("--plan", "fused"),
+            *("--plan", plan),
         ]
 
 
@@ -176,6 +176,14 @@ def test_a_store_that_errs_costs_no_row_and_nothing_gives_the_secret_away(
             assert s3_server.secret_key.encode() not in content, info.path
     assert s3_server.secret_key not in done.stdout + done.stderr
     assert_predictions_are_read_by_pandas(s3_server, f"{sky.bucket}/predictions")
+
+
+def test_without_ray_the_store_serves_as_well(s3_server: S3Server, sky: Sky) -> None:
+    done = run_job(s3_server, sky.score("without_ray", plan="local"))
+
+    assert done.returncode == 0, done.stderr
+    assert f"{NUM_GALAXIES} rows, {NUM_BROKEN} failed" in done.stderr
+    assert_predictions_are_read_by_pandas(s3_server, f"{sky.bucket}/without_ray")
 
 
 def assert_predictions_are_read_by_pandas(server: S3Server, output: str) -> None:

@@ -26,12 +26,13 @@ from score_job import (
     score_flags,
 )
 
+from galaxy_models.cli.command_line import parse
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import OutputError, ScoringError
 from galaxy_models.scoring import score
-from galaxy_models.scoring.request import ENGINE_KEY, OUTPUT
+from galaxy_models.scoring.request import OUTPUT
+from galaxy_models.scoring.run_file import ENGINE_KEY
 from galaxy_models.storage.output_folder import read_marker
-from jobs.command_line import parse
 
 pytestmark = pytest.mark.slow
 

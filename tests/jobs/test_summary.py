@@ -3,7 +3,7 @@
 import json
 import math
 
-from jobs.summary import Summary
+from galaxy_models.cli.summary import Summary
 
 
 def test_what_is_no_number_is_null_at_any_depth() -> None:

@@ -17,13 +17,13 @@ from job_lines import STOPPED, assert_own_lines
 from job_process import JobProcess
 from lost_worker import WORKER, lost_worker
 
+from galaxy_models.cli.command_line import parse
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import OutputError, TrainingError
 from galaxy_models.models.folder import load_model, read_card
 from galaxy_models.simulation import Survey
 from galaxy_models.storage.output_lease import LEASE_NAME
 from galaxy_models.training import fit
-from jobs.command_line import parse
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from galaxy_models.cli.command_line import run_job
 from galaxy_models.config import ScoreConfig
-from jobs.command_line import run_job
 
 NEEDED = ["--catalog", "a.csv", "--model", "model", "--output", "predictions"]
 

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from jobs.command_line import RESUMES
+from galaxy_models.cli.command_line import RESUMES
 
 STOPPED = f"stopped by SIGTERM; {RESUMES}"
 LOGGED = (

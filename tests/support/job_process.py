@@ -64,8 +64,9 @@ class JobProcess:
             is_over = self.process.poll() is not None  # its last words come before
 
     def exit_code(self) -> int:
-        """Wait for its end."""
-        return self.process.wait(TIMEOUT_S)
+        """Wait for its end; of one that a signal ended, as a shell gives it."""
+        code = self.process.wait(TIMEOUT_S)
+        return code if code >= 0 else 128 - code
 
     def kill(self) -> None:
         """Kill it; and then what is left of its Ray, which would take a minute.
@@ -84,16 +85,17 @@ class JobProcess:
         """Send SIGTERM to all of it, as Slurm does, and once more; all of it goes.
 
         ``ray job stop`` and Kubernetes send it to the job alone. The raylet gets it
-        when the job has said that it stops: Ray ends a driver whose raylet has gone,
-        with exit code 1, and on a busy machine that may come before the driver's end.
+        when the job has ended: Ray ends a driver whose raylet has gone, with exit code
+        1, and on a busy machine that may come before the driver's own end.
         """
         below = pids_below(self.process.pid)
         raylet = [pid for pid in below if program_of(pid) in RAYLET]
         at_once = [pid for pid in below if pid not in raylet]
         terminate([self.process.pid, *at_once])
         self.wait_for("stopped by SIGTERM")
-        terminate([*raylet, self.process.pid])
+        terminate([self.process.pid])
         assert self.exit_code() == 143, self.log
+        terminate(raylet)
         wait_until_gone(below)
 
     def pids(self, title: str) -> list[int]:

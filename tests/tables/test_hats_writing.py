@@ -12,6 +12,8 @@ import pytest
 from prediction_files import row, write_predictions
 
 from galaxy_models import storage
+from galaxy_models.cli.command_line import run_job
+from galaxy_models.cli.hats import write_catalog
 from galaxy_models.config import HatsConfig
 from galaxy_models.errors import (
     CatalogError,
@@ -25,8 +27,6 @@ from galaxy_models.storage.output_folder import UNFINISHED_NAME
 from galaxy_models.tables.formats import open_table
 from galaxy_models.tables.hats import HatsRecord, write_hats
 from galaxy_models.tables.predictions import open_predictions, read_predictions
-from jobs.command_line import run_job
-from jobs.hats import write_catalog
 
 NUM_ROWS = 60
 MAX_ROWS = 10

@@ -20,6 +20,11 @@ from galaxy_models.training.request import Request
 OLDER_KEY = json.loads((Path(__file__).parent / "older_resume_key.json").read_text())
 """As the version before `--undo-class-weight` wrote it."""
 
+LATER_FLAGS = {
+    "--undo-class-weight", "--margin-fraction", "--degraded-fraction",
+    "--blur-fraction", "--noise-levels", "--colour-fraction", "--jpeg-quality",
+}  # fmt: skip
+
 
 def request(output: Path, **flags: Any) -> Request:
     """Ask for the training that wrote the older key, but for some flags."""
@@ -53,7 +58,7 @@ def unfinished(tmp_path: Path) -> Path:
 
 def test_the_key_has_the_names_that_the_version_before_wrote(tmp_path: Path) -> None:
     names = request(tmp_path).resume_key().keys()
-    assert names - OLDER_KEY.keys() == {"--undo-class-weight"}
+    assert names - OLDER_KEY.keys() == LATER_FLAGS
     assert not OLDER_KEY.keys() - names
 
 

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from galaxy_models import storage
-from galaxy_models.tables.formats.parquet import ParquetTable
+from galaxy_models.tables.formats.parquet import ParquetTable, may_be_large
+from galaxy_models.tables.formats.row_runs import RowRuns
 from galaxy_models.tables.formats.table import unreadable
 
 FOOTER_BYTES = 64 * 2**10  # read at first; longer footers take a second look
@@ -23,6 +25,7 @@ TRAILER_BYTES = 8  # after the footer: its length, and Parquet's name
 NUM_FOOTER_READERS = 16  # threads; a store takes milliseconds to answer
 MAX_KEPT_BYTES = 64 * 2**20  # of a row group that the next rows may be read from
 ROWS_AT_A_TIME = 256  # of a row group that is not kept: it may hold images
+ROWS_PER_WINDOW = 4096  # read for the few of them that are chosen, images apart
 BUFFER_BYTES = 4 * 2**20  # read at once; else a row group's whole columns would be
 
 
@@ -38,10 +41,13 @@ class NumberedRows:
     """Of the files' names and footers: of their columns, sizes and statistics, in the
     very bytes of the files."""
 
+    chosen: RowRuns | None = None
+    """Rows of the files that are meant, and numbered from 0; all if None."""
+
     @property
     def num_rows(self) -> int:
-        """Rows of all files."""
-        return sum(self.file_sizes)
+        """Rows that are meant."""
+        return sum(self.file_sizes) if self.chosen is None else self.chosen.num_rows
 
 
 def number_rows(table: ParquetTable) -> NumberedRows:
@@ -158,6 +164,8 @@ class RowReader:
     def __init__(self, rows: NumberedRows, columns: Sequence[str]) -> None:
         self._rows = rows
         self._columns = list(dict.fromkeys(columns))
+        fields = map(rows.table.schema.field, self._columns)
+        self._may_be_large = any(may_be_large(field.type) for field in fields)
         self._ends = np.cumsum(rows.file_sizes)
         self._file: tuple[str, pq.ParquetFile] | None = None
         self._kept: tuple[int, pa.Table] | None = None  # a row group of that file
@@ -170,14 +178,32 @@ class RowReader:
             CatalogError: a file cannot be read.
             StorageError: an object store does not answer.
         """
-        pieces: list[pa.Table] = []
+        if self._rows.chosen is None:
+            return pa.concat_tables(self._read_run(start, stop))
+        numbers = self._rows.chosen.numbers(start, stop)
+        windows = np.split(numbers, np.flatnonzero(self._are_apart(numbers)) + 1)
+        return pa.concat_tables(map(self._read_among, windows))
+
+    def _are_apart(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether rows and the ones after them had better be read separately."""
+        if self._may_be_large:
+            return np.diff(numbers) > 1
+        return np.diff(numbers // ROWS_PER_WINDOW) > 0
+
+    def _read_among(self, numbers: NDArray[np.int64]) -> pa.Table:
+        """Read rows by reading all from the first of them to the last."""
+        first, last = int(numbers[0]), int(numbers[-1])
+        rows = pa.concat_tables(self._read_run(first, last + 1))
+        return rows if len(rows) == len(numbers) else rows.take(numbers - first)
+
+    def _read_run(self, start: int, stop: int) -> Iterator[pa.Table]:
+        """Read rows that follow one another, in pieces."""
         first = int(np.searchsorted(self._ends, start, "right"))
         last = int(np.searchsorted(self._ends, stop, "left"))
         for index in range(first, last + 1):
             file_start = int(self._ends[index]) - self._rows.file_sizes[index]
             file_stop = min(stop, int(self._ends[index])) - file_start
-            pieces += self._read_file(index, max(start - file_start, 0), file_stop)
-        return pa.concat_tables(pieces)
+            yield from self._read_file(index, max(start - file_start, 0), file_stop)
 
     def _read_file(self, index: int, start: int, stop: int) -> Iterator[pa.Table]:
         uri = self._rows.table.uris[index]

@@ -58,7 +58,7 @@ class ParquetTable(Table):
     name_columns: tuple[str, ...] = ()
     """Columns whose values are in other names."""
 
-    stated_columns: Mapping[str, str] = field(default_factory=dict)
+    stated_columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     stated_rows: int | None = None
 
     @property
@@ -77,7 +77,7 @@ class ParquetTable(Table):
 
     def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         types = (self.schema.field(name).type for name in columns)
-        if any(map(_may_be_large, types)):
+        if any(map(may_be_large, types)):
             yield from self.dataset().to_batches(columns=columns, **FEW_AT_A_TIME)
         else:
             yield from self.dataset().to_batches(columns=columns)
@@ -208,7 +208,8 @@ def _columns_of_names(
     )
 
 
-def _may_be_large(type_: pa.DataType) -> bool:
+def may_be_large(type_: pa.DataType) -> bool:
+    """Whether a value may be an image, or as large as one."""
     return bool(
         pa.types.is_binary(type_)
         or pa.types.is_large_binary(type_)

@@ -1,0 +1,63 @@
+"""Compare predictions with labels; write metrics, figures and a web page.
+
+    galaxy-batch evaluate --predictions scored --labels galaxies.csv --output report
+
+The output is a folder with report.html (one file that needs no network), metrics.json
+and the figures as PNG. Without --labels the report describes the predictions: classes,
+confidence, positions on the sky, example galaxies. It runs on this machine only,
+without Ray; predictions are streamed, so their number is not limited by memory.
+"""
+
+import logging
+from typing import Any
+
+from galaxy_models.cli.command_line import Job
+from galaxy_models.config import EvaluateConfig
+
+logger = logging.getLogger(__name__)
+
+
+def write_report(config: EvaluateConfig) -> dict[str, Any]:
+    """Evaluate, then log the main numbers and where the page is."""
+    from galaxy_models.evaluation import evaluate  # only once the flags are accepted
+
+    report = evaluate(config)
+    agreement = report.agreement
+    figures = {
+        "page": report.page,
+        "rows": report.num_rows,
+        "failed": report.num_failed,
+        "compared": agreement and agreement.num,
+        "accuracy": agreement and agreement.accuracy,
+        "macro_f1": agreement and agreement.macro_f1,
+        "expected_calibration_error": agreement
+        and agreement.expected_calibration_error,
+    }
+    if agreement is None:
+        logger.info(
+            "%d rows, %d failed, no labels; %s",
+            report.num_rows,
+            report.num_failed,
+            report.page,
+        )
+        return figures
+    logger.info(
+        "accuracy %.3f (95 %%: %.3f to %.3f) of %d galaxies, macro-F1 %.3f, expected "
+        "calibration error %.3f; %s",
+        agreement.accuracy,
+        *agreement.accuracy_interval,
+        agreement.num,
+        agreement.macro_f1,
+        agreement.expected_calibration_error,
+        report.page,
+    )
+    return figures
+
+
+JOB = Job(
+    name="evaluate",
+    config_class=EvaluateConfig,
+    run=write_report,
+    description=__doc__,
+    remedy="the same command with --overwrite begins anew",
+)

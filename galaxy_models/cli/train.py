@@ -1,0 +1,46 @@
+"""Train a network on labelled galaxies, on all available CPUs or GPUs.
+
+    galaxy-batch train --catalog galaxies.csv --network mobilenet_v2 --output model
+
+The output is a model folder: the network, its card, the training history and the
+predictions for the validation galaxies. With RAY_ADDRESS set (as ``ray job submit``
+does) the job runs on that cluster, otherwise on this machine.
+"""
+
+import logging
+from typing import Any
+
+from galaxy_models.cli.command_line import RESUMES, Job
+from galaxy_models.config import TrainConfig
+
+logger = logging.getLogger(__name__)
+
+
+def train(config: TrainConfig) -> dict[str, Any]:
+    """Train, then log where the model is and how accurate."""
+    from galaxy_models.training import fit  # only once the flags are accepted
+
+    card = fit(config)
+    logger.info(
+        "model folder %s: validation accuracy %.3f, mean recall of the classes %.3f",
+        config.output,
+        card.metrics["val_accuracy"],
+        card.metrics["val_balanced_accuracy"],
+    )
+    return {
+        "epochs": card.num_epochs,
+        "val_accuracy": card.metrics["val_accuracy"],
+        "val_balanced_accuracy": card.metrics["val_balanced_accuracy"],
+        "temperature": card.temperature,
+        "network": card.network,
+        "model_hash": card.model_hash,
+    }
+
+
+JOB = Job(
+    name="train",
+    config_class=TrainConfig,
+    run=train,
+    description=__doc__,
+    remedy=RESUMES,
+)

@@ -1,0 +1,113 @@
+"""``_run.json``: what a finished scoring says of itself, and how it is read.
+
+Knows the file and its versions; it does not know how a scoring is done.
+"""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from galaxy_models import storage
+from galaxy_models.errors import OutputError
+
+# Of _run.json and of resume keys; files without a number are of version 1, which hashed
+# a catalog as the installed pyarrow writes its footer, and made files of whole chunks.
+FORMAT_VERSION = 2
+VERSION_KEY = "format_version"
+ENGINE_KEY = "the engine"
+RUN_RECORD_NAME = "_run.json"  # a leading underscore: Parquet readers pass it by
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A finished run."""
+
+    catalog: str
+    catalog_fingerprint: str
+    model: str
+    model_hash: str
+    temperature: float
+    """What the model's logits were divided by."""
+
+    engine: str
+    """What predicted; probabilities of litert-int8 differ a little from keras'."""
+
+    tta: str
+    """Which views of each galaxy were averaged."""
+
+    num_rows: int
+    """Rows of the predictions; the catalog's, and those that ``--removed-rows keep``
+    kept."""
+
+    num_failed: int
+    statuses: dict[str, int]
+    """Rows a status, ``ok`` and ``failed``; they sum up to ``num_rows``."""
+
+    failure_reasons: dict[str, int]
+    """Failed rows a ``FailureReason``, the most common first."""
+
+    classes: dict[str, int]
+    """Galaxies a predicted class, the most common first."""
+
+    num_rows_this_run: int
+    """Rows that this run scored: all, unless it resumed one that was lost, or carried
+    earlier predictions over."""
+
+    seconds_this_run: float
+    """From the plan to the last written row, the actors' start included (s)."""
+
+    rows_per_s_this_run: float
+    """``num_rows_this_run`` over ``seconds_this_run`` (1/s)."""
+
+    versions: dict[str, str]
+
+    resume_key: dict[str, Any] = field(default_factory=dict)
+    """Inputs that determine the output; the same command finds them unchanged."""
+
+    previous: str | None = None
+    """Earlier predictions whose rows were carried over."""
+
+    num_rows_carried_over: int = 0
+    num_rows_removed: int = 0
+    """Rows of ``previous`` that the catalog no longer has, kept or dropped."""
+
+    images_read_since_s: float | None = None
+    """All images were read after this time, or not written after it as far as dates
+    tell (s since 1970); null if an earlier version read some."""
+
+    format_version: int = FORMAT_VERSION
+
+
+def read_run_record(output: str) -> RunRecord | None:
+    """Read ``_run.json``; None if there is none, or no scoring wrote it.
+
+    Raises:
+        OutputError: a newer version of this package wrote it.
+    """
+    uri = storage.join(output, RUN_RECORD_NAME)
+    if not storage.is_file(uri):
+        return None
+    try:
+        content = dict(json.loads(storage.read_bytes(uri)))
+        version = content.setdefault(VERSION_KEY, 1)
+        check_format_version(version, uri)
+        if version == 1:
+            decisive = content.pop("decisive", {})
+            content["resume_key"] = {**decisive, ENGINE_KEY: content.get("engine")}
+        return RunRecord(**content)
+    except (ValueError, TypeError):
+        return None
+
+
+def check_format_version(version: object, uri: str) -> None:
+    """Refuse what a newer version of this package wrote.
+
+    Raises:
+        OutputError: naming the file or folder at ``uri``.
+    """
+    if version not in range(1, FORMAT_VERSION + 1):
+        raise OutputError(
+            f"{uri} is of format_version {version!r}; this version of galaxy-batch "
+            f"reads 1 to {FORMAT_VERSION}. Install the version that wrote it, name a "
+            "new folder, or start again with --overwrite."
+        )

@@ -1,0 +1,390 @@
+"""A catalog that grew: earlier predictions are carried over, the rest is predicted."""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from predictors import CountingLog, in_one_stage
+
+from galaxy_models.chunks.ledger import Remaining
+from galaxy_models.cluster.resources import Resources
+from galaxy_models.config import ScoreConfig
+from galaxy_models.errors import (
+    CatalogError,
+    ConfigError,
+    OutputError,
+    PredictionsError,
+)
+from galaxy_models.scoring.carry_over import CLOCKS_DIFFER_S, carry_over, group_files
+from galaxy_models.scoring.plan import make_plan
+from galaxy_models.scoring.request import OUTPUT, open_request
+from galaxy_models.scoring.run_file import RunRecord
+from galaxy_models.scoring.run_record import finished_record, record_run
+from galaxy_models.simulation import Survey
+from galaxy_models.storage.output_folder import begin_output, finish_output
+
+ROWS_PER_FILE = 10
+NUM_BEFORE = 25  # in files of 10, 10 and 5
+NUM_NOW = 32
+MISSING = 12  # in the second file; its image comes later
+NO_IMAGE = 22  # in the third file; it never comes
+Configure = Callable[..., ScoreConfig]
+
+
+def score_here(config: ScoreConfig) -> RunRecord:
+    """Score as ``score`` does, in this process and without Ray."""
+    output = config.output
+    request, carried = carry_over(open_request(config, f"{output}/_staged_catalog"))
+    plan = make_plan(request, Resources(cpus_by_host=(1,)), output)
+    begin_output(output, OUTPUT, plan.resume_key(), resume=True)
+    if carried is not None:
+        carried.write(output, plan.file_metadata)
+    remaining = Remaining(plan.ledger)
+    chunks, num_rows = remaining.chunks_to_do(), remaining.num_rows_to_do()
+    if chunks:
+        in_one_stage(plan, CountingLog(), pa.table({"chunk": chunks}))
+    for file in Remaining(plan.ledger).whole_files():
+        plan.ledger.finish_file(file, plan.file_metadata)
+    record = record_run(plan, num_rows, seconds=1.0)
+    finish_output(output)
+    return record
+
+
+def galaxies(labelled: Survey, num: int, **columns: Any) -> pd.DataFrame:
+    """The first galaxies of a catalog, whose images have full paths."""
+    table = pd.read_csv(labelled.catalog).head(num)[["object_id", "image"]]
+    table["object_id"] = range(num)
+    table["image"] = [str(labelled.catalog.parent / path) for path in table["image"]]
+    return table.assign(ra=[float(number) for number in range(num)], **columns)
+
+
+@pytest.fixture(scope="module")
+def earlier(labelled: Survey, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished scoring of 25 galaxies, two of them failed."""
+    folder = tmp_path_factory.mktemp("earlier")
+    table = galaxies(labelled, NUM_BEFORE)
+    table.loc[MISSING, "image"] = str(folder / "late.jpg")
+    table.loc[NO_IMAGE, "image"] = str(folder / "never.jpg")
+    table.to_parquet(folder / "before.parquet", index=False)
+    record = score_here(
+        ScoreConfig(
+            catalog=str(folder / "before.parquet"),
+            model="galaxy-zoo",
+            output=str(folder / "previous"),
+            rows_per_file=ROWS_PER_FILE,
+            keep=("ra",),
+        )
+    )
+    assert record.failure_reasons == {"missing": 2}
+    return folder
+
+
+@pytest.fixture
+def configure(earlier: Path, labelled: Survey, tmp_path: Path) -> Configure:
+    """Asks for 32 galaxies, 25 of which were scored earlier."""
+    shutil.copytree(earlier / "previous", tmp_path / "previous")
+
+    def config_of(table: pd.DataFrame | None = None, **changes: Any) -> ScoreConfig:
+        now = galaxies(labelled, NUM_NOW) if table is None else table
+        now.to_parquet(tmp_path / "now.parquet", index=False)
+        settings: dict[str, Any] = {
+            "catalog": str(tmp_path / "now.parquet"),
+            "model": "galaxy-zoo",
+            "output": str(tmp_path / "out"),
+            "previous": str(tmp_path / "previous"),
+            "rows_per_file": ROWS_PER_FILE,
+            "keep": ("ra",),
+        }
+        return ScoreConfig(**(settings | changes))
+
+    return config_of
+
+
+def read(folder: str | Path) -> pd.DataFrame:
+    return pd.read_parquet(folder).set_index("object_id").sort_index()
+
+
+def part(folder: str | Path, number: int) -> bytes:
+    return (Path(folder) / f"part-{number:06d}.parquet").read_bytes()
+
+
+def without_images(table: pd.DataFrame, numbers: range) -> pd.DataFrame:
+    """A catalog that names images which do not exist: whoever decodes them fails."""
+    table.loc[list(numbers), "image"] = "/nowhere.jpg"
+    return table
+
+
+def test_only_what_is_new_or_failed_is_predicted(
+    configure: Configure, labelled: Survey, tmp_path: Path
+) -> None:
+    whole = score_here(configure(previous=None, output=str(tmp_path / "whole")))
+    now = galaxies(labelled, NUM_NOW)
+    unchanged = [n for n in range(NUM_BEFORE) if n not in (MISSING, NO_IMAGE)]
+    now.loc[unchanged, "image"] = "/nowhere.jpg"
+
+    record = score_here(config := configure(now))
+
+    pd.testing.assert_frame_equal(read(config.output), read(tmp_path / "whole"))
+    assert record.num_rows_this_run == NUM_NOW - NUM_BEFORE + 2
+    assert record.num_rows_carried_over == NUM_BEFORE - 2
+    assert (record.num_rows, record.num_failed) == (NUM_NOW, whole.num_failed)
+    assert part(config.output, 0) == part(tmp_path / "previous", 0)
+    assert finished_record(config) == record
+
+
+def test_failures_of_the_reasons_asked_for_are_tried_again(
+    configure: Configure,
+) -> None:
+    config = configure(retry=("truncated",))
+    assert score_here(config).num_rows_this_run == NUM_NOW - NUM_BEFORE
+    assert read(config.output).loc[MISSING, "status"] == "failed"
+    again = configure(retry=("missing", "truncated"), output=f"{config.output}-2")
+    assert score_here(again).num_rows_this_run == NUM_NOW - NUM_BEFORE + 2
+    assert read(again.output).loc[MISSING, "status"] == "ok"
+
+
+def test_images_that_were_written_since_are_predicted_again(
+    configure: Configure, labelled: Survey, tmp_path: Path
+) -> None:
+    now = galaxies(labelled, NUM_BEFORE)
+    read_since_s = time.time() + 1000  # all images of the survey are older
+    change_record(tmp_path / "previous", images_read_since_s=read_since_s)
+    for number, seconds in ((3, 1), (4, -CLOCKS_DIFFER_S - 1)):
+        image = tmp_path / f"{number}.jpg"
+        image.write_bytes(Path(now["image"].iloc[number + 1]).read_bytes())
+        os.utime(image, (read_since_s + seconds,) * 2)
+        now.loc[number, "image"] = str(image)
+    config = configure(now, retry=("changed",))
+
+    record = score_here(config)
+
+    assert record.num_rows_this_run == 1
+    before, after = read(tmp_path / "previous"), read(config.output)
+    same = (before["confidence"] == after["confidence"])[before["status"] == "ok"]
+    assert same[~same].index.tolist() == [3]
+    assert record.images_read_since_s is not None
+    assert record.images_read_since_s < read_since_s
+
+
+def test_the_oldest_reading_of_an_image_is_handed_on(
+    configure: Configure, tmp_path: Path
+) -> None:
+    change_record(tmp_path / "previous", images_read_since_s=12.0)
+    assert score_here(configure()).images_read_since_s == 12.0
+
+
+def test_changed_images_without_dates_are_refused(
+    configure: Configure, labelled: Survey, tmp_path: Path
+) -> None:
+    holding = galaxies(labelled, NUM_BEFORE).assign(image=b"pixels")
+    with pytest.raises(CatalogError, match="--retry changed: .* no dates; leave"):
+        score_here(configure(holding, retry=("changed",)))
+    change_record(tmp_path / "previous", images_read_since_s=None)
+    with pytest.raises(PredictionsError, match="does not say when its images were"):
+        score_here(configure(retry=("changed",)))
+
+
+def test_a_catalog_in_another_order_is_carried_over_whole(
+    configure: Configure, labelled: Survey, tmp_path: Path
+) -> None:
+    now = without_images(galaxies(labelled, NUM_BEFORE), range(NUM_BEFORE))
+    config = configure(now.iloc[::-1], retry=())
+
+    record = score_here(config)
+
+    assert (record.num_rows_this_run, record.num_rows_carried_over) == (0, NUM_BEFORE)
+    for number in range(3):
+        assert part(config.output, number) == part(tmp_path / "previous", number)
+
+
+@pytest.mark.parametrize(("removed_rows", "num_rows"), [("drop", 24), ("keep", 32)])
+def test_rows_that_the_catalog_no_longer_has_are_dropped_or_kept_as_the_flag_says(
+    configure: Configure,
+    labelled: Survey,
+    removed_rows: str,
+    num_rows: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    config = configure(galaxies(labelled, 32).iloc[8:], removed_rows=removed_rows)
+
+    record = score_here(config)
+
+    said = {"drop": "dropped", "keep": "kept"}[removed_rows]
+    assert f"8 rows of {config.previous} are not in the catalog: {said}" in caplog.text
+    assert (record.num_rows, record.num_rows_removed) == (num_rows, 8)
+    assert read(config.output).index.tolist() == list(range(32 - num_rows, 32))
+    assert finished_record(config) == record
+
+
+def test_kept_columns_are_those_of_the_catalog_today(
+    configure: Configure, labelled: Survey, tmp_path: Path
+) -> None:
+    now = without_images(galaxies(labelled, 24).iloc[1:], range(1, 10))
+    now.loc[3, "ra"] = 99.5
+
+    score_here(config := configure(now, removed_rows="keep"))
+
+    before, after = read(tmp_path / "previous"), read(config.output)
+    assert after["ra"].tolist() == [0, 1, 2, 99.5, *range(4, 25)]
+    confidence = [table["confidence"].iloc[3] for table in (before, after)]
+    assert confidence[0] == confidence[1]
+
+
+def test_new_images_none_of_which_is_there_are_refused(
+    configure: Configure, labelled: Survey
+) -> None:
+    now = without_images(galaxies(labelled, NUM_NOW), range(NUM_BEFORE, NUM_NOW))
+    with pytest.raises(CatalogError, match="none of the first 7 images .*--image-root"):
+        score_here(configure(now))
+
+
+def test_a_run_that_was_lost_is_resumed_and_nothing_is_there_twice(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = configure(rows_per_chunk=2)
+    with monkeypatch.context() as crash:
+        crash.setattr(f"{__name__}.record_run", None)  # it dies with all rows written
+        with pytest.raises(TypeError):
+            score_here(config)
+    Path(config.output, "part-000001.parquet").unlink()  # as if it had died earlier
+    with pytest.raises(OutputError, match=r"--retry was \['failed'\], now \[\]"):
+        score_here(configure(rows_per_chunk=2, retry=()))
+
+    record = score_here(config)
+
+    assert record.num_rows_this_run == 0
+    assert sorted(pd.read_parquet(config.output)["object_id"]) == list(range(NUM_NOW))
+    assert record.num_rows == NUM_NOW
+
+
+def test_the_same_command_without_previous_is_another_one(
+    configure: Configure,
+) -> None:
+    score_here(config := configure())
+    with pytest.raises(OutputError, match="the files of --previous was .*, now None"):
+        finished_record(configure(previous=None))
+    assert finished_record(config)
+
+
+def change_record(folder: Path, **changes: Any) -> None:
+    path = folder / "_run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def change_key(folder: Path, name: str, value: str) -> None:
+    """Change what a scoring says of the inputs that determined it."""
+    key = json.loads((folder / "_run.json").read_text())["resume_key"] | {name: value}
+    change_record(folder, resume_key=key, engine=key["the engine"])
+
+
+def test_the_engine_of_then_predicts_the_rest(
+    configure: Configure, tmp_path: Path
+) -> None:
+    change_key(tmp_path / "previous", "the engine", "keras")
+    request = open_request(configure(), str(tmp_path / "staging"))
+    assert request.config.engine == "keras"
+
+
+REFUSALS: dict[str, tuple[Callable[[Path], Any], dict[str, Any], str]] = {
+    "another model": (
+        lambda folder: change_key(folder, "the model's hash", "abc"),
+        {},
+        "the model's hash was abc, now",
+    ),
+    "other columns": (lambda _: None, {"keep": ()}, r"--keep was \['ra'\], now \[\]"),
+    "another engine": (
+        lambda _: None,
+        {"engine": "keras"},
+        "the engine was litert-int8, now keras",
+    ),
+    "another device": (lambda _: None, {"device": "gpu"}, "which knows CPUs only"),
+    "unfinished": (
+        lambda folder: (folder / "_unfinished").write_text("{}"),
+        {},
+        "not finished: run its own command again",
+    ),
+    "no predictions": (
+        lambda folder: (folder / "_run.json").unlink(),
+        {},
+        "no _run.json of jobs.score",
+    ),
+    "a lost file": (
+        lambda folder: (folder / "part-000001.parquet").unlink(),
+        {},
+        "holds 15 of the 25 rows",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_predictions_that_cannot_be_carried_over_are_refused_by_name(
+    case: str, configure: Configure, tmp_path: Path
+) -> None:
+    damage, changes, message = REFUSALS[case]
+    config = configure(**changes)
+    damage(tmp_path / "previous")
+    with pytest.raises(PredictionsError, match=f"--previous .*{message}.*--previous"):
+        open_request(config, str(tmp_path / "staging"))
+
+
+def test_ids_of_another_type_are_refused(
+    configure: Configure, labelled: Survey, tmp_path: Path
+) -> None:
+    now = galaxies(labelled, NUM_NOW).astype({"object_id": str})
+    with pytest.raises(
+        PredictionsError, match="object_id is int64 there and string now"
+    ):
+        open_request(configure(now), str(tmp_path / "staging"))
+
+
+@pytest.mark.parametrize("place", ["previous", "previous/next", "."])
+def test_an_output_in_the_folder_of_the_previous_is_refused(
+    place: str, configure: Configure, tmp_path: Path
+) -> None:
+    config = configure(output=str(tmp_path / place))
+    with pytest.raises(PredictionsError, match="one folder, or one lies in the other"):
+        open_request(config, str(tmp_path / "staging"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"retry": ("missing",)}, "--retry missing: name earlier predictions"),
+        ({"removed_rows": "keep"}, "--removed-rows keep: name earlier predictions"),
+        (
+            {"previous": "p", "retry": ("broken",)},
+            "--retry broken: choose one of",
+        ),
+    ],
+)
+def test_flags_without_previous_predictions_are_refused(
+    changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ScoreConfig(catalog="c", model="m", output="o", **changes)
+
+
+def test_small_files_are_put_together_and_full_ones_left_alone() -> None:
+    assert group_files([10, 9, 0, 3, 3, 2, 10], 10) == [[0], [1], [3, 4, 5], [6]]
+    assert group_files([25, 5, 5], 10) == [[0], [1, 2]]
+
+
+def test_a_file_of_two_earlier_ones_has_the_metadata_of_all(
+    configure: Configure, labelled: Survey
+) -> None:
+    dropped = galaxies(labelled, NUM_BEFORE).drop(index=range(4, 18))
+    score_here(config := configure(dropped, retry=()))
+    first = pq.read_schema(Path(config.output) / "part-000000.parquet")
+    second = pq.read_schema(Path(config.output) / "part-000001.parquet")
+    assert first.metadata.keys() == second.metadata.keys()
+    assert first.metadata[b"galaxy_batch.model"] == b"galaxy-zoo"
+    assert second.field("confidence").metadata[b"ucd"] == b"stat.probability"
