@@ -13,6 +13,7 @@
     ├── JobError                 the work itself failed; jobs exit with 1
     │   ├── TrainingError
     │   ├── ScoringError
+    │   ├── DetectionError
     │   └── StorageError         a store stopped answering, a disk is full: run it again
     └── ImageDecodeError         one image; becomes a failed row, never an exit
 
@@ -23,8 +24,9 @@ import re
 from typing import Literal, TypeVar
 
 FailureReason = Literal[
-    "missing", "refused", "unreadable", "not_an_image", "truncated", "too_large"
-]
+    "missing", "refused", "unreadable", "not_an_image", "truncated", "too_large",
+    "crowded",
+]  # fmt: skip
 FAILURE_REASONS: dict[FailureReason, str] = {
     "missing": "there is no such file, or the catalog names none",
     "refused": "the path leads out of `--image-root`, or its scheme is not supported",
@@ -35,6 +37,7 @@ FAILURE_REASONS: dict[FailureReason, str] = {
     "truncated": "the file ends before its image does",
     "too_large": "over 64 million pixels, or 256 million bytes, compressed or not; or "
     "built to take very long to decode",
+    "crowded": "`jobs.detect` only: light in all of a tile, no sky between sources",
 }
 """What each reason means, for people; ``jobs/README.md`` lists them."""
 
@@ -92,6 +95,10 @@ class TrainingError(JobError):
 
 class ScoringError(JobError):
     """Scoring ended without all rows."""
+
+
+class DetectionError(JobError):
+    """Detection ended without all tiles."""
 
 
 class StorageError(JobError):

@@ -22,6 +22,7 @@ from galaxy_models.cli.flags import Flag, flags_by_theme
 from galaxy_models.cli.main import load_jobs
 from galaxy_models.cluster.metrics import JOB_METRICS
 from galaxy_models.errors import FAILURE_REASONS
+from galaxy_models.tables.detection_schema import DETECTION_COLUMNS, FLAGS
 from galaxy_models.tables.prediction_schema import PREDICTION_COLUMNS
 
 ROOT = Path(__file__).parents[1]
@@ -72,6 +73,8 @@ def _section(name: str) -> str:
         return _flags(JOBS[what])
     sections = {
         "columns": _columns,
+        "detections": _detections,
+        "bits": _bits,
         "reasons": _reasons,
         "metrics": _metrics,
         "rooms": _rooms,
@@ -103,6 +106,18 @@ def _columns() -> str:
     rows = [(f"`{column.name}`", column.meaning) for column in PREDICTION_COLUMNS]
     kept = ("those named with `--keep`", "the catalog's, type and unit unchanged")
     return _table(("column", "meaning"), [rows[0], kept, *rows[1:]])
+
+
+def _detections() -> str:
+    rows = [
+        (f"`{column.name}`", column.unit, column.meaning)
+        for column, _ in DETECTION_COLUMNS
+    ]
+    return _table(("column", "unit", "meaning"), rows)
+
+
+def _bits() -> str:
+    return _table(("bit", "meaning"), [(str(flag.bit), flag.meaning) for flag in FLAGS])
 
 
 def _reasons() -> str:

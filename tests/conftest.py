@@ -159,7 +159,7 @@ def without_actors(ray_here: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ray.data.from_items", DatasetHere.from_items)
     # Earlier tests may have used TensorFlow here; its threads are set but once.
     monkeypatch.setattr(
-        "galaxy_models.scoring.engines.start_tensorflow", lambda *_, **__: None
+        "galaxy_models.models.engines.start_tensorflow", lambda *_, **__: None
     )
 
 

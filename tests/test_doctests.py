@@ -11,7 +11,7 @@ import pytest
 from galaxy_models.evaluation import evaluate
 from galaxy_models.images.decode import read_images
 from galaxy_models.models.calibration import fit_temperature
-from galaxy_models.simulation import Survey
+from galaxy_models.simulation import Survey, WideSky, write_frames
 
 
 def run_example(function: Callable[..., Any]) -> None:
@@ -60,6 +60,14 @@ def test_the_example_of_score_runs(folder: Path, unlabelled: Survey) -> None:
 
     (folder / "survey").symlink_to(unlabelled.catalog.parent)
     run_example(score)
+
+
+def test_the_example_of_detect_runs(folder: Path) -> None:
+    from galaxy_models.detection import detect
+
+    sky = WideSky(num_galaxies=5, num_stars=5)
+    write_frames(folder / "frames", 2, width=256, height=256, sky=sky)
+    run_example(detect)
 
 
 def test_an_example_that_is_wrong_is_noticed() -> None:

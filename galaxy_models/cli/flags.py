@@ -12,8 +12,8 @@ from typing import Any, Literal, get_args, get_origin
 
 THEMES = {
     "Input and output": (
-        "catalog", "votes", "survey", "predictions", "model", "labels", "output",
-        "previous", "retry", "removed_rows", "keep", "resume", "overwrite",
+        "catalog", "images", "votes", "survey", "predictions", "model", "labels",
+        "output", "previous", "retry", "removed_rows", "keep", "resume", "overwrite",
         "estimate",
     ),
     "Columns and labels": (
@@ -22,7 +22,7 @@ THEMES = {
     ),
     "Images": (
         "image", "image_root", "allow_image_prefix", "s3_endpoint_url", "image_size",
-        "crop_fraction", "fits_bands", "fits_stretch", "fits_q",
+        "crop_fraction", "fits_bands", "fits_stretch", "fits_q", "tile_size",
     ),
     "Clean sample": (
         "min_smooth", "min_roundness", "min_featured", "min_edge_on",
@@ -45,7 +45,7 @@ THEMES = {
     "Prediction": ("tta", "engine", "device", "plan"),
     "Workers and batches": (
         "num_workers", "batch_size", "sync_batch_norm", "max_restarts",
-        "rows_per_chunk", "rows_per_file", "max_failed_fraction",
+        "rows_per_chunk", "rows_per_file", "tiles_per_file", "max_failed_fraction",
         "progress_interval_s",
     ),
     "Partitions": ("rows_per_partition",),

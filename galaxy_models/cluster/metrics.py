@@ -57,6 +57,22 @@ JOB_METRICS = (
         "stage",
     ),
     JobMetric("score_rows_to_do", "gauge", "rows", "What this run has to predict."),
+    JobMetric(
+        "detect_tiles", "counter", "tiles", "Tiles that are kept, failed ones too."
+    ),
+    JobMetric("detect_sources", "counter", "rows", "Rows of sources that are kept."),
+    JobMetric(
+        "detect_failures", "counter", "tiles", "Failed tiles that are kept.", "reason"
+    ),
+    JobMetric(
+        "detect_seconds",
+        "counter",
+        "s",
+        "Time of the detecting actors, summed: reading (and decoding), extracting, "
+        "measuring, predicting, writing.",
+        "stage",
+    ),
+    JobMetric("detect_tiles_to_do", "gauge", "tiles", "What this run has to do."),
     JobMetric("train_epoch", "gauge", "", "The last epoch that is finished."),
     JobMetric("train_loss", "gauge", "", "Loss of a galaxy in that epoch.", "side"),
     JobMetric("train_accuracy", "gauge", "0 to 1", "Share that is right.", "side"),

@@ -9,6 +9,8 @@ from collections import Counter
 
 logger = logging.getLogger(__name__)
 
+MIN_WHOLE_RATE = 10  # 1/s; slower ones are shown with a decimal
+
 
 class Progress:
     """Turns sums of counts into log lines.
@@ -18,12 +20,19 @@ class Progress:
         num_kept: rows of it that an earlier run has written.
         interval_s: seconds between two lines.
         noun: what the rows are.
+        rate_noun: what is counted a second.
     """
 
     def __init__(
-        self, num_rows: int, num_kept: int, interval_s: float, noun: str = "rows"
+        self,
+        num_rows: int,
+        num_kept: int,
+        interval_s: float,
+        noun: str = "rows",
+        rate_noun: str = "images",
     ) -> None:
         self._noun = noun
+        self._rate_noun = rate_noun
         self._num_rows = num_rows
         self._num_kept = num_kept
         self._interval_s = interval_s
@@ -52,7 +61,8 @@ class Progress:
         there = self._num_kept + done
         left = f"{max(self._num_rows - there, 0) / rate:.0f} s left" if rate else ""
         share = 100 * there / self._num_rows
+        speed = f"{rate:.0f}" if rate >= MIN_WHOLE_RATE else f"{rate:.1f}"
         return (
-            f"{there} of {self._num_rows} {self._noun} ({share:.0f} %), {rate:.0f} "
-            f"images/s, {num_failed} failed, {left or 'rate not known yet'}"
+            f"{there} of {self._num_rows} {self._noun} ({share:.0f} %), {speed} "
+            f"{self._rate_noun}/s, {num_failed} failed, {left or 'rate not known yet'}"
         )

@@ -6,6 +6,7 @@ files nor Ray nor Keras.
 """
 
 from galaxy_models.config.catalog import CatalogConfig
+from galaxy_models.config.detect import DetectConfig
 from galaxy_models.config.evaluate import EvaluateConfig
 from galaxy_models.config.hats import HatsConfig
 from galaxy_models.config.quickstart import QuickstartConfig
@@ -24,6 +25,7 @@ __all__ = [
     "NETWORKS_WITH_ALPHA",
     "NETWORK_NAMES",
     "CatalogConfig",
+    "DetectConfig",
     "EngineName",
     "EvaluateConfig",
     "HatsConfig",

@@ -13,10 +13,12 @@ import errno
 import io
 import logging
 import math
+import os
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
+from typing import BinaryIO
 
 import numpy as np
 import simplejpeg
@@ -35,8 +37,8 @@ from galaxy_models.images.fits import decode_fits, is_fits
 from galaxy_models.images.resize import resize_square, resize_with_pillow
 
 __all__ = [
-    "DecodeRule", "ImageFile", "decode_files", "decode_image", "read_files",
-    "read_images",
+    "DecodeRule", "ImageFile", "ImageSource", "decode_files", "decode_image",
+    "read_files", "read_images",
 ]  # fmt: skip
 
 PILLOW_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP")  # each parser more is a way in
@@ -182,8 +184,7 @@ def decode_image(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
         ImageDecodeError: reason ``not_an_image``, ``truncated``, ``too_large`` or
             ``unreadable``.
     """
-    if data.startswith(JPEG_START) and data.count(JPEG_SCAN) > MAX_JPEG_SCANS:
-        raise ImageDecodeError("too_large", f"JPEG of over {MAX_JPEG_SCANS} scans")
+    check_scans(data)
     square = _decode_plain_jpeg(data, rule)
     if square is not None:
         return square
@@ -232,16 +233,13 @@ def _decode_fits(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
 
 def _decode_any(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
     """Decode whatever Pillow reads, or say what is wrong with it."""
-    image = _open_image(data)
+    image = open_image(data, MAX_IMAGE_PIXELS)
     try:
-        upright = ImageOps.exif_transpose(_to_rgb(image))
+        upright = ImageOps.exif_transpose(to_rgb(image))
         box = _central_square(upright.size, rule.crop_fraction)
         return resize_with_pillow(upright, box, rule.image_size)
     except Exception as error:  # Pillow's plugins raise nearly every type there is
-        raise ImageDecodeError(
-            _reason(error),
-            f"{image.format} of {len(data)} bytes: {error}",
-        ) from error
+        raise undecodable(image, data, error) from error
 
 
 @lru_cache(maxsize=1)
@@ -256,24 +254,53 @@ def _silence_pillow() -> None:
         ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
-def _open_image(data: bytes) -> Image.Image:
+def check_scans(data: bytes) -> None:
+    """Refuse a JPEG that is built to take very long.
+
+    Raises:
+        ImageDecodeError: reason ``too_large``.
+    """
+    if data.startswith(JPEG_START) and data.count(JPEG_SCAN) > MAX_JPEG_SCANS:
+        raise ImageDecodeError("too_large", f"JPEG of over {MAX_JPEG_SCANS} scans")
+
+
+def undecodable(image: Image.Image, data: bytes, error: Exception) -> ImageDecodeError:
+    """Say why an image that was opened cannot be decoded."""
+    return ImageDecodeError(
+        _reason(error), f"{image.format} of {len(data)} bytes: {error}"
+    )
+
+
+def open_image(data: bytes | BinaryIO, max_pixels: int) -> Image.Image:
+    """Open an image with Pillow, which reads the header only.
+
+    Args:
+        data: a whole file, or one that is open.
+        max_pixels: the most that it may have.
+
+    Raises:
+        ImageDecodeError: it is none of ``PILLOW_FORMATS``, or too large.
+    """
     _silence_pillow()
     if not data:
         raise ImageDecodeError("not_an_image", "the file is empty")
+    file = io.BytesIO(data) if isinstance(data, bytes) else data
     try:
-        image = Image.open(io.BytesIO(data), formats=PILLOW_FORMATS)
+        image = Image.open(file, formats=PILLOW_FORMATS)
     except UnidentifiedImageError as error:
+        file.seek(0)
+        start, size = file.read(16), file.seek(0, os.SEEK_END)
         raise ImageDecodeError(
-            "not_an_image", f"{len(data)} bytes that begin with {data[:16]!r}"
+            "not_an_image", f"{size} bytes that begin with {start!r}"
         ) from error
     except Image.DecompressionBombError as error:
         raise ImageDecodeError("too_large", str(error)) from error
     except Exception as error:  # a header that misleads a plugin
         raise ImageDecodeError(_reason(error), f"header: {error}") from error
     width, height = image.size
-    if width * height > MAX_IMAGE_PIXELS:
+    if width * height > max_pixels:
         raise ImageDecodeError(
-            "too_large", f"{width}×{height} px, over {MAX_IMAGE_PIXELS} pixels"
+            "too_large", f"{width}×{height} px, over {max_pixels} pixels"
         )
     return image
 
@@ -284,7 +311,12 @@ def _reason(error: Exception) -> FailureReason:
     return "truncated" if "truncated" in str(error).lower() else "unreadable"
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Turn what Pillow opened into 8-bit RGB.
+
+    Raises:
+        ValueError: its pixels have no known white level.
+    """
     if image.mode in SIXTEEN_BIT_MODES:
         # Pillow's own conversion clips at 255 and would turn the frame white.
         pixels = np.asarray(image).astype(np.uint16) >> 8

@@ -87,16 +87,17 @@ def decode_fits(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
             raise ImageDecodeError("not_an_image", "gzip of something that is not FITS")
         if len(data) < FITS_BLOCK_BYTES or HEADER_END not in data:
             raise ImageDecodeError("truncated", f"FITS header of {len(data)} bytes")
-        return _to_picture(_read_planes(data, rule.fits_bands), rule)
+        return to_picture(_read_planes(data, rule.fits_bands), rule)
     except ImageDecodeError:
         raise
     except Exception as error:  # astropy raises nearly every type there is
         raise ImageDecodeError(
-            _reason(error), f"FITS of {len(data)} bytes: {error}"
+            fits_reason(error), f"FITS of {len(data)} bytes: {error}"
         ) from error
 
 
-def _reason(error: Exception) -> FailureReason:
+def fits_reason(error: Exception) -> FailureReason:
+    """Say what one of astropy's errors means."""
     if isinstance(error, MemoryError):
         return "too_large"
     return "truncated" if "missing END card" in str(error) else "unreadable"
@@ -113,15 +114,20 @@ def _read_planes(data: bytes, wanted: tuple[str, ...]) -> list[NDArray[Any]]:
         lazy_load_hdus=True,
         disable_image_compression=True,  # tiles are checked first
     ) as hdus:
-        bands = _choose(_list_bands(islice(hdus, MAX_HDUS)), wanted)
-        _check_bands(bands, len(data))
+        bands = choose_bands(list_bands(islice(hdus, MAX_HDUS)), wanted)
+        check_bands(bands, len(data), MAX_IMAGE_PIXELS)
         return [
             np.asarray(band.hdu.data).reshape(-1, *band.shape)[band.plane]
             for band in bands
         ]
 
 
-def _list_bands(hdus: Iterator[Any]) -> list[Band]:
+def list_bands(hdus: Iterator[Any]) -> list[Band]:
+    """List the pictures of a file; reads no pixel.
+
+    Raises:
+        ImageDecodeError: reason ``not_an_image``: there is none.
+    """
     images = [image for hdu in hdus if (image := _as_image(hdu)) is not None]
     if not images:
         raise ImageDecodeError("not_an_image", "FITS without an image, a table maybe")
@@ -148,7 +154,12 @@ def _as_image(hdu: Any) -> Band | None:
     return Band(hdu.name, hdu, 0, stored)
 
 
-def _choose(bands: list[Band], wanted: tuple[str, ...]) -> list[Band]:
+def choose_bands(bands: list[Band], wanted: tuple[str, ...]) -> list[Band]:
+    """Pick the bands that ``decode_fits`` shows, red first.
+
+    Raises:
+        ImageDecodeError: reason ``unreadable``: there is no such band.
+    """
     if wanted:
         return [_find_band(bands, name) for name in wanted]
     if bands[-1].plane == 0:  # pictures, not a cube: others may be weights or masks
@@ -170,14 +181,21 @@ def _find_band(bands: list[Band], name: str) -> Band:
     raise ImageDecodeError("unreadable", f"FITS without a band {name}; it has {listed}")
 
 
-def _check_bands(bands: list[Band], num_bytes: int) -> None:
-    """Refuse what is too large, too short or does not fit together; reads no pixel."""
+def check_bands(bands: list[Band], num_bytes: int, max_pixels: int) -> None:
+    """Refuse what is too large, too short or does not fit together; reads no pixel.
+
+    Args:
+        bands: of one file.
+        num_bytes: of that file.
+        max_pixels: of the bands' images together.
+
+    Raises:
+        ImageDecodeError: reason ``too_large``, ``truncated`` or ``unreadable``.
+    """
     images = {id(band.hdu): band for band in bands}.values()
-    if sum(math.prod(image.hdu.shape) for image in images) > MAX_IMAGE_PIXELS:
+    if sum(math.prod(image.hdu.shape) for image in images) > max_pixels:
         sides = "×".join(map(str, reversed(bands[0].hdu.shape)))
-        raise ImageDecodeError(
-            "too_large", f"{sides} px, over {MAX_IMAGE_PIXELS} pixels"
-        )
+        raise ImageDecodeError("too_large", f"{sides} px, over {max_pixels} pixels")
     for image in images:
         stored = image.stored
         if stored is not image.hdu:
@@ -189,8 +207,19 @@ def _check_bands(bands: list[Band], num_bytes: int) -> None:
         raise ImageDecodeError("unreadable", f"FITS bands of shapes {sorted(shapes)}")
 
 
-def _to_picture(planes: list[NDArray[Any]], rule: DecodeRule) -> NDArray[np.uint8]:
-    """Stretch one or three planes of fluxes, a strip of rows at a time."""
+def to_picture(planes: list[NDArray[Any]], rule: DecodeRule) -> NDArray[np.uint8]:
+    """Stretch one or three planes of fluxes, a strip of rows at a time.
+
+    Args:
+        planes: each of shape (height, width), rows from the bottom; red first.
+        rule: the stretch and Q.
+
+    Returns:
+        uint8, shape (height, width, 3), rows from the top.
+
+    Raises:
+        ImageDecodeError: reason ``unreadable``: no pixel is finite.
+    """
     from astropy.visualization import make_lupton_rgb
 
     height, width = planes[0].shape

@@ -19,11 +19,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from galaxy_models import storage
+from galaxy_models.chunks.ledger import file_uri, finished_uris, write_file
 from galaxy_models.cluster import shared_paths
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import failure_reason
 from galaxy_models.scoring.changed_images import are_changed
-from galaxy_models.scoring.ledger import file_uri, finished_uris, write_file
 from galaxy_models.scoring.previous import CarriedOver, Previous
 from galaxy_models.scoring.request import Request
 from galaxy_models.tables.columns import image_sources

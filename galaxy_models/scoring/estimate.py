@@ -14,19 +14,19 @@ import numpy as np
 import pyarrow as pa
 
 from galaxy_models import storage
+from galaxy_models.chunks.in_process import Counts
+from galaxy_models.chunks.ledger import to_parquet
+from galaxy_models.chunks.row_counts import RowCounts
+from galaxy_models.cluster.place import joined_cluster
 from galaxy_models.cluster.this_machine import this_machine
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import PredictionsError
 from galaxy_models.images.decode import decode_files
 from galaxy_models.scoring.carry_over import carry_over
-from galaxy_models.scoring.in_process import Counts
-from galaxy_models.scoring.ledger import to_parquet
-from galaxy_models.scoring.pipeline import joined_cluster
 from galaxy_models.scoring.plan import Plan, make_plan
 from galaxy_models.scoring.predictor import Predictor, prediction_rows
 from galaxy_models.scoring.prefetch import FILES_PER_READ, prefetch_files
 from galaxy_models.scoring.request import open_request
-from galaxy_models.scoring.row_counts import RowCounts
 from galaxy_models.storage import s3
 from galaxy_models.tables.columns import image_sources
 from galaxy_models.tables.formats.numbered_rows import NumberedRows, RowReader
@@ -88,7 +88,7 @@ def estimate(config: ScoreConfig) -> Estimate:
     config = replace(config, device="cpu")
     with (
         s3.endpoint(config.s3_endpoint_url),
-        joined_cluster(config) as joined,
+        joined_cluster(config.plan) as joined,
         tempfile.TemporaryDirectory() as folder,
     ):
         request, _ = carry_over(open_request(config, f"{folder}/catalog"))

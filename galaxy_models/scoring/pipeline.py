@@ -5,36 +5,36 @@ Imports neither TensorFlow nor, unless a plan needs it, Ray.
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager
+from functools import partial
 
 from galaxy_models import storage
+from galaxy_models.chunks.driver import do_what_remains
+from galaxy_models.chunks.in_process import LocalWork, local_workers
+from galaxy_models.chunks.ledger import CHUNKS_NAME, Remaining
+from galaxy_models.chunks.row_counts import RowCounts
+from galaxy_models.chunks.workers import Workers
 from galaxy_models.cluster import shared_paths
+from galaxy_models.cluster.place import chosen_machines, joined_cluster
 from galaxy_models.cluster.progress import Progress
 from galaxy_models.cluster.resources import Resources
-from galaxy_models.cluster.this_machine import ray_is_named, ray_is_up, this_machine
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import ScoringError
+from galaxy_models.models.engines import check_engine
 from galaxy_models.scoring.carry_over import carry_over
-from galaxy_models.scoring.engines import check_engine
-from galaxy_models.scoring.in_process import local_workers
-from galaxy_models.scoring.ledger import CHUNKS_NAME, Remaining
 from galaxy_models.scoring.plan import (
     Plan,
     check_resources,
     ends_sooner_here,
     make_plan,
 )
+from galaxy_models.scoring.predictor import FusedPredictor
 from galaxy_models.scoring.request import OUTPUT, Request, open_request, resumes
-from galaxy_models.scoring.row_counts import RowCounts
 from galaxy_models.scoring.run_file import RunRecord
 from galaxy_models.scoring.run_record import finished_record, record_run
-from galaxy_models.scoring.workers import Workers
 from galaxy_models.storage import output_folder, s3
 
 logger = logging.getLogger(__name__)
-
-MAX_REPAIRS = 3  # of chunks that cannot be read; more, and the disk is at fault
 
 
 def score(config: ScoreConfig) -> RunRecord:
@@ -86,7 +86,7 @@ def _score(config: ScoreConfig) -> RunRecord:
         output_folder.held_output(
             config.output, OUTPUT, config.overwrite, resumes(config)
         ) as output,
-        joined_cluster(config) as joined,
+        joined_cluster(config.plan) as joined,
     ):
         if joined is not None:
             check_resources(config, joined)
@@ -108,35 +108,13 @@ def _score(config: ScoreConfig) -> RunRecord:
     return record
 
 
-def joined_cluster(config: ScoreConfig) -> AbstractContextManager[Resources | None]:
-    """Join a Ray that runs or is named, unless this process is to work alone."""
-    if config.plan == "local" or not (ray_is_up() or ray_is_named()):
-        return nullcontext()
-
-    from galaxy_models.cluster import session  # Ray: a second
-
-    return session.joined_cluster()
-
-
-@contextmanager
 def _machines(
     request: Request, joined: Resources | None
-) -> Iterator[tuple[Resources, bool]]:
-    """Decide between this process and Ray, which is started if it does not run.
-
-    Yields:
-        What may be used, and whether it is this process that uses it.
-    """
-    plan, machine = request.config.plan, joined or this_machine()
-    may_stay = plan == "auto" and not ray_is_named()
-    if plan == "local" or (may_stay and ends_sooner_here(request, machine)):
-        yield machine, True
-        return
-
-    from galaxy_models.cluster import session
-
-    with session.ray_session() as resources:
-        yield resources, False
+) -> AbstractContextManager[tuple[Resources, bool]]:
+    """Decide between this process and Ray; see ``chosen_machines``."""
+    return chosen_machines(
+        request.config.plan, partial(ends_sooner_here, request), joined
+    )
 
 
 def _begin(plan: Plan) -> None:
@@ -159,50 +137,31 @@ def _predict_what_remains(plan: Plan) -> int:
     interval_s = plan.request.config.progress_interval_s
     progress = Progress(num_in_all, num_in_all - num_rows, interval_s)
     with _workers(plan, progress, num_rows) as workers:
-        _predict_chunks(plan, remaining, workers)
-        for _ in range(MAX_REPAIRS):
-            if not remaining.chunks_to_do():
-                return num_rows
-            num_rows += remaining.num_rows_to_do()
-            _predict_chunks(plan, remaining, workers)
-    raise ScoringError(
-        f"chunks in {plan.ledger.output} cannot be read after they were written "
-        f"{MAX_REPAIRS} times; see to that disk, and run the same command again."
-    )
+        return do_what_remains(
+            remaining, workers, partial(_check_failed, plan), ScoringError
+        )
 
 
 def _workers(
     plan: Plan, progress: Progress, num_rows: int
 ) -> AbstractContextManager[Workers]:
     if plan.stages.is_local:
-        return local_workers(plan, progress)
+        work = LocalWork(
+            plan.ledger,
+            plan.file_metadata,
+            partial(FusedPredictor, plan),
+            plan.stages.num_actors,
+        )
+        return local_workers(work, progress, ScoringError, "scoring")
 
     from galaxy_models.scoring.on_ray import ray_workers
 
     return ray_workers(plan, progress, num_rows)
 
 
-def _predict_chunks(plan: Plan, remaining: Remaining, workers: Workers) -> None:
-    """Predict the chunks that are to be done, and make files of all that are kept.
-
-    Afterwards only chunks that could not be read again are to be done.
-    """
-    counts = RowCounts()
-    workers.finish(remaining.whole_files())
-    for result in workers.predicted(remaining.chunks_to_do()):
-        remaining.chunk_is_kept(result.chunk)
-        workers.finish(remaining.whole_files())
-        counts.update(result.counts)
-        if remaining.chunks_to_do():  # else score() says it of all rows
-            _check_failed(counts.num_failed, plan)
-    for chunk in workers.lost_chunks():
-        logger.warning("chunk %d cannot be read: it is predicted again", chunk)
-        remaining.chunk_is_lost(chunk)
-
-
-def _check_failed(num_failed: int, plan: Plan) -> None:
+def _check_failed(plan: Plan, counts: RowCounts) -> None:
     """Stop where so many images failed that more would be a waste."""
-    num_rows = plan.request.num_rows_in_all
+    num_failed, num_rows = counts.num_failed, plan.request.num_rows_in_all
     max_fraction = plan.request.config.max_failed_fraction
     if num_failed > max_fraction * num_rows:
         raise ScoringError(

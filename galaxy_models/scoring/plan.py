@@ -6,13 +6,13 @@ Knows CPUs, GPUs and rows; it starts nothing.
 from dataclasses import dataclass, replace
 from typing import Any
 
+from galaxy_models.chunks.ledger import Ledger
 from galaxy_models.cluster.resources import Resources, cpus_for_each, scoring_workers
 from galaxy_models.config import EngineName, ScoreConfig
 from galaxy_models.errors import ConfigError, OutputError, ResourceError
 from galaxy_models.models.card import ModelCard
+from galaxy_models.models.engines import LITERT_FILES, choose_engine, explain_engine
 from galaxy_models.scoring.augmentation import NUM_VIEWS
-from galaxy_models.scoring.engines import LITERT_FILES, choose_engine, explain_engine
-from galaxy_models.scoring.ledger import Ledger
 from galaxy_models.scoring.request import OUTPUT, Request, resumes
 from galaxy_models.scoring.run_file import (
     FORMAT_VERSION,
@@ -26,7 +26,6 @@ from galaxy_models.storage import output_folder
 # tasks decode, also if it must take in the actors of another like it, which was lost.
 ACTOR_CPUS = 0.5
 FED_ACTOR_CPUS = 0.25
-WRITE_CPUS = 0.25
 MAX_DECODE_CPUS = 1.0
 
 CPU_BATCH_SIZE = 32  # galaxies; LiteRT does not mind (4 to 32 measured)
@@ -36,10 +35,6 @@ GPU_BATCH_SIZE = 256  # galaxies; a guess: 38 MB of pixels at 224 px, not measur
 ROWS_PER_CHUNK = range(64, 1024 + 1)
 MIN_CHUNKS_PER_ACTOR = 16
 MAX_CHUNK_BYTES = 64 * 2**20  # of pixels that travel; Ray divides blocks of 128 MiB
-# Of actors that read by themselves. Few tasks spare the driver (6 ms of a core each,
-# measured); many end together: the last ones are waited for by actors without another.
-FEW_TASKS = 4096
-TASKS_PER_ACTOR = 32  # that all may wait for: 3 % of the run
 ROWS_PER_CHUNK_KEY = "rows per chunk"  # in the resume key; a resumed job keeps to it
 CHOSEN_KEY = "the rows that are not carried over"
 MODEL_KEY, MODEL_HASH_KEY = b"galaxy_batch.model", b"galaxy_batch.model_hash"
@@ -242,11 +237,6 @@ def choose_rows_per_chunk(
     if stages.two_stage:
         rows = min(rows, _max_rows_that_travel(card))
     return max(1, min(rows, config.rows_per_file))
-
-
-def choose_num_tasks(num_chunks: int, num_actors: int) -> int:
-    """Settle into how many tasks chunks are divided, where an actor decodes as well."""
-    return min(num_chunks, max(FEW_TASKS, TASKS_PER_ACTOR * num_actors))
 
 
 def _max_rows_that_travel(card: ModelCard) -> int:

@@ -10,21 +10,24 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from galaxy_models.chunks.chunk_result import (
+    ChunkResult,
+    Stopwatch,
+    earlier_result,
+)
+from galaxy_models.chunks.row_counts import RowCounts, count_rows
+from galaxy_models.chunks.workers import CHUNK_COLUMN, CountsLog
 from galaxy_models.images.decode import decode_files
 from galaxy_models.models.calibration import with_temperature
+from galaxy_models.models.engines import load_engine
 from galaxy_models.scoring.augmentation import average_views, symmetric_views
-from galaxy_models.scoring.chunk_result import ChunkResult, Stopwatch
-from galaxy_models.scoring.engines import load_engine
 from galaxy_models.scoring.plan import Plan
 from galaxy_models.scoring.prefetch import FILES_PER_READ, prefetch_files
 from galaxy_models.scoring.request import Request
-from galaxy_models.scoring.row_counts import RowCounts
-from galaxy_models.scoring.workers import CountsLog
 from galaxy_models.tables.columns import image_sources
 from galaxy_models.tables.formats.numbered_rows import NumberedRows, RowReader
 from galaxy_models.tables.prediction_schema import STATUS_FAILED, STATUS_OK
 
-CHUNK_COLUMN = "chunk"  # its number in the ledger
 PIXELS_COLUMN = "_pixels"  # between the two stages only
 ERROR_COLUMN = "_error"
 
@@ -150,11 +153,12 @@ class FusedPredictor(Predictor):
         Yields:
             One row for each of them, a ``ChunkResult``.
         """
+        ledger = self.plan.ledger
         for chunk in chunks[CHUNK_COLUMN].to_pylist():
-            result = self._earlier_result(chunk) or self.predict_chunk(chunk)
+            result = earlier_result(ledger, chunk) or self.do_chunk(chunk)
             yield result.to_table()
 
-    def predict_chunk(self, chunk: int) -> ChunkResult:
+    def do_chunk(self, chunk: int) -> ChunkResult:
         """Predict a chunk and write its predictions down."""
         watch = Stopwatch()
         with watch.timing("reading"):
@@ -165,24 +169,6 @@ class FusedPredictor(Predictor):
                 views.append(self.predict(images, image_errors))
             errors.extend(image_errors)
         return self.keep(chunk, rows, np.concatenate(views, axis=1), errors, watch)
-
-    def _earlier_result(self, chunk: int) -> ChunkResult | None:
-        """What an actor wrote that died before the last chunk of its task."""
-        ledger = self.plan.ledger
-        predictions = ledger.read_chunk(chunk)
-        if predictions is not None:
-            return ChunkResult(chunk, count_rows(predictions))
-        if ledger.is_finished(ledger.file_of(chunk)):
-            return ChunkResult(chunk, RowCounts())
-        return None
-
-
-def count_rows(predictions: pa.Table) -> RowCounts:
-    """Count the rows of a chunk."""
-    counts = RowCounts()
-    errors, classes = predictions["error"], predictions["predicted_class"]
-    counts.add(errors.to_pylist(), classes.to_pylist())
-    return counts
 
 
 def decoded_batches(

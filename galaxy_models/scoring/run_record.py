@@ -9,13 +9,13 @@ import json
 import tempfile
 
 from galaxy_models import storage
+from galaxy_models.chunks.row_counts import RowCounts
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import CatalogError, OutputError, ScoringError
 from galaxy_models.models.card import library_versions
 from galaxy_models.scoring.plan import Plan
 from galaxy_models.scoring.previous import CarriedOver
 from galaxy_models.scoring.request import OUTPUT, open_request, resumes
-from galaxy_models.scoring.row_counts import RowCounts
 from galaxy_models.scoring.run_file import (
     RUN_RECORD_NAME,
     VERSION_KEY,

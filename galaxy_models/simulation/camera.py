@@ -118,44 +118,75 @@ def _blur(seeing_arcsec: float) -> NDArray[np.complex64]:
     )
 
 
+def blurred(lights: Sequence[Light], seeing_arcsec: float) -> NDArray[np.float32]:
+    """The sources' light as it falls on the pixels, without noise.
+
+    Args:
+        lights: the sources; their fluxes add up.
+        seeing_arcsec: full width at half maximum of the r band's Moffat profile;
+            each value is kept in memory, so take it from a short list.
+
+    Returns:
+        float32, shape (bands, GRID_PX, GRID_PX), nanomaggies a pixel; the frame's
+        centre is at [GRID_PX // 2, GRID_PX // 2].
+    """
+    transforms = np.stack([light.transform for light in lights])
+    fluxes = np.stack([light.fluxes for light in lights])
+    # einsum, not BLAS, whose sums differ in the last bit with its thread count.
+    scene = np.einsum("lb,lyx->byx", fluxes, transforms) * _blur(seeing_arcsec)
+    pixels: NDArray[np.float32] = np.fft.fftshift(
+        np.fft.irfft2(scene, s=(GRID_PX, GRID_PX)), axes=(1, 2)
+    ).astype(np.float32)
+    return pixels
+
+
+def with_noise(
+    frame: NDArray[np.float32], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Add photon and sky noise (Gaussian: a pixel collects hundreds).
+
+    Args:
+        frame: float32, shape (bands, height, width), nanomaggies a pixel.
+        rng: draws the noise.
+    """
+    variance = (
+        SKY_NOISE[:, None, None] ** 2
+        + np.maximum(frame, 0) / PHOTOELECTRONS[:, None, None]
+    )
+    noise = rng.standard_normal(frame.shape, dtype=np.float32)
+    noisy: NDArray[np.float32] = frame + noise * np.sqrt(variance)
+    return noisy
+
+
 def expose(
     lights: Sequence[Light], seeing_arcsec: float, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """Photographs the sources through the atmosphere, in all bands.
 
     Args:
-        lights: the sources; their fluxes add up.
-        seeing_arcsec: full width at half maximum of the r band's Moffat profile;
-            each value is kept in memory, so take it from a short list.
-        rng: draws photon and sky noise (Gaussian: a pixel collects hundreds).
+        lights: as for ``blurred``.
+        seeing_arcsec: as for ``blurred``.
+        rng: as for ``with_noise``.
 
     Returns:
         float32, shape (bands, FRAME_PX, FRAME_PX), sky-subtracted nanomaggies a
         pixel, bands as in ``BANDS``.
     """
-    transforms = np.stack([light.transform for light in lights])
-    fluxes = np.stack([light.fluxes for light in lights])
-    # einsum, not BLAS, whose sums differ in the last bit with its thread count.
-    scene = np.einsum("lb,lyx->byx", fluxes, transforms) * _blur(seeing_arcsec)
-    pixels = np.fft.fftshift(
-        np.fft.irfft2(scene, s=(GRID_PX, GRID_PX)), axes=(1, 2)
-    ).astype(np.float32)
     margin = (GRID_PX - FRAME_PX) // 2
-    frame = pixels[:, margin : margin + FRAME_PX, margin : margin + FRAME_PX]
-    variance = (
-        SKY_NOISE[:, None, None] ** 2
-        + np.maximum(frame, 0) / PHOTOELECTRONS[:, None, None]
-    )
-    noise = rng.standard_normal(frame.shape, dtype=np.float32)
-    return frame + noise * np.sqrt(variance)
+    inside = slice(margin, margin + FRAME_PX)
+    return with_noise(blurred(lights, seeing_arcsec)[:, inside, inside], rng)
 
 
-def bands_to_rgb(bands: NDArray[np.float32]) -> NDArray[np.uint8]:
+def bands_to_rgb(
+    bands: NDArray[np.float32], stretch: float = STRETCH, softening: float = SOFTENING
+) -> NDArray[np.uint8]:
     """Colour picture in which a pixel's colour does not depend on its brightness.
 
     Args:
         bands: float32, shape (bands, height, width), nanomaggies a pixel,
             bands as in ``BANDS``.
+        stretch: nanomaggies a pixel; fainter light is shown linearly.
+        softening: Lupton et al.'s Q; larger values compress bright parts more.
 
     Returns:
         uint8, shape (height, width, 3), red from i, green from r, blue from g.
@@ -166,7 +197,7 @@ def bands_to_rgb(bands: NDArray[np.float32]) -> NDArray[np.uint8]:
     """
     channels = bands[list(RGB_BANDS)].transpose(1, 2, 0) * RGB_WEIGHTS - BLACK_POINT
     intensity = np.maximum(channels.mean(axis=2, keepdims=True), 1e-6)
-    scaled = np.arcsinh(SOFTENING * intensity / STRETCH) / SOFTENING
+    scaled = np.arcsinh(softening * intensity / stretch) / softening
     rgb = np.maximum(channels * (scaled / intensity), 0)
     rgb /= np.maximum(rgb.max(axis=2, keepdims=True), 1)
     colours: NDArray[np.uint8] = (rgb * 255).round().astype(np.uint8)

@@ -126,11 +126,18 @@ def check_image_size(image_size: int) -> None:
 
 
 def _draw_pose(rng: np.random.Generator) -> Pose:
-    """Brighter galaxies are larger, as in a survey limited by brightness."""
     r_magnitude = rng.uniform(*R_MAGNITUDES)
+    centre_arcsec = (rng.normal(0, 0.5), rng.normal(0, 0.5))
+    return draw_pose(r_magnitude, centre_arcsec, rng)
+
+
+def draw_pose(
+    r_magnitude: float, centre_arcsec: tuple[float, float], rng: np.random.Generator
+) -> Pose:
+    """Brighter galaxies are larger, as in a survey limited by brightness."""
     typical_radius = 2.8 * 10 ** (-0.11 * (r_magnitude - 16))
     return Pose(
-        centre_arcsec=(rng.normal(0, 0.5), rng.normal(0, 0.5)),
+        centre_arcsec=centre_arcsec,
         position_angle=rng.uniform(0, np.pi),
         half_light_radius=typical_radius * rng.lognormal(0, 0.15),
         r_magnitude=r_magnitude,

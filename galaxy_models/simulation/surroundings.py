@@ -5,6 +5,7 @@ Nothing here knows which galaxy they stand beside, but that it is in the middle.
 
 import galsim
 import numpy as np
+from numpy.typing import NDArray
 
 from galaxy_models.simulation.camera import (
     FRAME_ARCSEC,
@@ -36,22 +37,30 @@ def _place(rng: np.random.Generator) -> tuple[float, float]:
             return float(x), float(y)
 
 
-def _magnitude(limits: tuple[float, float], rng: np.random.Generator) -> float:
+def draw_magnitude(limits: tuple[float, float], rng: np.random.Generator) -> float:
     """Faint ones are common: counts grow tenfold in 2.5 magnitudes."""
     brightest, faintest = limits
     rank = rng.uniform(10 ** (0.4 * brightest), 10 ** (0.4 * faintest))
     return 2.5 * float(np.log10(rank))
 
 
-def _star(rng: np.random.Generator) -> Light:
-    """A point; stars lie on a line in colour space that bends at the M dwarfs."""
-    point = galsim.DeltaFunction().shift(*_place(rng))
+def draw_star(
+    r_magnitudes: tuple[float, float], rng: np.random.Generator
+) -> tuple[NDArray[np.float32], float]:
+    """Fluxes of a star, and its r magnitude (AB).
+
+    Stars lie on a line in colour space that bends at the M dwarfs.
+    """
     g_minus_r = rng.uniform(0.25, 1.4)
     r_minus_i = 0.4 * g_minus_r + 0.9 * max(g_minus_r - 1.2, 0)
-    r_magnitude = _magnitude(STAR_R_MAGNITUDES, rng)
-    return Light(
-        transform_profile(point), fluxes_in_bands(r_magnitude, g_minus_r, r_minus_i)
-    )
+    r_magnitude = draw_magnitude(r_magnitudes, rng)
+    return fluxes_in_bands(r_magnitude, g_minus_r, r_minus_i), r_magnitude
+
+
+def _star(rng: np.random.Generator) -> Light:
+    point = galsim.DeltaFunction().shift(*_place(rng))
+    fluxes, _ = draw_star(STAR_R_MAGNITUDES, rng)
+    return Light(transform_profile(point), fluxes)
 
 
 def _neighbour(rng: np.random.Generator) -> Light:
@@ -64,7 +73,7 @@ def _neighbour(rng: np.random.Generator) -> Light:
         .shift(*_place(rng))
     )
     fluxes = fluxes_in_bands(
-        r_magnitude=_magnitude(NEIGHBOUR_R_MAGNITUDES, rng),
+        r_magnitude=draw_magnitude(NEIGHBOUR_R_MAGNITUDES, rng),
         g_minus_r=rng.uniform(0.3, 1.3),
         r_minus_i=rng.uniform(0.15, 0.55),
     )

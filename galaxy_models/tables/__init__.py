@@ -7,6 +7,7 @@
     object_ids.py         ids: present, unique, hashed
     id_index.py           ids of one table among those of another
     prediction_schema.py  the columns of predictions
+    detection_schema.py   the columns of detections
     votable_metadata.py   units and UCDs, as VOParquet has them
     predictions.py        predictions read back
     hats/                 predictions -> a HATS catalog

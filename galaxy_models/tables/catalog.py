@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from galaxy_models import storage
-from galaxy_models.config import CatalogConfig
+from galaxy_models.config import CatalogConfig, DetectConfig
 from galaxy_models.errors import CatalogError
 from galaxy_models.images.allowed_paths import allowed_folders
 from galaxy_models.tables.columns import find_column
@@ -82,13 +82,14 @@ class Catalog:
 
 
 def open_catalog(
-    config: CatalogConfig,
+    config: CatalogConfig | DetectConfig,
     staging_uri: str,
     columns: Sequence[str] = (),
     *,
     for_ray: bool = True,
     check_files: CheckFiles | None = None,
     probe: bool = True,
+    flag: str = "--catalog",
 ) -> Catalog:
     """Check a catalog, and copy it to Parquet where it cannot be read as it is.
 
@@ -101,15 +102,18 @@ def open_catalog(
         check_files: called with the catalog's own Parquet files and with one of its
             images, before anything that takes long.
         probe: whether one of the first images must be there.
+        flag: that named the catalog, for messages.
 
     Raises:
         CatalogError: the catalog is missing, unreadable or empty; lacks a column;
             has null or repeated ids; or none of its first images exists.
         GalaxyBatchError: what ``check_files`` raises.
     """
-    source = open_table(storage.absolute_uri(config.catalog))
-    id_column = _find_column(config.id_column, source, ("object_id",))
+    source = open_table(storage.absolute_uri(config.catalog), flag)
     image_column = _find_column(config.image_column, source, ("image",))
+    id_column = image_column  # images that need no other name
+    if config.id_column is not None:
+        id_column = _find_column(config.id_column, source, ("object_id",))
     own_names = _find_columns(columns, source)
     image_root = storage.absolute_uri(config.image_root or source.image_root)
     allowed_prefixes = allowed_folders(config.image_root, config.allow_image_prefix)
@@ -122,7 +126,7 @@ def open_catalog(
     if _serves_as_it_is(source, needed, for_ray):
         table, rows_hash = source, None
         if check_files is not None:
-            check_files("--catalog", table.uris)
+            check_files(flag, table.uris)
     else:
         table, rows_hash = _staged(source, needed, id_column, staging_uri)
     try:

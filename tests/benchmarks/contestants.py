@@ -25,7 +25,7 @@ from contest import Contest, num_cpus, prediction_rows
 from numpy.typing import NDArray
 
 from galaxy_models.images.decode import decode_image
-from galaxy_models.scoring.engines import load_engine
+from galaxy_models.models.engines import load_engine
 
 INT8_ENGINE: Final = "litert-int8"
 BATCH_SIZE = 32  # images; jobs.score's default, and Keras'

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from galaxy_models.images import decode
 from galaxy_models.images.decode import DecodeRule
+from galaxy_models.models.engines import load_engine
 from galaxy_models.models.folder import read_card
-from galaxy_models.scoring.engines import load_engine
 
 BATCH_SIZE = 32  # images; as the other contestants
 PROBABILITIES = daft.DataType.list(daft.DataType.float32())

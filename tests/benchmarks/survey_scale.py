@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import tyro
 from contest import say
 
-from galaxy_models.scoring.plan import ROWS_PER_CHUNK, choose_num_tasks
+from galaxy_models.chunks.workers import choose_num_tasks
+from galaxy_models.scoring.plan import ROWS_PER_CHUNK
 
 GB = 1e9
 HOUR_S = 3600

@@ -32,9 +32,9 @@ from galaxy_models.evaluation import metrics
 from galaxy_models.images.decode import decode_image
 from galaxy_models.models.calibration import with_temperature
 from galaxy_models.models.card import ModelCard
+from galaxy_models.models.engines import Engine, choose_engine, load_engine
 from galaxy_models.models.folder import read_card
 from galaxy_models.scoring.augmentation import symmetric_views
-from galaxy_models.scoring.engines import Engine, choose_engine, load_engine
 from galaxy_models.training.labels import sides_of
 
 Pixels = NDArray[np.uint8]

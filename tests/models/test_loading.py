@@ -13,9 +13,9 @@ from predictors import CountingLog, plan_for, rows_with, with_request, with_stag
 from galaxy_models import storage
 from galaxy_models.errors import ModelFolderError
 from galaxy_models.models.card import CARD_NAME, INT8_NAME, MODEL_NAME
+from galaxy_models.models.engines import check_engine
 from galaxy_models.models.folder import load_litert, read_card, read_model_file
 from galaxy_models.models.shipped import FOLDER
-from galaxy_models.scoring.engines import check_engine
 from galaxy_models.scoring.predictor import FusedPredictor
 
 SHIPPED = "galaxy-zoo"

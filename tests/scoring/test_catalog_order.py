@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from predictors import CLASSES, CountingLog, in_one_stage, plan_for, rows_with
 
+from galaxy_models.chunks.ledger import Ledger, Remaining
 from galaxy_models.scoring import predictor
-from galaxy_models.scoring.ledger import Ledger, Remaining
 from galaxy_models.scoring.plan import Plan
 
 

@@ -12,12 +12,13 @@ import pytest
 from predictors import plan_for, rows_with
 from unlabelled_survey import NUM_UNLABELLED, config_for
 
+from galaxy_models.chunks.ledger import Ledger
+from galaxy_models.cluster import place
 from galaxy_models.cluster.resources import Resources
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import CatalogError, ConfigError, ScoringError, StorageError
 from galaxy_models.models.card import INT8_NAME, LiteRTRecord
 from galaxy_models.scoring import pipeline, predictor, score
-from galaxy_models.scoring.ledger import Ledger
 from galaxy_models.scoring.plan import (
     MAX_LOCAL_PREDICTIONS,
     ends_sooner_here,
@@ -118,10 +119,10 @@ def test_a_cluster_that_is_named_is_used(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(ScoringError, match="it is enough"):
         pipeline._machines(request_for(), None).__enter__()
     with pytest.raises(ScoringError, match="it is enough"):
-        pipeline.joined_cluster(request_for().config).__enter__()
+        place.joined_cluster("auto").__enter__()
     assert len(joined) == 2
     local = request_for(plan="local")
-    assert pipeline.joined_cluster(local.config).__enter__() is None
+    assert place.joined_cluster("local").__enter__() is None
     assert pipeline._machines(local, None).__enter__()[1]
 
 
@@ -150,7 +151,7 @@ def test_a_thread_that_fails_ends_the_job_and_the_same_command_resumes_it(
     )
     config = dataclasses.replace(config, plan="local")
     predicted = []
-    whole = predictor.FusedPredictor.predict_chunk
+    whole = predictor.FusedPredictor.do_chunk
 
     def predict_some(self: predictor.FusedPredictor, chunk: int) -> Any:
         predicted.append(chunk)
@@ -159,7 +160,7 @@ def test_a_thread_that_fails_ends_the_job_and_the_same_command_resumes_it(
         return whole(self, chunk)
 
     with monkeypatch.context() as fails:
-        fails.setattr(predictor.FusedPredictor, "predict_chunk", predict_some)
+        fails.setattr(predictor.FusedPredictor, "do_chunk", predict_some)
         with pytest.raises(raised, match=told):
             score(config)
     ledger = Ledger(str(tmp_path / "out"), NUM_UNLABELLED, 10, 50_000)

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from unlabelled_survey import NUM_UNLABELLED, config_for
 
+from galaxy_models.chunks.ledger import Ledger
 from galaxy_models.scoring import pipeline, score
-from galaxy_models.scoring.ledger import Ledger
 from galaxy_models.simulation import Survey
 
 pytestmark = pytest.mark.slow
@@ -52,6 +52,6 @@ def test_an_empty_chunk_is_predicted_again_when_its_file_is_made(
     with caplog.at_level(logging.WARNING):
         record = score(dataclasses.replace(config, plan=plan))
 
-    assert "chunk 3 cannot be read: it is predicted again" in caplog.text
+    assert "chunk 3 cannot be read: it is done again" in caplog.text
     assert record.num_rows_this_run == NUM_UNLABELLED - ROWS_PER_FILE
     pd.testing.assert_frame_equal(pd.read_parquet(output), expected)

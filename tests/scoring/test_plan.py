@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
+from galaxy_models.chunks.workers import WRITE_CPUS
 from galaxy_models.cluster.resources import Resources
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import ModelFolderError, ResourceError
 from galaxy_models.images.decode import DecodeRule
 from galaxy_models.models.card import FLOAT_NAME, INT8_NAME, LiteRTRecord, ModelCard
-from galaxy_models.scoring.engines import choose_engine
+from galaxy_models.models.engines import choose_engine
 from galaxy_models.scoring.plan import (
-    WRITE_CPUS,
     Stages,
     choose_rows_per_chunk,
     plan_stages,

@@ -23,8 +23,8 @@ from predictors import (
     with_stages,
 )
 
+from galaxy_models.chunks.chunk_result import ChunkResult
 from galaxy_models.scoring import predictor
-from galaxy_models.scoring.chunk_result import ChunkResult
 from galaxy_models.scoring.plan import Plan
 from galaxy_models.scoring.predictor import prediction_rows
 from galaxy_models.tables.prediction_schema import predictions_schema

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from predictors import CountingLog, in_one_stage
 
+from galaxy_models.chunks.ledger import Remaining
 from galaxy_models.cluster.resources import Resources
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import (
@@ -23,7 +24,6 @@ from galaxy_models.errors import (
     PredictionsError,
 )
 from galaxy_models.scoring.carry_over import CLOCKS_DIFFER_S, carry_over, group_files
-from galaxy_models.scoring.ledger import Remaining
 from galaxy_models.scoring.plan import make_plan
 from galaxy_models.scoring.request import OUTPUT, open_request
 from galaxy_models.scoring.run_file import RunRecord

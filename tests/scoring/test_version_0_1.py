@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from predictors import CountingLog, in_one_stage
 
+from galaxy_models.chunks.ledger import Remaining
 from galaxy_models.cluster.resources import Resources
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import OutputError
 from galaxy_models.models.folder import read_card
 from galaxy_models.scoring import predictor
-from galaxy_models.scoring.ledger import Remaining
 from galaxy_models.scoring.plan import Plan, make_plan
 from galaxy_models.scoring.request import OUTPUT, open_request
 from galaxy_models.scoring.run_record import finished_record, record_run

@@ -10,11 +10,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from galaxy_models.chunks.ledger import Ledger
 from galaxy_models.cluster.job_log import JobLog
 from galaxy_models.config import EngineName, ScoreConfig
 from galaxy_models.config.decode_rule import DecodeRule
 from galaxy_models.models.card import ModelCard
-from galaxy_models.scoring.ledger import Ledger
 from galaxy_models.scoring.plan import Plan, Stages
 from galaxy_models.scoring.predictor import FusedPredictor, Predictor, decode_chunk
 from galaxy_models.scoring.request import Request

@@ -44,6 +44,15 @@ def test_of_a_collection_only_the_primary_catalog_is_read(
     assert catalog.uri == str((collection / place).resolve())
 
 
+def test_a_primary_catalog_may_be_named_by_its_full_path(
+    collection: Path, opened: Opener
+) -> None:
+    full = f"table_url={collection}/galaxies"
+    edit(collection / "collection.properties", "table_url=galaxies", full)
+
+    assert opened(collection).num_rows == len(GALAXIES)
+
+
 def test_a_folder_of_a_catalog_its_margin_and_index_is_read_as_the_catalog(
     collection: Path, opened: Opener
 ) -> None:
@@ -160,6 +169,14 @@ def point_outside(collection: Path) -> None:
                 folder / "collection.properties", "table_url=galaxies", "table_url=."
             ),
             "the HATS catalog .*collection/. has no dataset",
+        ),
+        (
+            lambda folder: edit(
+                folder / "collection.properties",
+                "table_url=galaxies",
+                "table_url=s3://b/g",
+            ),
+            r"outside the collection \(s3://b/g\)",
         ),
         (point_outside, r"outside the collection \(../../elsewhere\); if you trust"),
         (

@@ -260,6 +260,15 @@ def test_predictions_without_positions_are_refused(
     assert not catalog.exists() or not list(catalog.iterdir())
 
 
+def test_predictions_without_rows_are_refused(tmp_path: Path, catalog: Path) -> None:
+    path = with_positions(tmp_path, ra=[1.0, 2.0], dec=[0.0, 1.0])
+    file = path / "part-000000.parquet"
+    pq.write_table(pq.read_table(file).slice(2), file)
+
+    with pytest.raises(PredictionsError, match="has no rows; name other predictions"):
+        written(path, catalog)
+
+
 def test_positions_in_radians_are_refused(tmp_path: Path, catalog: Path) -> None:
     path = with_positions(tmp_path, ra=[1.0, 2.0], dec=[0.0, 1.0])
     file = path / "part-000000.parquet"

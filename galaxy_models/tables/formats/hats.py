@@ -142,13 +142,13 @@ def _primary_catalog(root: str) -> str:
     """Find the primary catalog of a collection."""
     file = storage.join(root, COLLECTION_NAME)
     primary = _parse_properties(file).get("hats_primary_table_url", "").rstrip("/")
-    path = posixpath.normpath(primary)
+    path = posixpath.normpath(primary.removeprefix(f"{root}/"))
     if not primary:
         raise CatalogError(
             f"{file} names no primary catalog (hats_primary_table_url); copy the "
             "collection again, or name the catalog itself."
         )
-    if "://" in primary or path.startswith(("/", "..")):
+    if ":" in path or path.startswith(("/", "..")):
         raise CatalogError(
             f"{file} names a primary catalog outside the collection ({primary}); if "
             "you trust it, name that catalog itself."

@@ -11,7 +11,7 @@ from galaxy_models.tables.formats.table import Table
 
 SUFFIXES = (
     ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp",
-    ".fits", ".fit", ".fits.gz",
+    ".fits", ".fit", ".fits.gz", ".fits.fz",
 )  # fmt: skip
 SUFFIX = re.compile(f"({'|'.join(map(re.escape, SUFFIXES))})$", re.IGNORECASE)
 ROWS_PER_BATCH = 10_000

@@ -147,7 +147,12 @@ def _open_source(config: HatsConfig) -> _Source:
             "every row twice; name a folder elsewhere."
         )
     positions = _position_columns(config, predictions.table)
-    return _Source(config, number_rows(predictions.table), positions)
+    rows = number_rows(predictions.table)
+    if not rows.num_rows:
+        raise PredictionsError(
+            f"{predictions.uri} has no rows; name other predictions."
+        )
+    return _Source(config, rows, positions)
 
 
 def _position_columns(config: HatsConfig, table: ParquetTable) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from galaxy_models.scoring.plan import choose_num_tasks
+from galaxy_models.chunks.workers import choose_num_tasks
 
 
 @pytest.mark.parametrize(

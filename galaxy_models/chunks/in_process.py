@@ -1,41 +1,57 @@
-"""The plan without Ray: threads of this process predict, each with its own engine.
+"""Workers without Ray: threads of this process, each with a worker of its own.
 
-LiteRT, the JPEG decoder and OpenCV release the interpreter's lock, so that every CPU
-works. It knows neither Ray nor TensorFlow.
+It knows neither Ray nor what the workers do.
 """
 
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
+from galaxy_models.chunks.chunk_result import ChunkResult
+from galaxy_models.chunks.ledger import Ledger
+from galaxy_models.chunks.workers import CountsLog, Worker
 from galaxy_models.cluster.progress import Progress
 from galaxy_models.cluster.ray_output import stderr_unheard
-from galaxy_models.errors import InputError, ModelFolderError, ScoringError
-from galaxy_models.scoring.chunk_result import ChunkResult
-from galaxy_models.scoring.plan import Plan
-from galaxy_models.scoring.predictor import FusedPredictor
+from galaxy_models.errors import InputError, JobError, ModelFolderError
 
 SHOW_INTERVAL_S = 1.0
 
 
+@dataclass(frozen=True)
+class LocalWork:
+    """What a job does with its chunks."""
+
+    ledger: Ledger
+    file_metadata: Mapping[bytes, bytes]
+    """Of every file, in addition to the description of its columns."""
+
+    make_worker: Callable[[CountsLog], Worker]
+    num_threads: int
+
+
 @contextmanager
-def local_workers(plan: Plan, progress: Progress) -> Iterator["LocalWorkers"]:
-    """Predict in this process while the block runs.
+def local_workers(
+    work: LocalWork, progress: Progress, job_error: type[JobError], noun: str
+) -> Iterator["LocalWorkers"]:
+    """Do chunks in this process while the block runs.
 
     Args:
-        plan: what is predicted, by how many threads.
+        work: what is done, by how many threads.
         progress: shows the counts.
+        job_error: what is raised in the job's name.
+        noun: what the job is doing.
 
     Raises:
-        ScoringError: the catalog cannot be read any more.
+        JobError: the table that is worked through cannot be read any more.
         StorageError, ModelFolderError: what a thread failed with.
     """
     counts = Counts()
-    threads = ThreadPoolExecutor(plan.stages.num_actors, "predictor")
+    threads = ThreadPoolExecutor(work.num_threads, "worker")
     is_done = threading.Event()
 
     def show() -> None:
@@ -48,12 +64,12 @@ def local_workers(plan: Plan, progress: Progress) -> Iterator["LocalWorkers"]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            yield LocalWorkers(plan, threads, counts)
+            yield LocalWorkers(work, threads, counts)
         except ModelFolderError:
             raise
-        except InputError as error:  # the catalog's: it was well when work began
-            raise ScoringError(
-                f"scoring stopped: {error} The same command resumes it."
+        except InputError as error:  # the table's: it was well when work began
+            raise job_error(
+                f"{noun} stopped: {error} The same command resumes it."
             ) from error
         finally:
             threads.shutdown(cancel_futures=True)
@@ -63,11 +79,11 @@ def local_workers(plan: Plan, progress: Progress) -> Iterator["LocalWorkers"]:
 
 
 class LocalWorkers:
-    """Threads that predict; files are made by the driver's own.
+    """Threads that do chunks; files are made by the driver's own.
 
     Args:
-        plan: what is predicted.
-        threads: those that predict.
+        work: what is done.
+        threads: those that do it.
         counts: where they count.
 
     Raises:
@@ -75,36 +91,37 @@ class LocalWorkers:
     """
 
     def __init__(
-        self, plan: Plan, threads: ThreadPoolExecutor, counts: "Counts"
+        self, work: LocalWork, threads: ThreadPoolExecutor, counts: "Counts"
     ) -> None:
-        self._plan = plan
+        self._work = work
         self._threads = threads
         self._counts = counts
         self._lost: list[int] = []
-        self._idle: SimpleQueue[FusedPredictor] = SimpleQueue()
+        self._idle: SimpleQueue[Worker] = SimpleQueue()
         with stderr_unheard():  # LiteRT announces its first engine there
-            self._idle.put(FusedPredictor(plan, counts))
+            self._idle.put(work.make_worker(counts))
 
-    def predicted(self, chunks: list[int]) -> Iterator[ChunkResult]:
-        """Predict chunks; see ``Workers``."""
-        futures = [self._threads.submit(self._predict, chunk) for chunk in chunks]
+    def results(self, chunks: list[int]) -> Iterator[ChunkResult]:
+        """Do chunks; see ``Workers``."""
+        futures = [self._threads.submit(self._do_chunk, chunk) for chunk in chunks]
         for future in as_completed(futures):
             yield future.result()
 
-    def _predict(self, chunk: int) -> ChunkResult:
-        """Predict a chunk with an idle predictor, or a new one."""
+    def _do_chunk(self, chunk: int) -> ChunkResult:
+        """Do a chunk with an idle worker, or a new one."""
         try:
-            predictor = self._idle.get_nowait()
+            worker = self._idle.get_nowait()
         except Empty:
-            predictor = FusedPredictor(self._plan, self._counts)
-        result = predictor.predict_chunk(chunk)
-        self._idle.put(predictor)
+            worker = self._work.make_worker(self._counts)
+        result = worker.do_chunk(chunk)
+        self._idle.put(worker)
         return result
 
     def finish(self, files: list[int]) -> None:
         """Make files; see ``Workers``."""
+        ledger, metadata = self._work.ledger, self._work.file_metadata
         for file in files:
-            self._lost += self._plan.ledger.finish_file(file, self._plan.file_metadata)
+            self._lost += ledger.finish_file(file, metadata)
 
     def lost_chunks(self) -> list[int]:
         """Name the chunks that cannot be read; see ``Workers``."""

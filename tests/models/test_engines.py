@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from galaxy_models.config import EngineName
+from galaxy_models.models import engines
+from galaxy_models.models.engines import KerasEngine, load_engine
 from galaxy_models.models.folder import load_model, read_card
-from galaxy_models.scoring import engines
-from galaxy_models.scoring.engines import KerasEngine, load_engine
 from galaxy_models.simulation import Survey
 
 pytestmark = pytest.mark.slow
@@ -57,7 +57,7 @@ import ray.data  # as in every process of a Ray Data job
 from galaxy_models.tables.catalog import Catalog
 from galaxy_models.cluster.job_log import JobLog
 from galaxy_models.models.folder import read_card
-from galaxy_models.scoring.ledger import Ledger
+from galaxy_models.chunks.ledger import Ledger
 from galaxy_models.config import ScoreConfig
 from galaxy_models.scoring.plan import Plan, Stages
 from galaxy_models.scoring.predictor import FusedPredictor

@@ -1,8 +1,8 @@
 """One count of rows for the log, the metrics and the run record."""
 
+from galaxy_models.chunks.chunk_result import ChunkResult
+from galaxy_models.chunks.row_counts import RowCounts
 from galaxy_models.errors import ImageDecodeError, failure_reason
-from galaxy_models.scoring.chunk_result import ChunkResult
-from galaxy_models.scoring.row_counts import RowCounts
 
 
 def test_rows_are_counted_by_status_reason_and_class() -> None:

@@ -1,7 +1,7 @@
 """What an actor reports of a chunk that it wrote: rows counted, seconds by stage.
 
-It travels to the driver as a row of a table. An actor's time is reading, decoding,
-predicting and writing, or the actor is idle.
+It travels to the driver as a row of a table. An actor's time is in one of the stages,
+or the actor is idle.
 """
 
 import time
@@ -13,9 +13,12 @@ from typing import Literal
 
 import pyarrow as pa
 
-from galaxy_models.scoring.row_counts import RowCounts
+from galaxy_models.chunks.ledger import Ledger
+from galaxy_models.chunks.row_counts import RowCounts, count_rows
 
-Stage = Literal["reading", "decoding", "predicting", "writing"]
+Stage = Literal[
+    "reading", "decoding", "extracting", "measuring", "predicting", "writing"
+]
 COUNTS = (
     "statuses",
     "failure_reasons",
@@ -47,7 +50,7 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class ChunkResult:
-    """A chunk whose predictions are written."""
+    """A chunk whose results are written."""
 
     chunk: int
     """Its number."""
@@ -73,3 +76,13 @@ class ChunkResult:
         for row in table.to_pylist():
             counts = RowCounts(*(Counter(dict(row[name])) for name in COUNTS))
             yield cls(row["chunk"], counts, dict(row["seconds"]))
+
+
+def earlier_result(ledger: Ledger, chunk: int) -> ChunkResult | None:
+    """What an actor wrote that died before the last chunk of its task."""
+    rows = ledger.read_chunk(chunk)
+    if rows is not None:
+        return ChunkResult(chunk, count_rows(rows))
+    if ledger.is_finished(ledger.file_of(chunk)):
+        return ChunkResult(chunk, RowCounts())
+    return None

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import pyarrow as pa
+
 from galaxy_models.errors import failure_reason
 from galaxy_models.tables.prediction_schema import STATUS_FAILED, STATUS_OK
 
@@ -52,3 +54,10 @@ class RowCounts:
         self.statuses.update(other.statuses)
         self.failure_reasons.update(other.failure_reasons)
         self.classes.update(other.classes)
+
+
+def count_rows(rows: pa.Table) -> RowCounts:
+    """Count the rows of a chunk."""
+    counts = RowCounts()
+    counts.add(rows["error"].to_pylist(), rows["predicted_class"].to_pylist())
+    return counts

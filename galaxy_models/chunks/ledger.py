@@ -1,9 +1,10 @@
-"""What is scored and what is not: every row in one file, whatever dies on the way.
+"""What is done and what is not: every row in one file, whatever dies on the way.
 
-    part-000007.parquet            rows 350,000 to 399,999 of the catalog, and only they
-    _chunks/000008/000391.parquet  rows that are predicted, but not yet in a file
+    part-000007.parquet            results of rows 350,000 to 399,999, and only theirs
+    _chunks/000008/000391.parquet  results that are not yet in a file
 
-The catalog's rows, in its order, are cut into chunks, and runs of chunks make up files.
+The rows of what is worked through (a catalog's galaxies, the tiles of images), in their
+order, are cut into chunks, and runs of chunks make up files.
 A chunk is written whole under a name that only its rows have, so that one that is
 written twice is there once. When all chunks of a file are there, they become the file,
 which is written whole as well. A job that begins again looks at the names and does what
@@ -24,27 +25,33 @@ from galaxy_models.tables.votable_metadata import votable_metadata
 
 CHUNKS_NAME = "_chunks"
 COMPRESSION = "zstd"
-CONTENT_NAME = "predictions"  # the table's name in its description
+PREDICTIONS = "predictions"
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """How a catalog's rows are cut, and where the pieces lie."""
+    """How rows are cut into chunks and files, and where the pieces lie."""
 
     output: str
-    """URI of the predictions' folder."""
+    """URI of the results' folder."""
 
     num_rows: int
-    """Rows of the catalog."""
+    """Rows to work through."""
 
     rows_per_chunk: int
-    """Rows that are predicted together; the last chunk of a file may have fewer."""
+    """Rows that are done together; the last chunk of a file may have fewer."""
 
     rows_per_file: int
-    """Rows of every file but the last."""
+    """Rows whose results make up a file, but for the last."""
 
     first_file: int = 0
     """Files of rows that were carried over, which come before these."""
+
+    is_one_to_one: bool = True
+    """Whether each row has one row of results; else any number."""
+
+    content_name: str = PREDICTIONS
+    """What the results are called in their files' description."""
 
     @property
     def chunks_per_file(self) -> int:
@@ -53,13 +60,13 @@ class Ledger:
 
     @property
     def num_chunks(self) -> int:
-        """Chunks of the catalog, numbered from 0."""
+        """Chunks of all rows, numbered from 0."""
         whole_files, rest = divmod(self.num_rows, self.rows_per_file)
         return whole_files * self.chunks_per_file + -(-rest // self.rows_per_chunk)
 
     @property
     def num_files(self) -> int:
-        """Files of the finished predictions, numbered from 0."""
+        """Files of the finished results, numbered from 0."""
         return -(-self.num_rows // self.rows_per_file)
 
     def rows_of(self, chunk: int) -> tuple[int, int]:
@@ -114,21 +121,25 @@ class Ledger:
             if self.chunk_uri(chunk).rpartition("/")[2] in names
         }
 
-    def write_chunk(self, chunk: int, predictions: pa.Table) -> None:
-        """Keep a chunk's rows.
+    def write_chunk(self, chunk: int, results: pa.Table) -> None:
+        """Keep a chunk's results.
 
         Raises:
             ValueError: there are more or fewer rows than the chunk has.
         """
-        start, stop = self.rows_of(chunk)
-        if len(predictions) != stop - start:
+        if not self._may_be(chunk, results):
+            start, stop = self.rows_of(chunk)
             raise ValueError(
-                f"chunk {chunk} has {stop - start} rows, not {len(predictions)}"
+                f"chunk {chunk} has {stop - start} rows, not {len(results)}"
             )
-        storage.write_bytes(self.chunk_uri(chunk), to_parquet(predictions))
+        storage.write_bytes(self.chunk_uri(chunk), to_parquet(results))
+
+    def _may_be(self, chunk: int, results: pa.Table) -> bool:
+        start, stop = self.rows_of(chunk)
+        return not self.is_one_to_one or len(results) == stop - start
 
     def read_chunk(self, chunk: int) -> pa.Table | None:
-        """Read a chunk's rows back.
+        """Read a chunk's results back.
 
         Returns:
             None if they are not there, or cannot be read, as when the power failed
@@ -137,16 +148,15 @@ class Ledger:
         Raises:
             StorageError: an object store does not answer.
         """
-        start, stop = self.rows_of(chunk)
         try:
             data = storage.read_bytes(self.chunk_uri(chunk))
         except FileNotFoundError:
             return None
         try:
-            predictions = pq.read_table(pa.BufferReader(data))
+            results = pq.read_table(pa.BufferReader(data))
         except (pa.ArrowException, OSError):
             return None
-        return predictions if len(predictions) == stop - start else None
+        return results if self._may_be(chunk, results) else None
 
     def finish_file(self, file: int, metadata: Mapping[bytes, bytes]) -> list[int]:
         """Make a file of its chunks, then delete them.
@@ -156,7 +166,7 @@ class Ledger:
             metadata: of the file, in addition to the description of its columns.
 
         Returns:
-            Chunks that could not be read: they are deleted, to be predicted again, and
+            Chunks that could not be read: they are deleted, to be done again, and
             the file is not made yet. Empty if all is well.
         """
         if not self.is_finished(file):  # else it died while deleting
@@ -166,7 +176,9 @@ class Ledger:
                 storage.delete_file(self.chunk_uri(chunk))
             if lost:
                 return lost
-            write_file(self.file_uri(file), pa.concat_tables(chunks.values()), metadata)
+            # In one piece: how files look does not depend on how chunks were cut.
+            table = pa.concat_tables(chunks.values()).combine_chunks()
+            write_file(self.file_uri(file), table, metadata, self.content_name)
         storage.delete_folder(self._chunk_folder(file))
         return []
 
@@ -225,15 +237,21 @@ def finished_uris(output: str) -> set[str]:
     return {storage.join(output, name) for name in storage.list_names(output)}
 
 
-def write_file(uri: str, rows: pa.Table, metadata: Mapping[bytes, bytes]) -> None:
+def write_file(
+    uri: str,
+    rows: pa.Table,
+    metadata: Mapping[bytes, bytes],
+    content_name: str = PREDICTIONS,
+) -> None:
     """Write a finished file, whole.
 
     Args:
         uri: where it lies.
-        rows: its rows, with the schema of predictions.
+        rows: its rows.
         metadata: of the file, in addition to the description of its columns.
+        content_name: what the rows are called in that description.
     """
-    described = {**metadata, **votable_metadata(rows, CONTENT_NAME)}
+    described = {**metadata, **votable_metadata(rows, content_name)}
     storage.write_bytes(uri, to_parquet(rows.replace_schema_metadata(described)))
 
 

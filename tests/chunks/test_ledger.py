@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from galaxy_models import storage
+from galaxy_models.chunks.ledger import Ledger, Remaining
 from galaxy_models.errors import StorageError
-from galaxy_models.scoring.ledger import Ledger, Remaining
 
 
 @pytest.fixture

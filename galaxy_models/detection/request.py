@@ -1,0 +1,142 @@
+"""What a detection was asked for, checked: model, table of images, tiles.
+
+The first of the wing's three states: a ``Request`` stands in a ``plan.Plan``, and what
+came out of that is a ``run_record.RunRecord``. Nothing is started here.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from galaxy_models.cluster import shared_paths
+from galaxy_models.config import DetectConfig
+from galaxy_models.config.decode_rule import DecodeRule
+from galaxy_models.detection.tile_list import TileList, list_tiles
+from galaxy_models.errors import OutputError
+from galaxy_models.models.card import ModelCard
+from galaxy_models.models.folder import read_card, required_files
+from galaxy_models.models.shipped import model_reference
+from galaxy_models.storage.output_folder import OutputKind
+from galaxy_models.tables.catalog import Catalog, open_catalog
+from galaxy_models.tables.formats.numbered_rows import NumberedRows, number_rows
+
+FORMAT_VERSION = 1  # of _run.json and of resume keys
+VERSION_KEY = "format_version"
+ENGINE_KEY = "the engine"
+RUN_RECORD_NAME = "_run.json"  # a leading underscore: Parquet readers pass it by
+OUTPUT = OutputKind(
+    job="jobs.detect",
+    results_name=RUN_RECORD_NAME,
+    version_1_keys=frozenset({"--images"}),  # there were no markers of version 1
+)
+FITS_FLAGS = ("fits_bands", "fits_stretch", "fits_q")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A model, and images that it can be shown."""
+
+    config: DetectConfig
+    model: str
+    """A ``model_reference``."""
+
+    card: ModelCard
+    """The model's, read once; actors load its files by it."""
+
+    rule: DecodeRule
+    """The model's, with the bands and the stretch of these images."""
+
+    catalog: Catalog
+    """A row for each image."""
+
+    rows: NumberedRows
+    """The same by their number."""
+
+    tiles: TileList
+
+    def resume_key(self, engine: str | None = None) -> dict[str, Any]:
+        """Name the inputs that determine the output; compared on resume.
+
+        Args:
+            engine: what predicts; left out of the key if None.
+        """
+        catalog, card = self.catalog, self.card
+        key = {
+            "the content of the table of images": (
+                catalog.copied_rows_hash or self.rows.content_hash
+            ),
+            "the set of images": catalog.fingerprint,
+            "the images' sizes": self.tiles.fingerprint,
+            "--id-column": catalog.id_column,
+            "--image-column": catalog.image_column,
+            "--image-root": catalog.image_root,
+            "--allow-image-prefix": list(catalog.allowed_prefixes),
+            "the model's hash": card.model_hash,
+            "the model's temperature": card.temperature,
+            **{
+                f"--{name.replace('_', '-')}": getattr(self.rule, name)
+                for name in FITS_FLAGS
+            },
+            "--tile-size": self.config.tile_size,
+            "--tiles-per-file": self.config.tiles_per_file,
+            VERSION_KEY: FORMAT_VERSION,
+        }
+        return key if engine is None else {**key, ENGINE_KEY: engine}
+
+
+def resumes(config: DetectConfig) -> bool:
+    """Whether a detection like this one is resumed where the output holds it."""
+    return config.resume == "auto" and not config.overwrite
+
+
+def open_request(config: DetectConfig, staging_uri: str) -> Request:
+    """Check model and images; reads the header of every image.
+
+    Args:
+        config: what was asked for.
+        staging_uri: folder for a copy of a table that is not Parquet.
+
+    Raises:
+        InputError: one of them cannot serve.
+        StorageError: an object store does not answer.
+    """
+    card = read_card(config.model)
+    shared_paths.check_inputs("--model", required_files(config.model, card))
+    catalog = open_catalog(
+        config,
+        staging_uri,
+        for_ray=False,
+        check_files=shared_paths.check_inputs,
+        flag="--images",
+    )
+    rule = _rule(config, card)
+    return Request(
+        config=config,
+        model=model_reference(config.model),
+        card=card,
+        rule=rule,
+        catalog=catalog,
+        rows=number_rows(catalog.table),
+        tiles=list_tiles(catalog, rule, config.tile_size),
+    )
+
+
+def _rule(config: DetectConfig, card: ModelCard) -> DecodeRule:
+    """Show FITS images to the model as the flags say: their units are their own."""
+    asked = {name: getattr(config, name) for name in FITS_FLAGS}
+    given = {name: value for name, value in asked.items() if value is not None}
+    return dataclasses.replace(card.decode_rule, **given)
+
+
+def check_format_version(version: object, uri: str) -> None:
+    """Refuse what a newer version of this package wrote.
+
+    Raises:
+        OutputError: naming the file or folder at ``uri``.
+    """
+    if version != FORMAT_VERSION:
+        raise OutputError(
+            f"{uri} is of format_version {version!r}; this version of galaxy-batch "
+            f"reads {FORMAT_VERSION}. Install the version that wrote it, name a new "
+            "folder, or start again with --overwrite."
+        )
