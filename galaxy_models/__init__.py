@@ -5,14 +5,14 @@
     gm.score(catalog="cutouts", model="galaxy-zoo", output="predictions")
 
 ``fit``, ``score``, ``evaluate``, ``detect`` and ``predict`` are those of
-``galaxy_models.api``, which is imported when one of them is asked for.
+``galaxy_models.cli.notebook``, which is imported when one of them is asked for.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from galaxy_models.api import detect, evaluate, fit, predict, score
+    from galaxy_models.cli.notebook import detect, evaluate, fit, predict, score
 
 __all__ = ["detect", "evaluate", "fit", "predict", "score"]
 
@@ -21,7 +21,7 @@ def __getattr__(name: str) -> Any:
     """Import what a notebook calls; plain imports of a room stay quick."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.api"), name)
+    return getattr(importlib.import_module(f"{__name__}.cli.notebook"), name)
 
 
 def __dir__() -> list[str]:

@@ -141,7 +141,7 @@ def _metrics() -> str:
 
 def _rooms() -> str:
     """List every module under its room, with the first line of its docstring."""
-    loose = [_module(PACKAGE / name) for name in ("api.py", "errors.py")]
+    loose = [_module(PACKAGE / "errors.py")]
     parts = [_table(("module", "what it does"), loose)]
     for door in sorted(PACKAGE.glob("*/__init__.py")):
         modules = sorted(door.parent.rglob("*.py"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from galaxy_models import api
+from galaxy_models.cli import notebook
 from galaxy_models.evaluation import evaluate
 from galaxy_models.images.decode import read_images
 from galaxy_models.models.calibration import fit_temperature
@@ -48,8 +48,8 @@ def test_the_example_of_evaluate_runs(
 
 
 def test_the_examples_of_the_notebooks_functions_run(folder: Path) -> None:
-    run_example(api.predict)
-    run_example(api.score)
+    run_example(notebook.predict)
+    run_example(notebook.score)
 
 
 @pytest.mark.slow

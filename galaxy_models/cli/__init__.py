@@ -1,1 +1,1 @@
-"""The command galaxy-batch: flags in, one library call, an exit code out."""
+"""The command galaxy-batch, and the calls of notebooks: flags in, one library call."""

@@ -276,7 +276,9 @@ def test_what_cannot_serve_is_refused(survey: Path, tmp_path: Path) -> None:
 
 def test_small_work_ends_sooner_without_ray(survey: Path, tmp_path: Path) -> None:
     laptop = Resources(cpus_by_host=(4,))
-    request = open_request(config_for(survey, tmp_path / "out", plan="auto"), "unused")
+    request = open_request(
+        config_for(survey, tmp_path / "out", plan="auto"), str(tmp_path / "staging")
+    )
     assert ends_sooner_here(request, laptop)
     assert not ends_sooner_here(request, Resources(cpus_by_host=(4, 4)))
     asked = dataclasses.replace(request.config, num_workers=2)

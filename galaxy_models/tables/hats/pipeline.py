@@ -97,7 +97,16 @@ class _Source:
             "--rows-per-partition": self.config.rows_per_partition,
         }
 
-    def index(self, rows: pa.Table | pa.RecordBatch) -> NDArray[np.int64]:
+    @property
+    def num_runs(self) -> int:
+        return -(-self.num_rows // self.config.rows_per_partition)
+
+    def rows_of(self, run: int) -> tuple[int, int]:
+        """First row of a run, and the one after its last."""
+        start = run * self.config.rows_per_partition
+        return start, min(start + self.config.rows_per_partition, self.num_rows)
+
+    def index(self, rows: pa.Table) -> NDArray[np.int64]:
         return healpix_index(rows, *self.positions, self.uri)
 
 
@@ -211,9 +220,9 @@ def _count(source: _Source) -> NDArray[np.int64]:
     """Read all positions; count the galaxies in each pixel."""
     logger.info("counting %d galaxies on the sky", source.num_rows)
     histogram = empty_histogram()
-    needed = ["object_id", *source.positions]
-    for batch in source.rows.table.read_batches(needed):
-        count_rows(histogram, source.index(batch))
+    reader = RowReader(source.rows, ["object_id", *source.positions])
+    for run in range(source.num_runs):
+        count_rows(histogram, source.index(reader.read(*source.rows_of(run))))
     return histogram
 
 
@@ -221,8 +230,7 @@ def _write(source: _Source, histogram: NDArray[np.int64], output: str) -> HatsRe
     """Write what is missing of a catalog; its properties and the record last."""
     rows_per_partition, num_rows = source.config.rows_per_partition, source.num_rows
     partitions = choose_partitions(histogram, rows_per_partition)
-    num_runs = -(-num_rows // rows_per_partition)
-    runs = SortedRuns(storage.join(output, RUNS_NAME), num_runs, partitions)
+    runs = SortedRuns(storage.join(output, RUNS_NAME), source.num_runs, partitions)
     _sort(source, runs)
     _write_partitions(source, runs, output)
     num_written = catalog_files.write_footers(output, partitions)
@@ -248,11 +256,10 @@ def _sort(source: _Source, runs: SortedRuns) -> None:
     """Write the runs that are missing."""
     missing = runs.missing()
     logger.info("sorting %d of %d runs", len(missing), runs.num_runs)
-    size, num_rows = source.config.rows_per_partition, source.num_rows
     names = [name for name in source.rows.table.schema.names if name not in REPLACED]
     reader = RowReader(source.rows, names)
     for run in missing:
-        rows = reader.read(run * size, min((run + 1) * size, num_rows))
+        rows = reader.read(*source.rows_of(run))
         index = pa.array(source.index(rows))
         runs.write(run, rows.add_column(0, INDEX_COLUMN, index))
 

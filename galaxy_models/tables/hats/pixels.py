@@ -41,7 +41,7 @@ class Partition(NamedTuple):
 
 
 def healpix_index(
-    rows: pa.Table | pa.RecordBatch, ra_column: str, dec_column: str, uri: str
+    rows: pa.Table, ra_column: str, dec_column: str, uri: str
 ) -> NDArray[np.int64]:
     """Give the index of every row.
 
@@ -75,7 +75,7 @@ def healpix_index(
     return np.asarray(pixels, np.int64)
 
 
-def _degrees(column: pa.Array | pa.ChunkedArray) -> NDArray[np.float64]:
+def _degrees(column: pa.ChunkedArray) -> NDArray[np.float64]:
     values = pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False)
     return np.asarray(values, np.float64)  # null is NaN
 
