@@ -4,7 +4,7 @@
 
     gm.score(catalog="cutouts", model="galaxy-zoo", output="predictions")
 
-``fit``, ``score``, ``evaluate`` and ``predict`` are those of
+``fit``, ``score``, ``evaluate``, ``detect`` and ``predict`` are those of
 ``galaxy_models.cli.notebook``, which is imported when one of them is asked for.
 """
 
@@ -12,9 +12,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from galaxy_models.cli.notebook import evaluate, fit, predict, score
+    from galaxy_models.cli.notebook import detect, evaluate, fit, predict, score
 
-__all__ = ["evaluate", "fit", "predict", "score"]
+__all__ = ["detect", "evaluate", "fit", "predict", "score"]
 
 
 def __getattr__(name: str) -> Any:

@@ -13,7 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galaxy_models.cluster.this_machine import this_machine
-from galaxy_models.config import EngineName, EvaluateConfig, ScoreConfig, TrainConfig
+from galaxy_models.config import (
+    DetectConfig,
+    EngineName,
+    EvaluateConfig,
+    ScoreConfig,
+    TrainConfig,
+)
 from galaxy_models.errors import InputError
 from galaxy_models.images.decode import square_of
 from galaxy_models.models.calibration import with_temperature
@@ -26,6 +32,7 @@ from galaxy_models.tables.prediction_schema import probability_column
 if TYPE_CHECKING:
     import pandas as pd
 
+    from galaxy_models.detection.run_record import RunRecord as DetectionRecord
     from galaxy_models.evaluation import Report
     from galaxy_models.scoring import RunRecord
 
@@ -83,6 +90,22 @@ def evaluate(**flags: Any) -> "Report":
     from galaxy_models.evaluation import evaluate as evaluate_predictions
 
     return evaluate_predictions(EvaluateConfig(**flags))
+
+
+def detect(**flags: Any) -> "DetectionRecord":
+    """Find galaxies in wide images, by the flags of ``galaxy-batch detect``.
+
+    Returns:
+        What was done; the detections are Parquet files in the folder ``output``.
+
+    Raises:
+        GalaxyBatchError: as ``galaxy_models.detection.detect``; ConfigError for a
+            value.
+        TypeError: for a keyword that is no flag.
+    """
+    from galaxy_models.detection import detect as detect_galaxies
+
+    return detect_galaxies(DetectConfig(**flags))
 
 
 def predict(

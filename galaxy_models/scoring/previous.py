@@ -125,11 +125,16 @@ def _check_same_model(
             f"--previous {uri} was made with another model or other flags: "
             f"{'; '.join(changed)}; ask for the same, {REMEDY}."
         )
-    if config.device == "gpu" and record.engine in LITERT_ENGINES:
-        raise PredictionsError(
-            f"--previous {uri} was predicted by {record.engine}, which knows CPUs "
-            f"only; leave --device at auto, {REMEDY}."
-        )
+    is_litert = record.engine in LITERT_ENGINES
+    for flag, clashes in (
+        ("--device gpu", config.device == "gpu" and is_litert),
+        ("--plan local", config.plan == "local" and not is_litert),
+    ):
+        if clashes:
+            raise PredictionsError(
+                f"--previous {uri} was predicted by {record.engine}, which {flag} does "
+                f"not allow; leave that flag out, {REMEDY}."
+            )
 
 
 def _check_columns(uri: str, previous: pa.Schema, schema: pa.Schema) -> None:

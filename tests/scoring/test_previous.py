@@ -9,13 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from predictors import CountingLog, in_one_stage
 
-from galaxy_models.chunks.ledger import Remaining
-from galaxy_models.cluster.resources import Resources
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import (
     CatalogError,
@@ -23,13 +19,11 @@ from galaxy_models.errors import (
     OutputError,
     PredictionsError,
 )
-from galaxy_models.scoring.carry_over import CLOCKS_DIFFER_S, carry_over, group_files
-from galaxy_models.scoring.plan import make_plan
-from galaxy_models.scoring.request import OUTPUT, open_request
-from galaxy_models.scoring.run_file import RunRecord
-from galaxy_models.scoring.run_record import finished_record, record_run
+from galaxy_models.scoring import pipeline, score
+from galaxy_models.scoring.carry_over import CLOCKS_DIFFER_S, group_files
+from galaxy_models.scoring.request import open_request
+from galaxy_models.scoring.run_record import finished_record
 from galaxy_models.simulation import Survey
-from galaxy_models.storage.output_folder import begin_output, finish_output
 
 ROWS_PER_FILE = 10
 NUM_BEFORE = 25  # in files of 10, 10 and 5
@@ -37,25 +31,6 @@ NUM_NOW = 32
 MISSING = 12  # in the second file; its image comes later
 NO_IMAGE = 22  # in the third file; it never comes
 Configure = Callable[..., ScoreConfig]
-
-
-def score_here(config: ScoreConfig) -> RunRecord:
-    """Score as ``score`` does, in this process and without Ray."""
-    output = config.output
-    request, carried = carry_over(open_request(config, f"{output}/_staged_catalog"))
-    plan = make_plan(request, Resources(cpus_by_host=(1,)), output)
-    begin_output(output, OUTPUT, plan.resume_key(), resume=True)
-    if carried is not None:
-        carried.write(output, plan.file_metadata)
-    remaining = Remaining(plan.ledger)
-    chunks, num_rows = remaining.chunks_to_do(), remaining.num_rows_to_do()
-    if chunks:
-        in_one_stage(plan, CountingLog(), pa.table({"chunk": chunks}))
-    for file in Remaining(plan.ledger).whole_files():
-        plan.ledger.finish_file(file, plan.file_metadata)
-    record = record_run(plan, num_rows, seconds=1.0)
-    finish_output(output)
-    return record
 
 
 def galaxies(labelled: Survey, num: int, **columns: Any) -> pd.DataFrame:
@@ -74,11 +49,12 @@ def earlier(labelled: Survey, tmp_path_factory: pytest.TempPathFactory) -> Path:
     table.loc[MISSING, "image"] = str(folder / "late.jpg")
     table.loc[NO_IMAGE, "image"] = str(folder / "never.jpg")
     table.to_parquet(folder / "before.parquet", index=False)
-    record = score_here(
+    record = score(
         ScoreConfig(
             catalog=str(folder / "before.parquet"),
             model="galaxy-zoo",
             output=str(folder / "previous"),
+            plan="local",
             rows_per_file=ROWS_PER_FILE,
             keep=("ra",),
         )
@@ -100,6 +76,7 @@ def configure(earlier: Path, labelled: Survey, tmp_path: Path) -> Configure:
             "model": "galaxy-zoo",
             "output": str(tmp_path / "out"),
             "previous": str(tmp_path / "previous"),
+            "plan": "local",
             "rows_per_file": ROWS_PER_FILE,
             "keep": ("ra",),
         }
@@ -125,12 +102,12 @@ def without_images(table: pd.DataFrame, numbers: range) -> pd.DataFrame:
 def test_only_what_is_new_or_failed_is_predicted(
     configure: Configure, labelled: Survey, tmp_path: Path
 ) -> None:
-    whole = score_here(configure(previous=None, output=str(tmp_path / "whole")))
+    whole = score(configure(previous=None, output=str(tmp_path / "whole")))
     now = galaxies(labelled, NUM_NOW)
     unchanged = [n for n in range(NUM_BEFORE) if n not in (MISSING, NO_IMAGE)]
     now.loc[unchanged, "image"] = "/nowhere.jpg"
 
-    record = score_here(config := configure(now))
+    record = score(config := configure(now))
 
     pd.testing.assert_frame_equal(read(config.output), read(tmp_path / "whole"))
     assert record.num_rows_this_run == NUM_NOW - NUM_BEFORE + 2
@@ -144,10 +121,10 @@ def test_failures_of_the_reasons_asked_for_are_tried_again(
     configure: Configure,
 ) -> None:
     config = configure(retry=("truncated",))
-    assert score_here(config).num_rows_this_run == NUM_NOW - NUM_BEFORE
+    assert score(config).num_rows_this_run == NUM_NOW - NUM_BEFORE
     assert read(config.output).loc[MISSING, "status"] == "failed"
     again = configure(retry=("missing", "truncated"), output=f"{config.output}-2")
-    assert score_here(again).num_rows_this_run == NUM_NOW - NUM_BEFORE + 2
+    assert score(again).num_rows_this_run == NUM_NOW - NUM_BEFORE + 2
     assert read(again.output).loc[MISSING, "status"] == "ok"
 
 
@@ -164,7 +141,7 @@ def test_images_that_were_written_since_are_predicted_again(
         now.loc[number, "image"] = str(image)
     config = configure(now, retry=("changed",))
 
-    record = score_here(config)
+    record = score(config)
 
     assert record.num_rows_this_run == 1
     before, after = read(tmp_path / "previous"), read(config.output)
@@ -178,7 +155,7 @@ def test_the_oldest_reading_of_an_image_is_handed_on(
     configure: Configure, tmp_path: Path
 ) -> None:
     change_record(tmp_path / "previous", images_read_since_s=12.0)
-    assert score_here(configure()).images_read_since_s == 12.0
+    assert score(configure()).images_read_since_s == 12.0
 
 
 def test_changed_images_without_dates_are_refused(
@@ -186,10 +163,10 @@ def test_changed_images_without_dates_are_refused(
 ) -> None:
     holding = galaxies(labelled, NUM_BEFORE).assign(image=b"pixels")
     with pytest.raises(CatalogError, match="--retry changed: .* no dates; leave"):
-        score_here(configure(holding, retry=("changed",)))
+        score(configure(holding, retry=("changed",)))
     change_record(tmp_path / "previous", images_read_since_s=None)
     with pytest.raises(PredictionsError, match="does not say when its images were"):
-        score_here(configure(retry=("changed",)))
+        score(configure(retry=("changed",)))
 
 
 def test_a_catalog_in_another_order_is_carried_over_whole(
@@ -198,7 +175,7 @@ def test_a_catalog_in_another_order_is_carried_over_whole(
     now = without_images(galaxies(labelled, NUM_BEFORE), range(NUM_BEFORE))
     config = configure(now.iloc[::-1], retry=())
 
-    record = score_here(config)
+    record = score(config)
 
     assert (record.num_rows_this_run, record.num_rows_carried_over) == (0, NUM_BEFORE)
     for number in range(3):
@@ -216,7 +193,7 @@ def test_rows_that_the_catalog_no_longer_has_are_dropped_or_kept_as_the_flag_say
     caplog.set_level("INFO")
     config = configure(galaxies(labelled, 32).iloc[8:], removed_rows=removed_rows)
 
-    record = score_here(config)
+    record = score(config)
 
     said = {"drop": "dropped", "keep": "kept"}[removed_rows]
     assert f"8 rows of {config.previous} are not in the catalog: {said}" in caplog.text
@@ -231,7 +208,7 @@ def test_kept_columns_are_those_of_the_catalog_today(
     now = without_images(galaxies(labelled, 24).iloc[1:], range(1, 10))
     now.loc[3, "ra"] = 99.5
 
-    score_here(config := configure(now, removed_rows="keep"))
+    score(config := configure(now, removed_rows="keep"))
 
     before, after = read(tmp_path / "previous"), read(config.output)
     assert after["ra"].tolist() == [0, 1, 2, 99.5, *range(4, 25)]
@@ -244,7 +221,7 @@ def test_new_images_none_of_which_is_there_are_refused(
 ) -> None:
     now = without_images(galaxies(labelled, NUM_NOW), range(NUM_BEFORE, NUM_NOW))
     with pytest.raises(CatalogError, match="none of the first 7 images .*--image-root"):
-        score_here(configure(now))
+        score(configure(now))
 
 
 def test_a_run_that_was_lost_is_resumed_and_nothing_is_there_twice(
@@ -252,14 +229,14 @@ def test_a_run_that_was_lost_is_resumed_and_nothing_is_there_twice(
 ) -> None:
     config = configure(rows_per_chunk=2)
     with monkeypatch.context() as crash:
-        crash.setattr(f"{__name__}.record_run", None)  # it dies with all rows written
-        with pytest.raises(TypeError):
-            score_here(config)
+        crash.delattr(pipeline, "record_run")  # it dies with all rows written
+        with pytest.raises(NameError):
+            score(config)
     Path(config.output, "part-000001.parquet").unlink()  # as if it had died earlier
     with pytest.raises(OutputError, match=r"--retry was \['failed'\], now \[\]"):
-        score_here(configure(rows_per_chunk=2, retry=()))
+        score(configure(rows_per_chunk=2, retry=()))
 
-    record = score_here(config)
+    record = score(config)
 
     assert record.num_rows_this_run == 0
     assert sorted(pd.read_parquet(config.output)["object_id"]) == list(range(NUM_NOW))
@@ -269,7 +246,7 @@ def test_a_run_that_was_lost_is_resumed_and_nothing_is_there_twice(
 def test_the_same_command_without_previous_is_another_one(
     configure: Configure,
 ) -> None:
-    score_here(config := configure())
+    score(config := configure())
     with pytest.raises(OutputError, match="the files of --previous was .*, now None"):
         finished_record(configure(previous=None))
     assert finished_record(config)
@@ -290,8 +267,10 @@ def test_the_engine_of_then_predicts_the_rest(
     configure: Configure, tmp_path: Path
 ) -> None:
     change_key(tmp_path / "previous", "the engine", "keras")
-    request = open_request(configure(), str(tmp_path / "staging"))
+    request = open_request(configure(plan="auto"), str(tmp_path / "staging"))
     assert request.config.engine == "keras"
+    with pytest.raises(PredictionsError, match="by keras, which --plan local does not"):
+        open_request(configure(), str(tmp_path / "staging"))
 
 
 REFUSALS: dict[str, tuple[Callable[[Path], Any], dict[str, Any], str]] = {
@@ -303,10 +282,14 @@ REFUSALS: dict[str, tuple[Callable[[Path], Any], dict[str, Any], str]] = {
     "other columns": (lambda _: None, {"keep": ()}, r"--keep was \['ra'\], now \[\]"),
     "another engine": (
         lambda _: None,
-        {"engine": "keras"},
+        {"engine": "keras", "plan": "auto"},
         "the engine was litert-int8, now keras",
     ),
-    "another device": (lambda _: None, {"device": "gpu"}, "which knows CPUs only"),
+    "another device": (
+        lambda _: None,
+        {"device": "gpu", "plan": "auto"},
+        "by litert-int8, which --device gpu does not allow",
+    ),
     "unfinished": (
         lambda folder: (folder / "_unfinished").write_text("{}"),
         {},
@@ -382,7 +365,7 @@ def test_a_file_of_two_earlier_ones_has_the_metadata_of_all(
     configure: Configure, labelled: Survey
 ) -> None:
     dropped = galaxies(labelled, NUM_BEFORE).drop(index=range(4, 18))
-    score_here(config := configure(dropped, retry=()))
+    score(config := configure(dropped, retry=()))
     first = pq.read_schema(Path(config.output) / "part-000000.parquet")
     second = pq.read_schema(Path(config.output) / "part-000001.parquet")
     assert first.metadata.keys() == second.metadata.keys()
