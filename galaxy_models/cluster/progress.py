@@ -61,7 +61,7 @@ class Progress:
         there = self._num_kept + done
         left = f"{max(self._num_rows - there, 0) / rate:.0f} s left" if rate else ""
         share = 100 * there / self._num_rows
-        speed = f"{rate:.0f}" if rate >= MIN_WHOLE_RATE else f"{rate:.1f}"
+        speed = f"{rate:.{1 if 0 < rate < MIN_WHOLE_RATE else 0}f}"
         return (
             f"{there} of {self._num_rows} {self._noun} ({share:.0f} %), {speed} "
             f"{self._rate_noun}/s, {num_failed} failed, {left or 'rate not known yet'}"

@@ -10,6 +10,7 @@ from infra_files import (
     LAUNCHER,
     MANIFESTS,
     MODEL_FILES,
+    NOTEBOOK,
     SCRIPTS,
     STARTERS,
     name,
@@ -41,6 +42,7 @@ def test_every_file_of_infra_is_looked_at() -> None:
         *STARTERS,
         *MODEL_FILES,
         DASHBOARD,
+        NOTEBOOK,
         INFRA / "constraints.txt",
         INFRA / "README.md",
     }

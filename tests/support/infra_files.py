@@ -21,6 +21,7 @@ MODEL_FILES = tuple(sorted(INFRA.glob("models/*.*")))
 """What the shipped models come of."""
 
 DASHBOARD = INFRA / "grafana" / "galaxy_batch.json"
+NOTEBOOK = INFRA / "notebooks" / "from_cutouts_to_a_plot.ipynb"
 
 
 def name(path: Path) -> str:

@@ -16,7 +16,8 @@ LOGGED = (
     r"training: \d+ galaxies .*; validation: \d+ galaxies .*",
     r"left out galaxy \d+: .*",
     r"training resumes after epoch \d+",
-    r"epoch \d+/\d+: loss .* s left",
+    r"\d+ of \d+ galaxies decoded \(\d+ %\), \d+(\.\d)? images/s, \d+ failed, .*",
+    r"epoch \d+/\d+: (\d+ of \d+ galaxies \(\d+ %\), )?loss .* s left",
     r"quantising the network for CPUs",
     r"model_(int8|float)\.tflite: the network's class for .*",
     r"temperature .*: negative log likelihood .*",
@@ -25,7 +26,7 @@ LOGGED = (
     r"int8 gives the trained model's class to .*",
     r"scoring \d+ of \d+ galaxies: .*",
     r"starting: no row yet",
-    r"\d+ of \d+ rows \(\d+ %\), \d+ images/s, \d+ failed, .*",
+    r"\d+ of \d+ rows \(\d+ %\), \d+(\.\d)? images/s, \d+ failed, .*",
     r".+: \d+ rows, \d+ failed, \d+ s \(\d+ rows/s with start-up\); .*",
 )
 LINE = re.compile(rf"\d\d:\d\d:\d\d ({'|'.join(LOGGED)})|{STOPPED}")
