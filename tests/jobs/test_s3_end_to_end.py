@@ -202,8 +202,11 @@ def assert_predictions_are_read_by_pandas(server: S3Server, output: str) -> None
         table, pd.read_parquet(path, filesystem=filesystem), check_dtype=False
     )
     assert pq.read_table(path, filesystem=filesystem).num_rows == NUM_GALAXIES
-    names = [info.base_name for info in filesystem.get_file_info(fs.FileSelector(path))]
+    everything = filesystem.get_file_info(fs.FileSelector(path, recursive=True))
+    objects = [
+        info.path.removeprefix(f"{path}/") for info in everything if info.is_file
+    ]
     with filesystem.open_input_file(f"{path}/_run.json") as stream:
         record = stream.read().decode()
     assert json.loads(record)["num_failed"] == NUM_BROKEN
-    assert sorted(name for name in names if name.startswith("_")) == ["_run.json"]
+    assert [name for name in objects if name.startswith("_")] == ["_run.json"]

@@ -110,9 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault in ERROR_CODES:
             self._send_error(int(fault or 0), ERROR_CODES[fault])
         else:
-            if fault == "slow":
-                time.sleep(self.server.proxy.slow_s)
-            self._forward(body, truncate=fault == "truncated")
+            self._forward(body, fault)
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _answer  # noqa: N815
 
@@ -131,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
             lines.append(self.rfile.readline())
         return b"".join(lines)
 
-    def _forward(self, body: bytes, *, truncate: bool) -> None:
+    def _forward(self, body: bytes, fault: Fault | None) -> None:
         behind = http.client.HTTPConnection(self.server.proxy.target, timeout=60)
         with contextlib.closing(behind):
             behind.putrequest(self.command, self.path, True, True)
@@ -140,6 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
             behind.endheaders(body)
             response = behind.getresponse()
             data = response.read()
+        if fault == "slow":  # the answer; a request that came late would work late
+            time.sleep(self.server.proxy.slow_s)
         self.send_response_only(response.status, response.reason)
         for name, value in response.getheaders():
             if name.lower() not in HOP_BY_HOP:
@@ -148,8 +148,8 @@ class _Handler(BaseHTTPRequestHandler):
         length = len(data) if has_body else response.headers.get("Content-Length", "0")
         self.send_header("Content-Length", str(length))
         self.end_headers()
-        self.wfile.write(data[: len(data) // 2] if truncate else data)
-        if truncate:
+        self.wfile.write(data[: len(data) // 2] if fault == "truncated" else data)
+        if fault == "truncated":
             self._reset()
 
     def _send_error(self, status: int, code: str) -> None:
