@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from galaxy_models.chunks.ledger import Ledger
+from galaxy_models.chunks.run_file import VERSION_KEY, check_format_version
 from galaxy_models.cluster.resources import Resources, cpus_for_each, scoring_workers
 from galaxy_models.config import DetectConfig, EngineName
 from galaxy_models.detection.request import (
+    FORMAT_VERSION,
     OUTPUT,
-    VERSION_KEY,
     Request,
-    check_format_version,
     resumes,
 )
 from galaxy_models.errors import ConfigError
@@ -107,7 +107,7 @@ def make_plan(
     marker = output_folder.read_marker(output, OUTPUT) if resumes(config) else None
     begun = marker.resume_key if marker else {}
     if begun:
-        check_format_version(begun.get(VERSION_KEY), output)
+        check_format_version(begun.get(VERSION_KEY), FORMAT_VERSION, output)
     tiles_per_chunk = choose_tiles_per_chunk(
         config, request.tiles.num_tiles, num_actors
     )

@@ -8,11 +8,11 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from galaxy_models.chunks.run_file import ENGINE_KEY, RUN_RECORD_NAME, VERSION_KEY
 from galaxy_models.cluster import shared_paths
 from galaxy_models.config import DetectConfig
 from galaxy_models.config.decode_rule import DecodeRule
 from galaxy_models.detection.tile_list import TileList, list_tiles
-from galaxy_models.errors import OutputError
 from galaxy_models.models.card import ModelCard
 from galaxy_models.models.folder import read_card, required_files
 from galaxy_models.models.shipped import model_reference
@@ -21,9 +21,6 @@ from galaxy_models.tables.catalog import Catalog, open_catalog
 from galaxy_models.tables.formats.numbered_rows import NumberedRows, number_rows
 
 FORMAT_VERSION = 1  # of _run.json and of resume keys
-VERSION_KEY = "format_version"
-ENGINE_KEY = "the engine"
-RUN_RECORD_NAME = "_run.json"  # a leading underscore: Parquet readers pass it by
 OUTPUT = OutputKind(
     job="jobs.detect",
     results_name=RUN_RECORD_NAME,
@@ -126,17 +123,3 @@ def _rule(config: DetectConfig, card: ModelCard) -> DecodeRule:
     asked = {name: getattr(config, name) for name in FITS_FLAGS}
     given = {name: value for name, value in asked.items() if value is not None}
     return dataclasses.replace(card.decode_rule, **given)
-
-
-def check_format_version(version: object, uri: str) -> None:
-    """Refuse what a newer version of this package wrote.
-
-    Raises:
-        OutputError: naming the file or folder at ``uri``.
-    """
-    if version != FORMAT_VERSION:
-        raise OutputError(
-            f"{uri} is of format_version {version!r}; this version of galaxy-batch "
-            f"reads {FORMAT_VERSION}. Install the version that wrote it, name a new "
-            "folder, or start again with --overwrite."
-        )

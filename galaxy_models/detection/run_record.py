@@ -4,9 +4,7 @@ The last of the wing's three states. The counts come from the Parquet files, not
 what workers reported.
 """
 
-import dataclasses
 import importlib.metadata
-import json
 import tempfile
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,22 +14,27 @@ import pyarrow.compute as pc
 
 from galaxy_models import storage
 from galaxy_models.chunks.row_counts import RowCounts
+from galaxy_models.chunks.run_file import (
+    RUN_RECORD_NAME,
+    VERSION_KEY,
+    check_format_version,
+    check_num_rows,
+    check_same_request,
+    read_run_file,
+    write_run_file,
+)
 from galaxy_models.config import DetectConfig
 from galaxy_models.detection.plan import Plan
 from galaxy_models.detection.request import (
     FORMAT_VERSION,
     OUTPUT,
-    RUN_RECORD_NAME,
-    VERSION_KEY,
-    check_format_version,
     open_request,
     resumes,
 )
-from galaxy_models.errors import CatalogError, DetectionError, OutputError
+from galaxy_models.errors import CatalogError, DetectionError
 from galaxy_models.models.card import library_versions
 from galaxy_models.storage import output_folder
 from galaxy_models.tables.formats import open_parquet_folder
-from galaxy_models.tables.formats.numbered_rows import number_rows
 from galaxy_models.tables.object_ids import IdSet
 from galaxy_models.tables.prediction_schema import STATUS_OK
 
@@ -140,16 +143,14 @@ def read_run_record(output: str) -> RunRecord | None:
     Raises:
         OutputError: a newer version of this package wrote it.
     """
-    uri = storage.join(output, RUN_RECORD_NAME)
-    if not storage.is_file(uri):
+    content = read_run_file(output)
+    if content is None or "images_fingerprint" not in content:
         return None
+    uri = storage.join(output, RUN_RECORD_NAME)
+    check_format_version(content.get(VERSION_KEY), FORMAT_VERSION, uri)
     try:
-        content = dict(json.loads(storage.read_bytes(uri)))
-        if "images_fingerprint" not in content:
-            return None
-        check_format_version(content.get(VERSION_KEY), uri)
         return RunRecord(**content)
-    except (ValueError, TypeError):
+    except TypeError:
         return None
 
 
@@ -170,12 +171,7 @@ def finished_record(config: DetectConfig) -> RunRecord | None:
     if record is None:
         return None
     _check_same_request(config, record, output)
-    num_rows = number_rows(open_parquet_folder(output)).num_rows
-    if num_rows != record.num_rows:
-        raise OutputError(
-            f"--output {output} holds {num_rows} of the {record.num_rows} rows that "
-            "were written there; name a new folder, or detect again with --overwrite."
-        )
+    check_num_rows(output, record.num_rows, "detect")
     return record
 
 
@@ -184,14 +180,7 @@ def _check_same_request(config: DetectConfig, record: RunRecord, output: str) ->
     engine = None if config.engine == "auto" else config.engine
     with tempfile.TemporaryDirectory() as staging:
         asked = open_request(config, staging).resume_key(engine)
-    done = {name: record.resume_key.get(name) for name in asked}
-    changed = output_folder.changes(done, asked)
-    if changed:
-        raise OutputError(
-            f"--output {output} holds earlier results of another detection: "
-            f"{'; '.join(changed)}; name a new folder, or replace them with "
-            "--overwrite."
-        )
+    check_same_request(output, record.resume_key, asked, "detection")
 
 
 def record_run(plan: Plan, num_tiles: int, seconds: float) -> RunRecord:
@@ -235,9 +224,5 @@ def record_run(plan: Plan, num_tiles: int, seconds: float) -> RunRecord:
         versions={**library_versions(), "sep": importlib.metadata.version("sep")},
         resume_key=plan.request.resume_key(plan.engine),
     )
-    content = {VERSION_KEY: record.format_version, **dataclasses.asdict(record)}
-    text = json.dumps(content, indent=2, ensure_ascii=False)
-    storage.write_bytes(
-        storage.join(ledger.output, RUN_RECORD_NAME), text.encode() + b"\n"
-    )
+    write_run_file(ledger.output, record)
     return record

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from galaxy_models.chunks.ledger import Ledger
+from galaxy_models.chunks.run_file import VERSION_KEY, check_format_version
 from galaxy_models.cluster.resources import Resources, cpus_for_each, scoring_workers
 from galaxy_models.config import EngineName, ScoreConfig
 from galaxy_models.errors import ConfigError, OutputError, ResourceError
@@ -16,8 +17,6 @@ from galaxy_models.scoring.augmentation import NUM_VIEWS
 from galaxy_models.scoring.request import OUTPUT, Request, resumes
 from galaxy_models.scoring.run_file import (
     FORMAT_VERSION,
-    VERSION_KEY,
-    check_format_version,
 )
 from galaxy_models.storage import output_folder
 
@@ -157,7 +156,7 @@ def make_plan(
     marker = output_folder.read_marker(output, OUTPUT) if resumes(config) else None
     begun = marker.resume_key if marker else {}
     version = begun.get(VERSION_KEY, 1) if begun else FORMAT_VERSION
-    check_format_version(version, output)
+    check_format_version(version, FORMAT_VERSION, output)
     num_rows = request.rows.num_rows
     rows_per_chunk = choose_rows_per_chunk(config, card, stages, num_rows)
     if config.rows_per_chunk == "auto":

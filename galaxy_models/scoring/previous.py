@@ -11,10 +11,11 @@ from typing import Any, cast
 import pyarrow as pa
 
 from galaxy_models import storage
+from galaxy_models.chunks.run_file import ENGINE_KEY
 from galaxy_models.config import EngineName, ScoreConfig
 from galaxy_models.config.score import LITERT_ENGINES
 from galaxy_models.errors import PredictionsError
-from galaxy_models.scoring.run_file import ENGINE_KEY, RunRecord, read_run_record
+from galaxy_models.scoring.run_file import RunRecord, read_run_record
 from galaxy_models.storage.output_folder import UNFINISHED_NAME, changes
 from galaxy_models.tables.formats import open_parquet_folder
 from galaxy_models.tables.formats.numbered_rows import NumberedRows, number_rows

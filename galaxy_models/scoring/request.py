@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from galaxy_models.chunks.run_file import ENGINE_KEY, RUN_RECORD_NAME
 from galaxy_models.cluster import shared_paths
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import CatalogError, ConfigError
@@ -17,9 +18,7 @@ from galaxy_models.models.folder import read_card, required_files
 from galaxy_models.models.shipped import model_reference
 from galaxy_models.scoring.previous import CarriedOver, Previous, open_previous
 from galaxy_models.scoring.run_file import (
-    ENGINE_KEY,
     FORMAT_VERSION,
-    RUN_RECORD_NAME,
 )
 from galaxy_models.storage.output_folder import OutputKind
 from galaxy_models.tables.catalog import Catalog, open_catalog

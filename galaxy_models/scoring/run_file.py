@@ -3,19 +3,21 @@
 Knows the file and its versions; it does not know how a scoring is done.
 """
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
 from galaxy_models import storage
-from galaxy_models.errors import OutputError
+from galaxy_models.chunks.run_file import (
+    ENGINE_KEY,
+    RUN_RECORD_NAME,
+    VERSION_KEY,
+    check_format_version,
+    read_run_file,
+)
 
 # Of _run.json and of resume keys; files without a number are of version 1, which hashed
 # a catalog as the installed pyarrow writes its footer, and made files of whole chunks.
 FORMAT_VERSION = 2
-VERSION_KEY = "format_version"
-ENGINE_KEY = "the engine"
-RUN_RECORD_NAME = "_run.json"  # a leading underscore: Parquet readers pass it by
 
 
 @dataclass(frozen=True)
@@ -84,30 +86,16 @@ def read_run_record(output: str) -> RunRecord | None:
     Raises:
         OutputError: a newer version of this package wrote it.
     """
+    content = read_run_file(output)
+    if content is None:
+        return None
+    version = content.setdefault(VERSION_KEY, 1)
     uri = storage.join(output, RUN_RECORD_NAME)
-    if not storage.is_file(uri):
-        return None
+    check_format_version(version, FORMAT_VERSION, uri)
+    if version == 1:
+        decisive = content.pop("decisive", {})
+        content["resume_key"] = {**decisive, ENGINE_KEY: content.get("engine")}
     try:
-        content = dict(json.loads(storage.read_bytes(uri)))
-        version = content.setdefault(VERSION_KEY, 1)
-        check_format_version(version, uri)
-        if version == 1:
-            decisive = content.pop("decisive", {})
-            content["resume_key"] = {**decisive, ENGINE_KEY: content.get("engine")}
         return RunRecord(**content)
-    except (ValueError, TypeError):
+    except TypeError:
         return None
-
-
-def check_format_version(version: object, uri: str) -> None:
-    """Refuse what a newer version of this package wrote.
-
-    Raises:
-        OutputError: naming the file or folder at ``uri``.
-    """
-    if version not in range(1, FORMAT_VERSION + 1):
-        raise OutputError(
-            f"{uri} is of format_version {version!r}; this version of galaxy-batch "
-            f"reads 1 to {FORMAT_VERSION}. Install the version that wrote it, name a "
-            "new folder, or start again with --overwrite."
-        )

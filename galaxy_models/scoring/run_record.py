@@ -4,28 +4,25 @@ The last of the wing's three states. The counts come from the Parquet files, not
 what workers reported.
 """
 
-import dataclasses
-import json
 import tempfile
 
 from galaxy_models import storage
 from galaxy_models.chunks.row_counts import RowCounts
+from galaxy_models.chunks.run_file import (
+    check_num_rows,
+    check_same_request,
+    write_run_file,
+)
 from galaxy_models.config import ScoreConfig
-from galaxy_models.errors import CatalogError, OutputError, ScoringError
+from galaxy_models.errors import CatalogError, ScoringError
 from galaxy_models.models.card import library_versions
 from galaxy_models.scoring.plan import Plan
 from galaxy_models.scoring.previous import CarriedOver
 from galaxy_models.scoring.request import OUTPUT, open_request, resumes
-from galaxy_models.scoring.run_file import (
-    RUN_RECORD_NAME,
-    VERSION_KEY,
-    RunRecord,
-    read_run_record,
-)
+from galaxy_models.scoring.run_file import RunRecord, read_run_record
 from galaxy_models.storage import output_folder
 from galaxy_models.tables.catalog import Catalog
 from galaxy_models.tables.formats import open_parquet_folder
-from galaxy_models.tables.formats.numbered_rows import number_rows
 from galaxy_models.tables.object_ids import IdSet
 
 COUNTED_COLUMNS = ("object_id", "predicted_class", "error")
@@ -83,12 +80,7 @@ def finished_record(config: ScoreConfig) -> RunRecord | None:
     if record is None:
         return None
     _check_same_request(config, record, output)
-    num_rows = number_rows(open_parquet_folder(output)).num_rows
-    if num_rows != record.num_rows:
-        raise OutputError(
-            f"--output {output} holds {num_rows} of the {record.num_rows} rows that "
-            "were written there; name a new folder, or score again with --overwrite."
-        )
+    check_num_rows(output, record.num_rows, "score")
     return record
 
 
@@ -98,14 +90,7 @@ def _check_same_request(config: ScoreConfig, record: RunRecord, output: str) -> 
     with tempfile.TemporaryDirectory() as staging:
         request = open_request(config, staging)
         asked = request.resume_key(engine, record.format_version)
-    done = {name: record.resume_key.get(name) for name in asked}
-    changed = output_folder.changes(done, asked)
-    if changed:
-        raise OutputError(
-            f"--output {output} holds earlier results of another scoring: "
-            f"{'; '.join(changed)}; name a new folder, or replace them with "
-            "--overwrite."
-        )
+    check_same_request(output, record.resume_key, asked, "scoring")
 
 
 def record_run(plan: Plan, num_rows: int, seconds: float) -> RunRecord:
@@ -146,9 +131,7 @@ def record_run(plan: Plan, num_rows: int, seconds: float) -> RunRecord:
         images_read_since_s=_images_read_since_s(output, carried),
         resume_key=request.resume_key(engine),
     )
-    content = {VERSION_KEY: record.format_version, **dataclasses.asdict(record)}
-    text = json.dumps(content, indent=2, ensure_ascii=False)
-    storage.write_bytes(storage.join(output, RUN_RECORD_NAME), text.encode() + b"\n")
+    write_run_file(output, record)
     return record
 
 

@@ -12,8 +12,8 @@ and 204 fused.
 **A 1x1 convolution as a product of matrices**, which it is. TensorFlow's gradient of a
 convolution with respect to its input is slow where maps are small and deep: 64 maps of
 3x3 and 1,024 channels took 397 ms, the product 28 (one core of an AMD EPYC, AVX2; 6x6
-and 512 channels: 61 and 15). Whole steps of MobileNet v1, batches of 64: 1.6 times as
-fast at 96 px, twice at 64 px.
+and 512 channels: 61 and 15). Whole steps of MobileNet v1 at 96 px, batches of 64, with
+both layers fast: 1.6 times as fast as Keras' (``tests/benchmarks/training_steps.py``).
 
 Imports TensorFlow: workers only.
 """

@@ -26,12 +26,12 @@ from score_job import (
     score_flags,
 )
 
+from galaxy_models.chunks.run_file import ENGINE_KEY
 from galaxy_models.cli.command_line import parse
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import OutputError, ScoringError
 from galaxy_models.scoring import score
 from galaxy_models.scoring.request import OUTPUT
-from galaxy_models.scoring.run_file import ENGINE_KEY
 from galaxy_models.storage.output_folder import read_marker
 
 pytestmark = pytest.mark.slow
