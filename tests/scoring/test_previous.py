@@ -15,12 +15,11 @@ import pytest
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import (
     CatalogError,
-    ConfigError,
     OutputError,
     PredictionsError,
 )
 from galaxy_models.scoring import pipeline, score
-from galaxy_models.scoring.carry_over import CLOCKS_DIFFER_S, group_files
+from galaxy_models.scoring.carry_over import CLOCKS_DIFFER_S
 from galaxy_models.scoring.request import open_request
 from galaxy_models.scoring.run_record import finished_record
 from galaxy_models.simulation import Survey
@@ -336,29 +335,6 @@ def test_an_output_in_the_folder_of_the_previous_is_refused(
     config = configure(output=str(tmp_path / place))
     with pytest.raises(PredictionsError, match="one folder, or one lies in the other"):
         open_request(config, str(tmp_path / "staging"))
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"retry": ("missing",)}, "--retry missing: name earlier predictions"),
-        ({"removed_rows": "keep"}, "--removed-rows keep: name earlier predictions"),
-        (
-            {"previous": "p", "retry": ("broken",)},
-            "--retry broken: choose one of",
-        ),
-    ],
-)
-def test_flags_without_previous_predictions_are_refused(
-    changes: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(ConfigError, match=message):
-        ScoreConfig(catalog="c", model="m", output="o", **changes)
-
-
-def test_small_files_are_put_together_and_full_ones_left_alone() -> None:
-    assert group_files([10, 9, 0, 3, 3, 2, 10], 10) == [[0], [1], [3, 4, 5], [6]]
-    assert group_files([25, 5, 5], 10) == [[0], [1, 2]]
 
 
 def test_a_file_of_two_earlier_ones_has_the_metadata_of_all(

@@ -5,17 +5,14 @@ import logging
 import os
 import re
 import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from lease_holder import process_that_holds
 
 from galaxy_models import storage
 from galaxy_models.errors import OutputError, StorageError
@@ -23,13 +20,6 @@ from galaxy_models.storage import output_folder, output_lease
 from galaxy_models.storage.output_lease import LEASE_NAME, Holder, hold
 
 WAIT_S = 50.0  # for what happens soon
-HOLD = """
-import sys
-from galaxy_models.storage.output_lease import hold
-with hold(sys.argv[1]):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
 
 
 @pytest.fixture
@@ -60,23 +50,6 @@ def write_lease(output: Path, holder: Holder, beat: int = 0) -> None:
 
 def read_lease(output: Path) -> dict[str, Any]:
     return dict(json.loads((output / LEASE_NAME).read_text()))
-
-
-@contextmanager
-def process_that_holds(output: Path) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(output)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def refuse_to_watch(*_: object) -> bool:
