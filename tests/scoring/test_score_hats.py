@@ -45,7 +45,7 @@ def configure(labelled: Survey, tmp_path: Path) -> Configure:
 def rows_of(hats: str) -> pd.DataFrame:
     paths = Path(hats, "dataset").rglob("Npix=*.parquet")
     tables = [pq.read_table(path, partitioning=None).to_pandas() for path in paths]
-    rows = pd.concat(tables).drop(columns="_healpix_29")
+    rows: pd.DataFrame = pd.concat(tables).drop(columns="_healpix_29")
     return rows.sort_values("object_id").reset_index(drop=True)
 
 
