@@ -61,9 +61,9 @@ class RunRecord:
     rows_per_s_this_run: float
     """``num_rows_this_run`` over ``seconds_this_run`` (1/s)."""
 
-    versions: dict[str, str]
+    versions: dict[str, str] = field(repr=False)  # long, for people in a notebook
 
-    resume_key: dict[str, Any] = field(default_factory=dict)
+    resume_key: dict[str, Any] = field(default_factory=dict, repr=False)
     """Inputs that determine the output; the same command finds them unchanged."""
 
     previous: str | None = None
