@@ -50,6 +50,17 @@ def fit(**flags: Any) -> ModelCard:
     Raises:
         GalaxyBatchError: as ``galaxy_models.training.fit``; ConfigError for a value.
         TypeError: for a keyword that is no flag.
+
+    Example:
+        >>> card = fit(
+        ...     catalog="labelled/catalog.csv",
+        ...     output="model",
+        ...     network="lenet5",
+        ...     image_size=32,
+        ...     epochs=1,
+        ... )
+        >>> card.num_epochs
+        1
     """
     from galaxy_models.training import fit as fit_network
 
@@ -90,6 +101,13 @@ def evaluate(**flags: Any) -> "Report":
         GalaxyBatchError: as ``galaxy_models.evaluation.evaluate``; ConfigError for a
             value.
         TypeError: for a keyword that is no flag.
+
+    Example:
+        >>> report = evaluate(
+        ...     predictions="predictions", labels="labels.csv", output="report"
+        ... )
+        >>> report.agreement.accuracy
+        0.75
     """
     from galaxy_models.evaluation import evaluate as evaluate_predictions
 
@@ -107,6 +125,11 @@ def detect(**flags: Any) -> "DetectionRecord":
         GalaxyBatchError: as ``galaxy_models.detection.detect``; ConfigError for a
             value.
         TypeError: for a keyword that is no flag.
+
+    Example:
+        >>> record = detect(images="frames/fits", output="detections")
+        >>> record.num_images, record.num_failed
+        (2, 0)
     """
     from galaxy_models.detection import detect as detect_galaxies
 
