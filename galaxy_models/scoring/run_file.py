@@ -85,6 +85,9 @@ class RunRecord:
     """All images were read after this time, or not written after it as far as dates
     tell (s since 1970); null if an earlier version read some."""
 
+    positions: list[str] | None = None
+    """Kept columns of right ascension and declination, if ``--hats`` asked for them."""
+
     format_version: int = FORMAT_VERSION
 
 

@@ -5,6 +5,7 @@ what workers reported.
 """
 
 import tempfile
+from dataclasses import replace
 
 from galaxy_models import storage
 from galaxy_models.chunks.chunk_result import seconds_by_stage
@@ -20,7 +21,7 @@ from galaxy_models.errors import CatalogError, ScoringError
 from galaxy_models.models.card import library_versions
 from galaxy_models.scoring.plan import Plan
 from galaxy_models.scoring.previous import CarriedOver
-from galaxy_models.scoring.request import OUTPUT, open_request, resumes
+from galaxy_models.scoring.request import OUTPUT, Request, open_request, resumes
 from galaxy_models.scoring.run_file import RunRecord, read_run_record
 from galaxy_models.storage import output_folder
 from galaxy_models.tables.catalog import Catalog
@@ -81,18 +82,25 @@ def finished_record(config: ScoreConfig) -> RunRecord | None:
     record = read_run_record(output)
     if record is None:
         return None
-    _check_same_request(config, record, output)
+    positions = _check_same_request(config, record, output)
     check_num_rows(output, record.num_rows, "score")
-    return record
+    return replace(record, positions=positions)
 
 
-def _check_same_request(config: ScoreConfig, record: RunRecord, output: str) -> None:
-    """Refuse to take the predictions of another request for this one's."""
+def _check_same_request(
+    config: ScoreConfig, record: RunRecord, output: str
+) -> list[str] | None:
+    """Refuse to take the predictions of another request for this one's.
+
+    Returns:
+        The columns of positions, if this one asks for them.
+    """
     engine = None if config.engine == "auto" else config.engine
     with tempfile.TemporaryDirectory() as staging:
         request = open_request(config, staging)
         asked = request.resume_key(engine, record.format_version)
     check_same_request(output, record.resume_key, asked, "scoring")
+    return _positions(request)
 
 
 def record_run(plan: Plan, done: WorkDone, seconds: float) -> RunRecord:
@@ -135,10 +143,16 @@ def record_run(plan: Plan, done: WorkDone, seconds: float) -> RunRecord:
         num_rows_carried_over=carried.num_rows if carried else 0,
         num_rows_removed=carried.num_removed if carried else 0,
         images_read_since_s=_images_read_since_s(output, carried),
+        positions=_positions(request),
         resume_key=request.resume_key(engine),
     )
     write_run_file(output, record)
     return record
+
+
+def _positions(request: Request) -> list[str] | None:
+    positions = request.catalog.positions
+    return None if positions is None else list(positions)
 
 
 def _images_read_since_s(output: str, carried: CarriedOver | None) -> float | None:
