@@ -191,8 +191,9 @@ def main(benchmark: Benchmark) -> None:
     figures = compare(short, long, bare, num_gpus)
     say(
         f"{figures.num_workers} actor(s) on {num_gpus} GPU(s), {figures.num_cpus} "
-        f"CPUs: {figures.images_per_s:.0f} images/s, waiting {100 * figures.waiting_share:.0f} % "
-        f"of the time; the network alone {figures.bare_images_per_s:.0f} images/s; ratio {figures.ratio:.2f}"
+        f"CPUs: {figures.images_per_s:.0f} images/s, "
+        f"{100 * figures.waiting_share:.0f} % of the time waiting; the network alone "
+        f"{figures.bare_images_per_s:.0f} images/s; ratio {figures.ratio:.2f}"
     )
     if benchmark.json:
         Path(benchmark.json).write_text(json.dumps(asdict(figures), indent=2) + "\n")
