@@ -61,7 +61,7 @@ class RunRecord:
     rows_per_s_this_run: float
     """``num_rows_this_run`` over ``seconds_this_run`` (1/s)."""
 
-    versions: dict[str, str]
+    versions: dict[str, str] = field(repr=False)  # long, for people in a notebook
 
     num_workers_this_run: int = 0
     """Actors, or threads, that predicted; of runs of earlier versions 0."""
@@ -71,7 +71,7 @@ class RunRecord:
     predicting, writing, and waiting, which is to be started, too (s). Workers that are
     fed by decoding tasks neither read nor decode."""
 
-    resume_key: dict[str, Any] = field(default_factory=dict)
+    resume_key: dict[str, Any] = field(default_factory=dict, repr=False)
     """Inputs that determine the output; the same command finds them unchanged."""
 
     previous: str | None = None
