@@ -31,9 +31,10 @@ from galaxy_models.scoring.request import open_request
 from galaxy_models.storage import s3
 from galaxy_models.tables.columns import image_sources
 from galaxy_models.tables.formats.numbered_rows import RowReader, sample_rows
+from galaxy_models.tables.sorted_hashes import MAX_HELD
 
 NUM_SAMPLED = 256
-BYTES_PER_ID = 24  # on the driver: hashes, and their sorted copy
+BYTES_PER_ID = 16  # on the driver: hashes, and their sorted copy
 KIB_OF_RSS = 1024  # Linux reports the largest memory of a process in KiB
 
 
@@ -131,7 +132,7 @@ def _measured(plan: Plan) -> Estimate:
         image_requests=num_rows * _are_remote(rows, plan),
         output_bytes=round(num_rows * of_row),
         actor_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB_OF_RSS,
-        driver_bytes=request.catalog.num_rows * BYTES_PER_ID,
+        driver_bytes=min(request.catalog.num_rows, MAX_HELD) * BYTES_PER_ID,
     )
 
 

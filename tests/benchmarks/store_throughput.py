@@ -268,7 +268,7 @@ def server_cpu_s() -> float:
         for child in psutil.Process().children(recursive=True)
         if child.name() == SERVER_NAME
     ]
-    return sum(one.user + one.system for one in times)
+    return float(sum(one.user + one.system for one in times))
 
 
 def reading_table(readings: Sequence[Reading]) -> str:
