@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 
 from galaxy_models import storage
-from galaxy_models.chunks.driver import do_what_remains
+from galaxy_models.chunks.driver import WorkDone, do_what_remains
 from galaxy_models.chunks.in_process import LocalWork, local_workers
 from galaxy_models.chunks.ledger import CHUNKS_NAME, Remaining
 from galaxy_models.chunks.row_counts import RowCounts
@@ -106,9 +106,9 @@ def _score(config: ScoreConfig) -> RunRecord:
             started_s = time.monotonic()
             if carried is not None:
                 carried.write(output, plan.file_metadata)
-            num_rows = _predict_what_remains(plan)
+            done = _predict_what_remains(plan)
             seconds = time.monotonic() - started_s
-        record = record_run(plan, num_rows, seconds)
+        record = record_run(plan, done, seconds)
         storage.delete_folder(storage.join(output, CHUNKS_NAME))
         output_folder.finish_output(output)
     return record
@@ -130,12 +130,8 @@ def _begin(plan: Plan) -> None:
         logger.info("%s holds an unfinished scoring: it is resumed", output)
 
 
-def _predict_what_remains(plan: Plan) -> int:
-    """Predict the chunks that are not kept, and make files of all.
-
-    Returns:
-        The rows that this run predicted.
-    """
+def _predict_what_remains(plan: Plan) -> WorkDone:
+    """Predict the chunks that are not kept, and make files of all."""
     remaining = Remaining(plan.ledger)
     num_in_all, num_rows = plan.request.num_rows_in_all, remaining.num_rows_to_do()
     described = plan.stages.described()

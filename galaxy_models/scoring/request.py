@@ -4,6 +4,7 @@ The first of the wing's three states: a ``Request`` stands in a ``plan.Plan``, a
 came out of that is a ``run_file.RunRecord``. Nothing is started here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,6 +35,7 @@ from galaxy_models.tables.prediction_schema import (
 )
 
 PREVIOUS_KEY = "the files of --previous"
+EMBEDDING_KEY = "the embedding's hash"
 OUTPUT = OutputKind(
     job="jobs.score",
     results_name=RUN_RECORD_NAME,
@@ -79,10 +81,7 @@ class Request:
     def schema(self) -> pa.Schema:
         """The predictions' columns."""
         kept = [self.catalog.schema.field(name) for name in self.keep]
-        spread = self.config.tta != "none"
-        return predictions_schema(
-            self.catalog.id_type, kept, self.card.classes, spread=spread
-        )
+        return _schema(self.config, self.catalog, kept, self.card)
 
     def resume_key(
         self, engine: str | None = None, format_version: int = FORMAT_VERSION
@@ -107,9 +106,20 @@ class Request:
             "the model's temperature": card.temperature,
             "--tta": self.config.tta,
             "--rows-per-file": self.config.rows_per_file,
+            **self._embedding_key(),
             **self._previous_key(),
         }
         return key if engine is None else {**key, ENGINE_KEY: engine}
+
+    def _embedding_key(self) -> dict[str, Any]:
+        """Name what its columns depend on; None, as in older keys, without them."""
+        config, embedding = self.config, self.card.embedding
+        is_used = embedding is not None and (config.embedding or config.familiarity)
+        return {
+            "--embedding": config.embedding or None,
+            "--familiarity": config.familiarity or None,
+            EMBEDDING_KEY: embedding.file_hash if embedding and is_used else None,
+        }
 
     def _previous_key(self) -> dict[str, Any]:
         if self.previous is None:
@@ -188,6 +198,7 @@ def _check_model(config: ScoreConfig, card: ModelCard) -> None:
             name of the spread's column.
     """
     _check_decode_rule(config, card)
+    _check_embedding(config, card)
     if config.tta != "none":
         _check_views(config, card)
 
@@ -201,6 +212,20 @@ def _check_decode_rule(config: ScoreConfig, card: ModelCard) -> None:
                 f"was trained with {_shown(trained)}; leave the flag out, or train a "
                 "model with it."
             )
+
+
+def _check_embedding(config: ScoreConfig, card: ModelCard) -> None:
+    if card.embedding is None and (config.embedding or config.familiarity):
+        asked = f"embedding {config.embedding}" if config.embedding else "familiarity"
+        raise ConfigError(
+            f"--{asked}: the model {config.model} has no embedding; make a copy that "
+            "has one with `python -m jobs.embed` and the galaxies that it learned from."
+        )
+    if card.embedding and config.embedding > card.embedding.num_components:
+        raise ConfigError(
+            f"--embedding {config.embedding}: the model {config.model} has "
+            f"{card.embedding.num_components} components; ask for at most as many."
+        )
 
 
 def _check_views(config: ScoreConfig, card: ModelCard) -> None:
@@ -226,14 +251,26 @@ def _check_columns(
     Raises:
         CatalogError: naming them.
     """
-    spread = config.tta != "none"
-    taken = predictions_schema(catalog.id_type, (), card.classes, spread=spread).names
+    taken = _schema(config, catalog, (), card).names
     clashes = sorted(set(taken).intersection(keep))
     if clashes:
         raise CatalogError(
             f"--keep {' '.join(clashes)}: the predictions have columns of that name; "
             f"rename them in {catalog.uri}."
         )
+
+
+def _schema(
+    config: ScoreConfig, catalog: Catalog, kept: Sequence[pa.Field], card: ModelCard
+) -> pa.Schema:
+    return predictions_schema(
+        catalog.id_type,
+        kept,
+        card.classes,
+        spread=config.tta != "none",
+        familiarity=config.familiarity,
+        num_components=config.embedding,
+    )
 
 
 def _shown(value: object) -> str:

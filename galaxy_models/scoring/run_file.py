@@ -63,6 +63,14 @@ class RunRecord:
 
     versions: dict[str, str] = field(repr=False)  # long, for people in a notebook
 
+    num_workers_this_run: int = 0
+    """Actors, or threads, that predicted; of runs of earlier versions 0."""
+
+    stage_seconds_this_run: dict[str, float] = field(default_factory=dict)
+    """What a worker's ``seconds_this_run`` went to, the mean of all: reading, decoding,
+    predicting, writing, and waiting, which is to be started, too (s). Workers that are
+    fed by decoding tasks neither read nor decode."""
+
     resume_key: dict[str, Any] = field(default_factory=dict, repr=False)
     """Inputs that determine the output; the same command finds them unchanged."""
 

@@ -8,6 +8,8 @@ import tempfile
 from dataclasses import replace
 
 from galaxy_models import storage
+from galaxy_models.chunks.chunk_result import seconds_by_stage
+from galaxy_models.chunks.driver import WorkDone
 from galaxy_models.chunks.row_counts import RowCounts
 from galaxy_models.chunks.run_file import (
     check_num_rows,
@@ -101,12 +103,12 @@ def _check_same_request(
     return _positions(request)
 
 
-def record_run(plan: Plan, num_rows: int, seconds: float) -> RunRecord:
+def record_run(plan: Plan, done: WorkDone, seconds: float) -> RunRecord:
     """Write ``_run.json``; from then on the predictions are complete.
 
     Args:
-        plan: what was done.
-        num_rows: rows that this run scored.
+        plan: what was to be done.
+        done: what this run did of it.
         seconds: how long it took (s).
 
     Raises:
@@ -129,9 +131,13 @@ def record_run(plan: Plan, num_rows: int, seconds: float) -> RunRecord:
         statuses=dict(counts.statuses),
         failure_reasons=dict(counts.failure_reasons.most_common()),
         classes=dict(counts.classes.most_common()),
-        num_rows_this_run=num_rows,
+        num_rows_this_run=done.num_rows,
         seconds_this_run=round(seconds, 1),
-        rows_per_s_this_run=round(num_rows / seconds, 1),
+        rows_per_s_this_run=round(done.num_rows / seconds, 1),
+        num_workers_this_run=plan.stages.num_actors,
+        stage_seconds_this_run=seconds_by_stage(
+            done.seconds, plan.stages.num_actors, seconds
+        ),
         versions=library_versions(),
         previous=request.previous.uri if request.previous else None,
         num_rows_carried_over=carried.num_rows if carried else 0,

@@ -11,6 +11,8 @@ import pyarrow as pa
 STATUS_OK = "ok"
 STATUS_FAILED = "failed"
 SPREAD_COLUMN = "probability_spread"
+FAMILIARITY_COLUMN = "familiarity"
+EMBEDDING_COLUMN = "embedding"
 
 
 class Column(NamedTuple):
@@ -55,8 +57,23 @@ PREDICTION_COLUMNS = (
         "with --tta only: standard deviation, over the views of the galaxy, of the "
         "probability of the predicted class, 0 to 0.5; null where failed",
     ),
+    Column(
+        FAMILIARITY_COLUMN,
+        "",
+        "stat.rank",
+        "with --familiarity only: share of the training galaxies that look less usual, "
+        "0 (like none of them) to 1; float32, null where failed",
+    ),
     Column("status", "", "meta.code.status", "ok or failed"),
     Column("error", "", "meta.note", "null, or a failure reason, a colon, and details"),
+    Column(
+        EMBEDDING_COLUMN,
+        "",
+        "stat.param",
+        "with --embedding N only: a list of N numbers (float16), principal components "
+        "of what the network found; galaxies that look alike lie near each other; all "
+        "NaN where failed",
+    ),
 )
 """Probabilities are float32. ``jobs/README.md`` lists these."""
 
@@ -98,6 +115,8 @@ def predictions_schema(
     classes: Sequence[str],
     *,
     spread: bool = False,
+    familiarity: bool = False,
+    num_components: int = 0,
 ) -> pa.Schema:
     """Lay out the predictions of a model on a catalog.
 
@@ -106,6 +125,9 @@ def predictions_schema(
         kept: the catalog's columns that are copied, with their metadata.
         classes: class names in the model's order.
         spread: whether there is a column ``SPREAD_COLUMN``.
+        familiarity: whether there is a column ``FAMILIARITY_COLUMN``.
+        num_components: length of the lists of ``EMBEDDING_COLUMN``; 0 for no such
+            column.
 
     Returns:
         One field a column, in the order in which people read them; probabilities
@@ -133,8 +155,14 @@ def predictions_schema(
                 for name in classes
             ),
             *([field(SPREAD_COLUMN, pa.float32())] if spread else []),
+            *([field(FAMILIARITY_COLUMN, pa.float32())] if familiarity else []),
             field("status", pa.string()),
             field("error", pa.string()),
+            *(
+                [field(EMBEDDING_COLUMN, pa.list_(pa.float16(), num_components))]
+                if num_components
+                else []
+            ),
         ]
     )
 

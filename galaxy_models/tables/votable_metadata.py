@@ -29,6 +29,7 @@ VOTABLE_TYPES = {
     pa.uint32(): "long",
     pa.int64(): "long",
     pa.uint64(): "long",
+    pa.float16(): "float",  # of 32 bits: there is none of 16
     pa.float32(): "float",
     pa.float64(): "double",
 }
@@ -75,10 +76,14 @@ def _field_of(column: pa.Field, length: int | None) -> ElementTree.Element:
     known = {
         key.decode(): value.decode() for key, value in (column.metadata or {}).items()
     }
+    datatype, arraysize = VOTABLE_TYPES.get(column.type), None
+    if pa.types.is_fixed_size_list(column.type):
+        datatype = VOTABLE_TYPES.get(column.type.value_type)
+        arraysize = str(column.type.list_size)
     attributes = {
         "name": column.name,
-        "datatype": VOTABLE_TYPES.get(column.type, TEXT),
-        "arraysize": str(length or "*") if column.type not in VOTABLE_TYPES else None,
+        "datatype": datatype or TEXT,
+        "arraysize": arraysize if datatype else str(length or "*"),
         "unit": known.get("unit"),
         "ucd": known.get("ucd"),
     }

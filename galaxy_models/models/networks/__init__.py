@@ -22,6 +22,7 @@ __all__ = [
     "NETWORKS",
     "build_network",
     "count_multiply_adds",
+    "with_features_output",
 ]
 
 NETWORKS: dict[str, Callable[..., keras.Model]] = {
@@ -57,6 +58,22 @@ def build_network(
     _check_alpha(name, alpha)
     width = {"alpha": alpha} if name in NETWORKS_WITH_ALPHA else {}
     return NETWORKS[name](num_classes, image_size, **width)
+
+
+def with_features_output(network: keras.Model) -> keras.Model:
+    """Let a network put out its features, too: the input of its first dense layer.
+
+    Args:
+        network: one of ``build_network``; the result shares its weights.
+
+    Returns:
+        A network with two outputs: the probabilities, and the features, shape (images,
+        features).
+    """
+    dense = next(
+        layer for layer in network.layers if isinstance(layer, keras.layers.Dense)
+    )
+    return keras.Model(network.inputs, [network.outputs[0], dense.input])
 
 
 def _check_name(name: str) -> None:
