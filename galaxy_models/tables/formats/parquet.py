@@ -35,6 +35,7 @@ FEW_AT_A_TIME = {
         use_buffered_stream=True, pre_buffer=False
     ),
 }
+MAX_VECTOR = 64  # numbers of a list that is no image, such as an embedding
 # Where Ray Data is imported, Arrow unpickles values of this type: that runs their code.
 PICKLED_TYPE = "ray.data.arrow_pickled_object"
 FIELD_ID = b"PARQUET:field_id"  # a number that Parquet's reader adds; not the user's
@@ -210,10 +211,11 @@ def _columns_of_names(
 
 def may_be_large(type_: pa.DataType) -> bool:
     """Whether a value may be an image, or as large as one."""
+    is_vector = pa.types.is_fixed_size_list(type_) and type_.list_size <= MAX_VECTOR
     return bool(
         pa.types.is_binary(type_)
         or pa.types.is_large_binary(type_)
-        or pa.types.is_nested(type_)
+        or (pa.types.is_nested(type_) and not is_vector)
     )
 
 
