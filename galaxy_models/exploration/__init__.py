@@ -1,4 +1,4 @@
-"""Predictions explored by their embeddings: more like this one, odd ones, what to label.
+"""Predictions explored by their embeddings: similar, odd and instructive galaxies.
 
 Knows predictions and catalogs as tables; it knows neither networks nor Ray.
 """

@@ -42,8 +42,8 @@ def num_components(predictions: Predictions) -> int:
         if pa.types.is_fixed_size_list(kind) and pa.types.is_floating(kind.value_type):
             return int(kind.list_size)
     raise PredictionsError(
-        f"{predictions.uri} has no column {EMBEDDING_COLUMN!r}; score the catalog again "
-        "with --embedding 32."
+        f"{predictions.uri} has no column {EMBEDDING_COLUMN!r}; score the catalog "
+        "again with --embedding 32."
     )
 
 
