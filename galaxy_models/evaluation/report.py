@@ -8,10 +8,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import jinja2
-
 from galaxy_models.evaluation.cutouts import Cutouts, data_uri
 from galaxy_models.evaluation.gallery_rows import ShownGalaxy, TopRows
+from galaxy_models.evaluation.html_page import SHARED, render
 from galaxy_models.evaluation.results import Evaluation, LabelledPart
 from galaxy_models.evaluation.wording import LABELLED_TERMS, PLOT_TEXTS, TERMS
 
@@ -33,15 +32,10 @@ def report_page(
         plots: PNG bytes by name, in the order in which they are shown.
         cutouts: images of the galaxies to show; without any there are no galleries.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("galaxy_models.evaluation", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     tally, labelled = evaluation.tally, evaluation.labelled
-    return environment.get_template(TEMPLATE_NAME).render(
+    return render(
+        SHARED,
+        TEMPLATE_NAME,
         title="Predictions against labels" if labelled else "Predictions",
         lead=_lead(evaluation),
         key_facts=_key_facts(evaluation),
