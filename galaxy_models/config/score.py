@@ -62,6 +62,14 @@ class ScoreConfig(CatalogConfig):
     or these and their rotations by 90 degrees (dihedral, 8). The column
     probability_spread gives the scatter. Prediction takes 4 or 8 times as long."""
 
+    plausible_classes: bool = False
+    """Also write a list of the classes that hold the true one for 90 % of galaxies like
+    those that the model was validated with (conformal sets)."""
+
+    posterior: bool = False
+    """Models of votes: also write each answer's Dirichlet concentration, which says how
+    sure the fractions are."""
+
     engine: EngineName | Literal["auto"] = "auto"
     """Inference engine; auto: keras on GPUs; on CPUs litert-int8 if it agreed with the
     trained network on the validation galaxies, otherwise litert-float."""

@@ -18,9 +18,9 @@ from galaxy_models.chunks.chunk_result import (
 from galaxy_models.chunks.row_counts import RowCounts, count_rows
 from galaxy_models.chunks.workers import CHUNK_COLUMN, CountsLog
 from galaxy_models.images.decode import decode_files
-from galaxy_models.models.calibration import with_temperature
 from galaxy_models.models.engines import load_engine
-from galaxy_models.scoring.augmentation import average_views, symmetric_views
+from galaxy_models.scoring.answers import answer_arrays
+from galaxy_models.scoring.augmentation import symmetric_views
 from galaxy_models.scoring.plan import Plan
 from galaxy_models.scoring.prefetch import FILES_PER_READ, prefetch_files
 from galaxy_models.scoring.request import Request
@@ -39,6 +39,7 @@ class Predictor:
         self.plan = plan
         self.log = log
         request, stages = plan.request, plan.stages
+        self._head = request.card.head
         self._engine = load_engine(
             stages.engine,
             request.model,
@@ -101,12 +102,13 @@ class Predictor:
             images: uint8, shape (galaxies, size, size, 3), RGB.
 
         Returns:
-            Calibrated probabilities, float32, shape (views, galaxies, classes).
+            What the model's head says, calibrated: float32, shape (views, galaxies,
+            outputs).
         """
-        request = self.plan.request
+        config, card = self.plan.request.config, self.plan.request.card
         views = [
-            with_temperature(self._engine.predict(view), request.card.temperature)
-            for view in symmetric_views(images, request.config.tta)
+            self._head.calibrated(self._engine.predict(view), card.temperature)
+            for view in symmetric_views(images, config.tta)
         ]
         return np.stack(views)
 
@@ -242,33 +244,20 @@ def prediction_rows(
 
     Args:
         rows: catalog rows.
-        views: float32, shape (views, rows, classes), probabilities that are averaged;
-            ignored where failed.
+        views: float32, shape (views, rows, outputs), such as probabilities, that are
+            averaged; ignored where failed.
         errors: None, or what failed, for each row.
-        request: columns and classes.
+        request: columns and head.
 
     Returns:
-        A table with the columns of ``request.schema``; class, confidence, probabilities
-        and their spread are null where failed.
+        A table with the columns of ``request.schema``; what is predicted is null where
+        failed.
     """
     failed = np.asarray([error is not None for error in errors], bool)
-    probabilities, spread = average_views(views)
-    best = probabilities.argmax(axis=1)
-    classes = np.asarray(request.card.classes, object)
     columns = [
         rows[request.catalog.id_column].cast(request.catalog.id_type),
         *(rows[name] for name in request.keep),
-        pa.array(classes[best], pa.string(), mask=failed),
-        pa.array(probabilities.max(axis=1), pa.float32(), mask=failed),
-        *(
-            pa.array(probabilities[:, index], pa.float32(), mask=failed)
-            for index in range(len(classes))
-        ),
-        *(
-            [pa.array(spread, pa.float32(), mask=failed)]
-            if request.config.tta != "none"
-            else []
-        ),
+        *answer_arrays(views, failed, request.card, request.config),
         pa.array(np.where(failed, STATUS_FAILED, STATUS_OK), pa.string()),
         pa.array(errors, pa.string()),
     ]

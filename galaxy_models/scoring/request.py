@@ -16,6 +16,7 @@ from galaxy_models.errors import CatalogError, ConfigError
 from galaxy_models.models.card import ModelCard
 from galaxy_models.models.folder import read_card, required_files
 from galaxy_models.models.shipped import model_reference
+from galaxy_models.scoring.answers import answer_fields
 from galaxy_models.scoring.previous import CarriedOver, Previous, open_previous
 from galaxy_models.scoring.run_file import (
     FORMAT_VERSION,
@@ -29,8 +30,8 @@ from galaxy_models.tables.formats.numbered_rows import (
 )
 from galaxy_models.tables.prediction_schema import (
     SPREAD_COLUMN,
-    predictions_schema,
     probability_column,
+    rows_schema,
 )
 
 PREVIOUS_KEY = "the files of --previous"
@@ -79,10 +80,8 @@ class Request:
     def schema(self) -> pa.Schema:
         """The predictions' columns."""
         kept = [self.catalog.schema.field(name) for name in self.keep]
-        spread = self.config.tta != "none"
-        return predictions_schema(
-            self.catalog.id_type, kept, self.card.classes, spread=spread
-        )
+        predicted = answer_fields(self.card, self.config)
+        return rows_schema(self.catalog.id_type, kept, predicted)
 
     def resume_key(
         self, engine: str | None = None, format_version: int = FORMAT_VERSION
@@ -106,10 +105,20 @@ class Request:
             "the model's hash": card.model_hash,
             "the model's temperature": card.temperature,
             "--tta": self.config.tta,
+            **self._columns_key(),
             "--rows-per-file": self.config.rows_per_file,
             **self._previous_key(),
         }
         return key if engine is None else {**key, ENGINE_KEY: engine}
+
+    def _columns_key(self) -> dict[str, Any]:
+        """Columns that are asked for and that earlier versions did not have."""
+        key: dict[str, Any] = {}
+        if self.config.posterior:
+            key["--posterior"] = True
+        if self.config.plausible_classes:
+            key["--plausible-classes"] = self.card.plausible_probability
+        return key
 
     def _previous_key(self) -> dict[str, Any]:
         if self.previous is None:
@@ -181,13 +190,24 @@ def _check_model(config: ScoreConfig, card: ModelCard) -> None:
     """Refuse what the model cannot do, whatever the catalog.
 
     Raises:
-        ConfigError: the flags would decode pixels differently than in training; or
+        ConfigError: the flags would decode pixels differently than in training;
             --tta needs mirror images that training did not use, or a class has the
-            name of the spread's column.
+            name of the spread's column; or a column is asked of a model that has
+            none.
     """
     _check_decode_rule(config, card)
     if config.tta != "none":
         _check_views(config, card)
+    if config.posterior and card.head.kind != "votes":
+        raise ConfigError(
+            f"--posterior: the model {config.model} predicts {card.head.kind}, not "
+            "votes; leave the flag out."
+        )
+    if config.plausible_classes and card.plausible_probability is None:
+        raise ConfigError(
+            f"--plausible-classes: the model {config.model} has no threshold for them; "
+            "train a model of classes with this version, or leave the flag out."
+        )
 
 
 def _check_decode_rule(config: ScoreConfig, card: ModelCard) -> None:
@@ -224,8 +244,8 @@ def _check_columns(
     Raises:
         CatalogError: naming them.
     """
-    spread = config.tta != "none"
-    taken = predictions_schema(catalog.id_type, (), card.classes, spread=spread).names
+    predicted = answer_fields(card, config)
+    taken = rows_schema(catalog.id_type, (), predicted).names
     clashes = sorted(set(taken).intersection(keep))
     if clashes:
         raise CatalogError(

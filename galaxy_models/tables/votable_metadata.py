@@ -19,6 +19,7 @@ VERSION_KEY = b"IVOA.VOTable-Parquet.version"
 CONTENT_KEY = b"IVOA.VOTable-Parquet.content"
 VOTABLE_NAMESPACE = "http://www.ivoa.net/xml/VOTable/v1.3"  # of 1.3 and 1.4 alike
 TEXT = "unicodeChar"
+TEXTS = pa.list_(pa.string())
 VOTABLE_TYPES = {
     pa.bool_(): "boolean",
     pa.uint8(): "unsignedByte",
@@ -63,12 +64,22 @@ def votable_metadata(table: pa.Table, table_name: str) -> dict[bytes, bytes]:
 
 
 def _text_lengths(table: pa.Table) -> dict[str, int]:
-    """Characters of the longest text of each column of texts."""
-    return {
-        column.name: max(pc.max(pc.utf8_length(texts)).as_py() or 0, NULL_LENGTH)
-        for column, texts in zip(table.schema, table.columns, strict=True)
-        if pa.types.is_string(column.type)
+    """Characters of the longest text of each column of texts, or of lists of them."""
+    texts = {
+        column.name: pc.list_flatten(values) if column.type == TEXTS else values
+        for column, values in zip(table.schema, table.columns, strict=True)
+        if column.type == TEXTS or pa.types.is_string(column.type)
     }
+    return {
+        name: max(pc.max(pc.utf8_length(values)).as_py() or 0, NULL_LENGTH)
+        for name, values in texts.items()
+    }
+
+
+def _size(column: pa.Field, length: int | None) -> str:
+    """Spell a text's length; of lists that of each, and that there are any number."""
+    size = str(length or "*")
+    return f"{size}x*" if column.type == TEXTS else size
 
 
 def _field_of(column: pa.Field, length: int | None) -> ElementTree.Element:
@@ -78,7 +89,7 @@ def _field_of(column: pa.Field, length: int | None) -> ElementTree.Element:
     attributes = {
         "name": column.name,
         "datatype": VOTABLE_TYPES.get(column.type, TEXT),
-        "arraysize": str(length or "*") if column.type not in VOTABLE_TYPES else None,
+        "arraysize": None if column.type in VOTABLE_TYPES else _size(column, length),
         "unit": known.get("unit"),
         "ucd": known.get("ucd"),
     }
