@@ -43,7 +43,10 @@ THEMES = {
         "horizontal_flip", "vertical_flip", "degraded_fraction", "blur_fraction",
         "noise_levels", "colour_fraction", "jpeg_quality",
     ),
-    "Prediction": ("tta", "plausible_classes", "posterior", "engine", "device", "plan"),
+    "Prediction": (
+        "tta", "plausible_classes", "posterior", "embedding", "familiarity", "engine",
+        "device", "plan",
+    ),
     "Workers and batches": (
         "num_workers", "batch_size", "sync_batch_norm", "max_restarts",
         "rows_per_chunk", "rows_per_file", "tiles_per_file", "max_failed_fraction",

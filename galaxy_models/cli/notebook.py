@@ -27,6 +27,7 @@ from galaxy_models.models.engines import Engine, choose_engine, load_engine
 from galaxy_models.models.folder import read_card
 from galaxy_models.models.shipped import model_reference
 from galaxy_models.scoring.answers import answer_arrays, answer_fields
+from galaxy_models.scoring.predicted import Predicted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,7 +155,9 @@ def predict(
     nothing = np.empty((0, len(head.output_names)), np.float32)
     outputs = head.calibrated(np.concatenate([nothing, *batches]), card.temperature)
     names = [field.name for field in answer_fields(card, config)]
-    arrays = answer_arrays(outputs[None], np.zeros(len(outputs), bool), card, config)
+    arrays = answer_arrays(
+        Predicted(outputs[None]), np.zeros(len(outputs), bool), card, config
+    )
     columns = zip(names, arrays, strict=True)
     return pd.DataFrame({name: array.to_pandas() for name, array in columns})
 

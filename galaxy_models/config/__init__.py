@@ -7,6 +7,7 @@ files nor Ray nor Keras.
 
 from galaxy_models.config.catalog import CatalogConfig
 from galaxy_models.config.detect import DetectConfig
+from galaxy_models.config.embed import EmbedConfig
 from galaxy_models.config.evaluate import EvaluateConfig
 from galaxy_models.config.hats import HatsConfig
 from galaxy_models.config.quickstart import QuickstartConfig
@@ -26,6 +27,7 @@ __all__ = [
     "NETWORK_NAMES",
     "CatalogConfig",
     "DetectConfig",
+    "EmbedConfig",
     "EngineName",
     "EvaluateConfig",
     "HatsConfig",

@@ -70,6 +70,14 @@ class ScoreConfig(CatalogConfig):
     """Models of votes: also write each answer's Dirichlet concentration, which says how
     sure the fractions are."""
 
+    embedding: int = 0
+    """Components of the column embedding, a short vector of each galaxy that
+    jobs.similar and jobs.label_page search; 0: no such column; 32 serve well."""
+
+    familiarity: bool = False
+    """Also write the column familiarity: 0 for what looks like no training galaxy, such
+    as stars, satellite trails and error frames."""
+
     engine: EngineName | Literal["auto"] = "auto"
     """Inference engine; auto: keras on GPUs; on CPUs litert-int8 if it agreed with the
     trained network on the validation galaxies, otherwise litert-float."""
@@ -147,6 +155,7 @@ class ScoreConfig(CatalogConfig):
             "must be above 0 seconds",
         )
         self._check_previous()
+        require(self.embedding >= 0, "embedding", self.embedding, "must be at least 0")
         check_count_or_auto("num_workers", self.num_workers)
         check_endpoint(self.s3_endpoint_url)
         check_count_or_auto("batch_size", self.batch_size)

@@ -20,6 +20,7 @@ from galaxy_models.tables.vote_tables.decision_tree import make_tree
 MODEL_NAME = "model.keras"
 INT8_NAME = "model_int8.tflite"
 FLOAT_NAME = "model_float.tflite"
+EMBEDDING_NAME = "embedding.npz"
 CARD_NAME = "model.json"
 FORMAT_VERSION = 3  # of model.json; 1 had none, and no fields of alpha and the flips
 VERSIONED_PACKAGES = (
@@ -54,6 +55,29 @@ class LiteRTRecord:
 
     num_float_layers: int = 0
     """int8 only: leading convolutions kept in float, so that faint light survives."""
+
+
+@dataclass(frozen=True)
+class EmbeddingRecord:
+    """The folder's principal components of features, and what they were fitted on."""
+
+    file_hash: str
+    """SHA-256 of ``embedding.npz``."""
+
+    num_components: int
+    """The longest embedding that scoring can write."""
+
+    num_features: int
+    """Values of the input of the network's first dense layer."""
+
+    explained_variance: float
+    """Share of the features' variance along the components, 0 to 1."""
+
+    num_galaxies: int
+    """Training galaxies that they were fitted on."""
+
+    catalog: str
+    """Where these came from."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +124,9 @@ class ModelCard:
 
     litert: dict[str, LiteRTRecord] = field(default_factory=dict)
     """The folder's LiteRT files by name; empty in folders of version 0.1."""
+
+    embedding: EmbeddingRecord | None = None
+    """None in folders of older versions; ``jobs.embed`` adds it."""
 
     versions: dict[str, str] = field(default_factory=dict)
     """Library versions in training."""
@@ -159,6 +186,8 @@ def parse_card(data: bytes) -> ModelCard:
         name: LiteRTRecord(**record)
         for name, record in content.get("litert", {}).items()
     }
+    if content.get("embedding") is not None:
+        content["embedding"] = EmbeddingRecord(**content["embedding"])
     card = ModelCard(**content)
     _check_values(card)
     return card

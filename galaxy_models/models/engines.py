@@ -43,6 +43,21 @@ class Engine(Protocol):
         """
         ...
 
+    def predict_with_features(
+        self, images: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Predict a batch, and give its features from the same pass.
+
+        Args:
+            images: as for ``predict``.
+
+        Returns:
+            What ``predict`` does; and the input of the network's first dense layer,
+            float32, shape (galaxies, features). A LiteRT file gives them only if the
+            card has an embedding.
+        """
+        ...
+
 
 def choose_engine(
     asked: EngineName | Literal["auto"], card: ModelCard, *, on_gpus: bool
@@ -151,6 +166,8 @@ class KerasEngine:
 
         import tensorflow as tf
 
+        from galaxy_models.models.networks import with_features_output
+
         network = load_model(model, card)
         if on_gpu:
             names = [layer.name for layer in network.layers]
@@ -163,8 +180,21 @@ class KerasEngine:
         def predict(images: Any) -> Any:
             return network(images, training=False)
 
-        self._predict = predict
+        both = with_features_output(network)
+
+        @tf.function(input_signature=[signature], jit_compile=False)
+        def predict_both(images: Any) -> Any:
+            return both(images, training=False)
+
+        self._predict, self._predict_both = predict, predict_both
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Predict a batch of galaxies; see ``Engine``."""
         return np.asarray(self._predict(images), np.float32)
+
+    def predict_with_features(
+        self, images: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Predict a batch, and give its features; see ``Engine``."""
+        probabilities, features = self._predict_both(images)
+        return np.asarray(probabilities, np.float32), np.asarray(features, np.float32)

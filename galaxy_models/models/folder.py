@@ -4,6 +4,7 @@
     model_int8.tflite                the same for CPUs: 8-bit integers (LiteRT)
     model_float.tflite               the same for CPUs: 32-bit floats (LiteRT)
     model.json                       the card: classes, decode rule, figures, hash
+    embedding.npz                    principal components of the network's features
     history.csv, history.png         a row and a point an epoch
     confusion_matrix.png             validation galaxies
     validation_predictions.parquet   every validation galaxy with its probabilities
@@ -18,15 +19,17 @@ from typing import Any
 
 from galaxy_models import storage
 from galaxy_models.errors import ConfigError, ModelFolderError
-from galaxy_models.models import keras_weights
+from galaxy_models.models import embedding, keras_weights
 from galaxy_models.models.card import (
     CARD_NAME,
+    EMBEDDING_NAME,
     MODEL_NAME,
     ModelCard,
     card_to_json,
     hash_model,
     parse_card,
 )
+from galaxy_models.models.embedding import Embedding
 from galaxy_models.models.heads import HeadKind
 from galaxy_models.models.litert import LiteRTNetwork
 from galaxy_models.models.shipped import model_folder_uri, shipped_names
@@ -70,10 +73,19 @@ def read_card(model: str) -> ModelCard:
             f"{', '.join(present) or 'nothing'}. Was its training interrupted?"
         )
     card = _parse_card(folder_uri)
-    for name in card.litert:
+    for name in named_files(card):
         if name not in present:
             raise _lacks(folder_uri, name)
     return card
+
+
+def named_files(card: ModelCard) -> dict[str, str]:
+    """Give the hash of each file that a card names."""
+    litert = {name: record.file_hash for name, record in card.litert.items()}
+    files = {MODEL_NAME: card.model_hash, **litert}
+    if card.embedding is not None:
+        files[EMBEDDING_NAME] = card.embedding.file_hash
+    return files
 
 
 def required_files(model: str, card: ModelCard) -> list[str]:
@@ -81,7 +93,7 @@ def required_files(model: str, card: ModelCard) -> list[str]:
     if model in shipped_names():
         return []
     folder_uri = storage.absolute_uri(model)
-    names = (CARD_NAME, MODEL_NAME, *card.litert)
+    names = (CARD_NAME, *named_files(card))
     return [storage.join(folder_uri, name) for name in names]
 
 
@@ -91,14 +103,13 @@ def read_model_file(model: str, card: ModelCard, name: str) -> bytes:
     Args:
         model: see ``read_card``.
         card: of that folder.
-        name: ``MODEL_NAME``, or a LiteRT file that the card names.
+        name: one of ``named_files``.
 
     Raises:
         ModelFolderError: the file is missing, or is not the one that the card names.
     """
     folder_uri = model_folder_uri(model)
-    is_keras = name == MODEL_NAME
-    expected = card.model_hash if is_keras else card.litert[name].file_hash
+    expected = named_files(card)[name]
     try:
         data = storage.read_bytes(storage.join(folder_uri, name))
     except FileNotFoundError as error:
@@ -225,4 +236,40 @@ def load_litert(
             f"out {found[1]}, but {CARD_NAME} says {size}×{size} px and "
             f"{num_outputs} {card.head.kind}."
         )
+    expected = card.embedding.num_features if card.embedding else network.num_features
+    if network.num_features != expected:
+        raise ModelFolderError(
+            f"{file_name} in {folder_uri} puts out {network.num_features} features, "
+            f"but {CARD_NAME} says {expected}; copy the folder again, whole."
+        )
     return network
+
+
+def load_embedding(model: str, card: ModelCard) -> Embedding:
+    """Load the principal components of a model's features.
+
+    Args:
+        model: see ``read_card``.
+        card: of that folder; it has an embedding.
+
+    Raises:
+        ModelFolderError: as for ``read_model_file``, or the file does not fit the card.
+    """
+    assert card.embedding is not None
+    record = card.embedding
+    data, folder_uri = (
+        read_model_file(model, card, EMBEDDING_NAME),
+        model_folder_uri(model),
+    )
+    try:
+        found = embedding.from_bytes(data)
+    except ValueError as error:
+        raise ModelFolderError(f"{EMBEDDING_NAME} in {folder_uri}: {error}.") from error
+    sizes = found.num_components, found.num_features
+    if sizes != (record.num_components, record.num_features):
+        raise ModelFolderError(
+            f"{EMBEDDING_NAME} in {folder_uri} has {sizes[0]} components of {sizes[1]} "
+            f"features, but {CARD_NAME} says {record.num_components} of "
+            f"{record.num_features}."
+        )
+    return found

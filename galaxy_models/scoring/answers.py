@@ -13,9 +13,10 @@ from galaxy_models.config import ScoreConfig
 from galaxy_models.models import dirichlet
 from galaxy_models.models.card import ModelCard
 from galaxy_models.models.conformal import plausible_classes
-from galaxy_models.models.heads import ClassesHead, VotesHead
+from galaxy_models.models.heads import ClassesHead, Head, VotesHead
 from galaxy_models.scoring.augmentation import average_views
-from galaxy_models.tables.prediction_schema import class_fields
+from galaxy_models.scoring.predicted import Predicted
+from galaxy_models.tables.prediction_schema import class_fields, familiarity_field
 from galaxy_models.tables.vote_columns import vote_fields
 
 Views = NDArray[np.float32]
@@ -24,7 +25,11 @@ Views = NDArray[np.float32]
 
 def answer_fields(card: ModelCard, config: ScoreConfig) -> list[pa.Field]:
     """Lay out the columns between the kept ones and ``status``."""
-    head = card.head
+    fields = _head_fields(card.head, config)
+    return [*fields, familiarity_field()] if config.familiarity else fields
+
+
+def _head_fields(head: Head, config: ScoreConfig) -> list[pa.Field]:
     if isinstance(head, VotesHead):
         return vote_fields(head.tree, posterior=config.posterior)
     assert isinstance(head, ClassesHead)
@@ -36,23 +41,35 @@ def answer_fields(card: ModelCard, config: ScoreConfig) -> list[pa.Field]:
 
 
 def answer_arrays(
-    views: Views, failed: NDArray[np.bool_], card: ModelCard, config: ScoreConfig
+    predicted: Predicted,
+    failed: NDArray[np.bool_],
+    card: ModelCard,
+    config: ScoreConfig,
 ) -> list[pa.Array]:
     """Fill these columns, in their order.
 
     Args:
-        views: of each galaxy; ignored where failed.
+        predicted: of these galaxies; views are averaged. Ignored where failed.
         failed: shape (galaxies,), where all columns are null.
         card: what the numbers mean.
         config: which columns are asked for.
     """
     head = card.head
     if isinstance(head, VotesHead):
-        columns = _votes(views, head, posterior=config.posterior)
-        return [pa.array(column, pa.float32(), mask=failed) for column in columns]
-    assert isinstance(head, ClassesHead)
+        numbers = _votes(predicted.views, head, posterior=config.posterior)
+        arrays = [pa.array(column, pa.float32(), mask=failed) for column in numbers]
+    else:
+        arrays = _classes(predicted.views, failed, card, config)
+    if predicted.familiarity is not None:
+        arrays.append(pa.array(predicted.familiarity, pa.float32(), mask=failed))
+    return arrays
+
+
+def _classes(
+    views: Views, failed: NDArray[np.bool_], card: ModelCard, config: ScoreConfig
+) -> list[pa.Array]:
     probabilities, spread = average_views(views)
-    classes = np.asarray(head.classes, object)
+    classes = np.asarray(card.classes, object)
     best = classes[probabilities.argmax(axis=1)]
     arrays = [pa.array(best, pa.string(), mask=failed)]
     numbers = [probabilities.max(axis=1, initial=0), *probabilities.T]
@@ -73,7 +90,10 @@ def _plausible(
     classes: NDArray[np.object_],
     threshold: float,
 ) -> pa.Array:
-    """List the plausible classes of each galaxy, the most probable first."""
+    """List the plausible classes of each galaxy, the most probable first.
+
+    Of a failed one the list is empty, not null: astropy reads no list that is missing.
+    """
     order = np.argsort(-probabilities, axis=1, kind="stable")
     is_plausible = plausible_classes(probabilities, threshold) & ~failed[:, None]
     is_listed = np.take_along_axis(is_plausible, order, axis=1)
@@ -81,7 +101,6 @@ def _plausible(
     return pa.ListArray.from_arrays(
         pa.array(np.concatenate([[0], ends]), pa.int32()),
         pa.array(classes[order][is_listed], pa.string()),
-        mask=pa.array(failed),
     )
 
 

@@ -4,6 +4,7 @@ The first of the wing's three states: a ``Request`` stands in a ``plan.Plan``, a
 came out of that is a ``run_file.RunRecord``. Nothing is started here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,6 +36,7 @@ from galaxy_models.tables.prediction_schema import (
 )
 
 PREVIOUS_KEY = "the files of --previous"
+EMBEDDING_KEY = "the embedding's hash"
 OUTPUT = OutputKind(
     job="jobs.score",
     results_name=RUN_RECORD_NAME,
@@ -80,8 +82,7 @@ class Request:
     def schema(self) -> pa.Schema:
         """The predictions' columns."""
         kept = [self.catalog.schema.field(name) for name in self.keep]
-        predicted = answer_fields(self.card, self.config)
-        return rows_schema(self.catalog.id_type, kept, predicted)
+        return _schema(self.config, self.catalog, kept, self.card)
 
     def resume_key(
         self, engine: str | None = None, format_version: int = FORMAT_VERSION
@@ -107,6 +108,7 @@ class Request:
             "--tta": self.config.tta,
             **self._columns_key(),
             "--rows-per-file": self.config.rows_per_file,
+            **self._embedding_key(),
             **self._previous_key(),
         }
         return key if engine is None else {**key, ENGINE_KEY: engine}
@@ -119,6 +121,16 @@ class Request:
         if self.config.plausible_classes:
             key["--plausible-classes"] = self.card.plausible_probability
         return key
+
+    def _embedding_key(self) -> dict[str, Any]:
+        """Name what its columns depend on; None, as in older keys, without them."""
+        config, embedding = self.config, self.card.embedding
+        is_used = embedding is not None and (config.embedding or config.familiarity)
+        return {
+            "--embedding": config.embedding or None,
+            "--familiarity": config.familiarity or None,
+            EMBEDDING_KEY: embedding.file_hash if embedding and is_used else None,
+        }
 
     def _previous_key(self) -> dict[str, Any]:
         if self.previous is None:
@@ -196,6 +208,7 @@ def _check_model(config: ScoreConfig, card: ModelCard) -> None:
             none.
     """
     _check_decode_rule(config, card)
+    _check_embedding(config, card)
     if config.tta != "none":
         _check_views(config, card)
     if config.posterior and card.head.kind != "votes":
@@ -221,6 +234,20 @@ def _check_decode_rule(config: ScoreConfig, card: ModelCard) -> None:
             )
 
 
+def _check_embedding(config: ScoreConfig, card: ModelCard) -> None:
+    if card.embedding is None and (config.embedding or config.familiarity):
+        asked = f"embedding {config.embedding}" if config.embedding else "familiarity"
+        raise ConfigError(
+            f"--{asked}: the model {config.model} has no embedding; make a copy that "
+            "has one with `python -m jobs.embed` and the galaxies that it learned from."
+        )
+    if card.embedding and config.embedding > card.embedding.num_components:
+        raise ConfigError(
+            f"--embedding {config.embedding}: the model {config.model} has "
+            f"{card.embedding.num_components} components; ask for at most as many."
+        )
+
+
 def _check_views(config: ScoreConfig, card: ModelCard) -> None:
     if not (card.horizontal_flip or card.vertical_flip):  # either makes mirror images
         raise ConfigError(
@@ -244,14 +271,20 @@ def _check_columns(
     Raises:
         CatalogError: naming them.
     """
-    predicted = answer_fields(card, config)
-    taken = rows_schema(catalog.id_type, (), predicted).names
+    taken = _schema(config, catalog, (), card).names
     clashes = sorted(set(taken).intersection(keep))
     if clashes:
         raise CatalogError(
             f"--keep {' '.join(clashes)}: the predictions have columns of that name; "
             f"rename them in {catalog.uri}."
         )
+
+
+def _schema(
+    config: ScoreConfig, catalog: Catalog, kept: Sequence[pa.Field], card: ModelCard
+) -> pa.Schema:
+    predicted = answer_fields(card, config)
+    return rows_schema(catalog.id_type, kept, predicted, config.embedding)
 
 
 def _shown(value: object) -> str:

@@ -12,6 +12,8 @@ STATUS_OK = "ok"
 STATUS_FAILED = "failed"
 SPREAD_COLUMN = "probability_spread"
 PLAUSIBLE_COLUMN = "plausible_classes"
+FAMILIARITY_COLUMN = "familiarity"
+EMBEDDING_COLUMN = "embedding"
 
 
 class Column(NamedTuple):
@@ -62,12 +64,12 @@ PREDICTION_COLUMNS = (
         "src.class",
         "with --plausible-classes only: list of the classes, the most probable first, "
         "that hold the true one for 90 % of galaxies like those of the validation; "
-        "null where failed",
+        "empty where failed",
     ),
     Column(
         "<question>_<answer>_fraction",
         "",
-        "stat.mean",
+        "stat.probability;stat.mean",
         "models of votes only: expected fraction of the volunteers asked who give this "
         "answer, 0 to 1; null where failed",
     ),
@@ -85,8 +87,23 @@ PREDICTION_COLUMNS = (
         "with --posterior only: concentration of the answer in the Dirichlet "
         "distribution of the fractions of its question, above 0; null where failed",
     ),
+    Column(
+        FAMILIARITY_COLUMN,
+        "",
+        "stat.rank",
+        "with --familiarity only: share of the training galaxies that look less usual, "
+        "0 (like none of them) to 1; float32, null where failed",
+    ),
     Column("status", "", "meta.code.status", "ok or failed"),
     Column("error", "", "meta.note", "null, or a failure reason, a colon, and details"),
+    Column(
+        EMBEDDING_COLUMN,
+        "",
+        "stat.param",
+        "with --embedding N only: a list of N numbers (float16), principal components "
+        "of what the network found; galaxies that look alike lie near each other; all "
+        "NaN where failed",
+    ),
 )
 """Probabilities are float32. ``jobs/README.md`` lists these."""
 
@@ -151,6 +168,8 @@ def predictions_schema(
     classes: Sequence[str],
     *,
     spread: bool = False,
+    familiarity: bool = False,
+    num_components: int = 0,
 ) -> pa.Schema:
     """Lay out the predictions of a model on a catalog.
 
@@ -159,16 +178,25 @@ def predictions_schema(
         kept: the catalog's columns that are copied, with their metadata.
         classes: class names in the model's order.
         spread: whether there is a column ``SPREAD_COLUMN``.
+        familiarity: whether there is a column ``FAMILIARITY_COLUMN``.
+        num_components: length of the lists of ``EMBEDDING_COLUMN``; 0 for no such
+            column.
 
     Returns:
         One field a column, in the order in which people read them; probabilities
         are float32 and null where the image failed.
     """
-    return rows_schema(object_id, kept, class_fields(classes, spread=spread))
+    predicted = class_fields(classes, spread=spread)
+    if familiarity:
+        predicted.append(familiarity_field())
+    return rows_schema(object_id, kept, predicted, num_components)
 
 
 def rows_schema(
-    object_id: pa.DataType, kept: Sequence[pa.Field], predicted: Sequence[pa.Field]
+    object_id: pa.DataType,
+    kept: Sequence[pa.Field],
+    predicted: Sequence[pa.Field],
+    num_components: int = 0,
 ) -> pa.Schema:
     """Put what is predicted between a row's id, with its kept columns, and its status.
 
@@ -176,6 +204,7 @@ def rows_schema(
         object_id: type of the catalog's ids, string or int64.
         kept: the catalog's columns that are copied, with their metadata.
         predicted: null where the image failed.
+        num_components: as for ``predictions_schema``.
     """
     return pa.schema(
         [
@@ -184,6 +213,7 @@ def rows_schema(
             *predicted,
             described_field("status", pa.string()),
             described_field("error", pa.string()),
+            *([embedding_field(num_components)] if num_components else []),
         ]
     )
 
@@ -204,6 +234,16 @@ def class_fields(
         *([described_field(SPREAD_COLUMN, pa.float32())] if spread else []),
         *([described_field(PLAUSIBLE_COLUMN, CLASS_LIST)] if plausible else []),
     ]
+
+
+def familiarity_field() -> pa.Field:
+    """Describe the column ``FAMILIARITY_COLUMN``."""
+    return described_field(FAMILIARITY_COLUMN, pa.float32())
+
+
+def embedding_field(num_components: int) -> pa.Field:
+    """Describe the column ``EMBEDDING_COLUMN``."""
+    return described_field(EMBEDDING_COLUMN, pa.list_(pa.float16(), num_components))
 
 
 def described_field(

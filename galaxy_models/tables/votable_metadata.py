@@ -30,6 +30,7 @@ VOTABLE_TYPES = {
     pa.uint32(): "long",
     pa.int64(): "long",
     pa.uint64(): "long",
+    pa.float16(): "float",  # of 32 bits: there is none of 16
     pa.float32(): "float",
     pa.float64(): "double",
 }
@@ -76,20 +77,20 @@ def _text_lengths(table: pa.Table) -> dict[str, int]:
     }
 
 
-def _size(column: pa.Field, length: int | None) -> str:
-    """Spell a text's length; of lists that of each, and that there are any number."""
-    size = str(length or "*")
-    return f"{size}x*" if column.type == TEXTS else size
-
-
 def _field_of(column: pa.Field, length: int | None) -> ElementTree.Element:
     known = {
         key.decode(): value.decode() for key, value in (column.metadata or {}).items()
     }
+    datatype, arraysize = VOTABLE_TYPES.get(column.type), None
+    if pa.types.is_fixed_size_list(column.type):
+        datatype = VOTABLE_TYPES.get(column.type.value_type)
+        arraysize = str(column.type.list_size)
+    if column.type == TEXTS:
+        length = None  # in a header texts have one dimension
     attributes = {
         "name": column.name,
-        "datatype": VOTABLE_TYPES.get(column.type, TEXT),
-        "arraysize": None if column.type in VOTABLE_TYPES else _size(column, length),
+        "datatype": datatype or TEXT,
+        "arraysize": arraysize if datatype else str(length or "*"),
         "unit": known.get("unit"),
         "ucd": known.get("ucd"),
     }

@@ -36,10 +36,13 @@ from pandas import DataFrame
 
 from galaxy_models.config import TrainConfig
 from galaxy_models.models.card import FLOAT_NAME, INT8_NAME
+from galaxy_models.models.embedding import MIN_GALAXIES, to_bytes
 from galaxy_models.models.heads import HEAD_NAME, Head
 from galaxy_models.models.litert import LiteRTNetwork
+from galaxy_models.models.litert_outputs import with_features
 from galaxy_models.training.augmentation import central_views
 from galaxy_models.training.degradation import degrade, random_degradations
+from galaxy_models.training.embedding_fit import MAX_GALAXIES, fit_to_images
 from galaxy_models.training.examples import Examples
 from galaxy_models.training.result import LiteRTFile
 
@@ -69,7 +72,7 @@ def export_litert(
             likewise, so that the integers suit noise and other colours, too.
 
     Returns:
-        The files by name.
+        The files by name; each puts out the network's features, too.
     """
     float_file = to_litert(network)
     galaxies = _galaxies_to_quantize_on(training, config)
@@ -77,10 +80,34 @@ def export_litert(
     return {
         name: LiteRTFile(data, num_layers, _predict(data, validation, head))
         for name, data, num_layers in (
-            (FLOAT_NAME, float_file, 0),
-            (INT8_NAME, int8_file, num_float_layers),
+            (FLOAT_NAME, with_features(float_file), 0),
+            (INT8_NAME, with_features(int8_file), num_float_layers),
         )
     }
+
+
+def embed_training_galaxies(
+    float_file: bytes, training: Examples, image_size: int
+) -> bytes | None:
+    """Fit the embedding of a network to the galaxies that it learned from.
+
+    Args:
+        float_file: its LiteRT file, with features.
+        training: decoded galaxies.
+        image_size: side of the network's images (px).
+
+    Returns:
+        The file of the model folder; None where the galaxies are too few for one.
+    """
+    num_galaxies = min(training.num_galaxies, MAX_GALAXIES)
+    if num_galaxies < MIN_GALAXIES:
+        return None
+    batches = (
+        training.read(start, min(start + BATCH_SIZE, num_galaxies))["image"]
+        for start in range(0, num_galaxies, BATCH_SIZE)
+    )
+    views = (central_views(images, image_size) for images in batches)
+    return to_bytes(fit_to_images(LiteRTNetwork(float_file, threads=1), views))
 
 
 def _galaxies_to_quantize_on(

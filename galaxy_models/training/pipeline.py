@@ -21,7 +21,9 @@ from galaxy_models.config import TrainConfig
 from galaxy_models.errors import TrainingError
 from galaxy_models.models.card import (
     CARD_NAME,
+    EMBEDDING_NAME,
     MODEL_NAME,
+    EmbeddingRecord,
     ModelCard,
     hash_model,
     head_fields,
@@ -30,6 +32,7 @@ from galaxy_models.models.card import (
 from galaxy_models.models.folder import TEST_NAME, write_card
 from galaxy_models.storage import output_folder, s3
 from galaxy_models.training.backend import CollectiveConfig
+from galaxy_models.training.embedding_fit import MAX_GALAXIES, record_of
 from galaxy_models.training.examples import decode_examples
 from galaxy_models.training.history import (
     draw_history,
@@ -192,6 +195,8 @@ def _write_folder(plan: Plan, result: Result) -> ModelCard:
         write_table(output, TEST_NAME, held_back)
     for name, file in result.litert.items():
         storage.write_bytes(storage.join(output, name), file.data)
+    if result.embedding is not None:
+        storage.write_bytes(storage.join(output, EMBEDDING_NAME), result.embedding)
     card = _card(plan, result)
     write_card(output, card)
     return card
@@ -228,5 +233,13 @@ def _card(plan: Plan, result: Result) -> ModelCard:
         temperature=temperature,
         plausible_probability=val_plausible(result.predictions, head, temperature),
         litert=litert,
+        embedding=_embedding_record(plan, result),
         versions=library_versions(),
     )
+
+
+def _embedding_record(plan: Plan, result: Result) -> EmbeddingRecord | None:
+    if result.embedding is None:
+        return None
+    num_galaxies = min(plan.training.num_galaxies, MAX_GALAXIES)
+    return record_of(result.embedding, num_galaxies, plan.request.catalog.uri)

@@ -3,6 +3,7 @@
     model.keras                 rank 0
     model_float.tflite, model_int8.tflite, each with its predictions (.parquet)
     litert.json                 rank 0: layers in float of each
+    embedding.npz               rank 0, unless galaxies were too few for one
     state.json, arrays.npz      rank 0, see ``checkpoint``
     validation-00000.parquet    every rank: predictions for its share
     weights-00000.sha256        every rank: digest of its weights
@@ -19,7 +20,12 @@ import pandas as pd
 from pandas import DataFrame
 
 from galaxy_models.errors import TrainingError
-from galaxy_models.models.card import MODEL_NAME, LiteRTRecord, hash_model
+from galaxy_models.models.card import (
+    EMBEDDING_NAME,
+    MODEL_NAME,
+    LiteRTRecord,
+    hash_model,
+)
 from galaxy_models.models.heads import ClassesHead, Head, Outputs
 from galaxy_models.training.checkpoint import read_state
 from galaxy_models.training.history import EpochRow
@@ -55,6 +61,9 @@ class Result:
     litert: dict[str, LiteRTFile]
     """LiteRT files by name."""
 
+    embedding: bytes | None = None
+    """The bytes of ``embedding.npz``."""
+
     def litert_records(self, head: Head) -> dict[str, LiteRTRecord]:
         """Compare each LiteRT file's predictions with those of Keras."""
         return {
@@ -86,6 +95,7 @@ def read_result(folder: Path) -> Result:
     """
     _check_equal_workers(folder)
     layers = json.loads((folder / LITERT_NAME).read_text())
+    embedding = folder / EMBEDDING_NAME
     return Result(
         model=(folder / MODEL_NAME).read_bytes(),
         history=read_state(folder).history,
@@ -98,6 +108,7 @@ def read_result(folder: Path) -> Result:
             )
             for name, num_float_layers in layers.items()
         },
+        embedding=embedding.read_bytes() if embedding.exists() else None,
     )
 
 

@@ -15,7 +15,7 @@ import ray.exceptions
 import ray.train
 
 from galaxy_models.cluster.job_log import JobLog
-from galaxy_models.models.card import MODEL_NAME
+from galaxy_models.models.card import EMBEDDING_NAME, FLOAT_NAME, MODEL_NAME
 from galaxy_models.models.tensorflow_runtime import start_tensorflow
 from galaxy_models.training.batches import BatchReader
 from galaxy_models.training.checkpoint import (
@@ -292,8 +292,11 @@ class Training:
             path.write_bytes(pack_model(path.read_bytes()))
 
     def _export(self, network: Any, folder: Path) -> str | None:
-        """Write the LiteRT files; return what went wrong, if anything did."""
-        from galaxy_models.training.export import export_litert
+        """Write LiteRT files and embedding; return what went wrong, if anything did."""
+        from galaxy_models.training.export import (
+            embed_training_galaxies,
+            export_litert,
+        )
 
         self.log.say("quantising the network for CPUs")
         plan = self.plan
@@ -305,11 +308,16 @@ class Training:
                 plan.request.truth.head,
                 self.config,
             )
+            embedding = embed_training_galaxies(
+                files[FLOAT_NAME].data, plan.training, self.config.image_size
+            )
         except ray.exceptions.RayError:  # galaxies were lost with their host: try again
             raise
         except Exception as error:  # the converters raise nearly any type
             return f"exporting to LiteRT failed: {type(error).__name__}: {error}"
         write_litert(folder, files)
+        if embedding is not None:
+            (folder / EMBEDDING_NAME).write_bytes(embedding)
         return None
 
 

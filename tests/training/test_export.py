@@ -85,6 +85,7 @@ def test_the_integers_are_calibrated_on_views_degraded_as_in_training(
         return b"", 0
 
     monkeypatch.setattr(export, "to_litert", lambda _: b"")
+    monkeypatch.setattr(export, "with_features", lambda data: data)
     monkeypatch.setattr(export, "quantize", noted)
     monkeypatch.setattr(export, "_predict", lambda *_: pd.DataFrame())
     config = TrainConfig(catalog="c", output="o", image_size=32, noise_levels=8.0)

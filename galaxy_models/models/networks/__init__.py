@@ -24,6 +24,7 @@ __all__ = [
     "NETWORKS",
     "build_network",
     "count_multiply_adds",
+    "with_features_output",
 ]
 
 NETWORKS: dict[str, Callable[..., keras.Model]] = {
@@ -65,6 +66,22 @@ def build_network(
     width = {"alpha": alpha} if name in NETWORKS_WITH_ALPHA else {}
     network = NETWORKS[name](num_classes, image_size, **width)
     return network if kind == "classes" else with_head(network, kind)
+
+
+def with_features_output(network: keras.Model) -> keras.Model:
+    """Let a network put out its features, too: the input of its first dense layer.
+
+    Args:
+        network: one of ``build_network``; the result shares its weights.
+
+    Returns:
+        A network with two outputs: the probabilities, and the features, shape (images,
+        features).
+    """
+    dense = next(
+        layer for layer in network.layers if isinstance(layer, keras.layers.Dense)
+    )
+    return keras.Model(network.inputs, [network.outputs[0], dense.input])
 
 
 def _check_name(name: str) -> None:
