@@ -13,8 +13,8 @@ from typing import Any, Literal, get_args, get_origin
 THEMES = {
     "Input and output": (
         "catalog", "images", "votes", "survey", "predictions", "model", "labels",
-        "output", "previous", "retry", "removed_rows", "keep", "resume", "overwrite",
-        "estimate",
+        "output", "hats", "previous", "retry", "removed_rows", "keep", "resume",
+        "overwrite", "estimate",
     ),
     "Columns and labels": (
         "id_column", "image_column", "label_column", "questions", "volunteers_column",

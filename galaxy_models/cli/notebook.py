@@ -1,8 +1,8 @@
 """What a notebook calls: every job as a function of keywords, and ``predict``.
 
 Keywords are the jobs' flags with underscores; a caller's own ``ray.init`` is used and
-left as it is. Lines of progress go to the log: ``logging.basicConfig(level="INFO")``
-shows them.
+left as it is. In Jupyter the lines of the log stand below the cell; elsewhere
+``logging.basicConfig(level="INFO")`` shows them.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from galaxy_models.cli.notebook_lines import lines_in_cell
 from galaxy_models.cluster.this_machine import this_machine
 from galaxy_models.config import (
     DetectConfig,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 BATCH_SIZE = 32  # images; LiteRT does not mind (4 to 32 measured)
 
 
+@lines_in_cell()
 def fit(**flags: Any) -> ModelCard:
     """Train a network on labelled galaxies, by the flags of ``galaxy-batch train``.
 
@@ -48,12 +50,24 @@ def fit(**flags: Any) -> ModelCard:
     Raises:
         GalaxyBatchError: as ``galaxy_models.training.fit``; ConfigError for a value.
         TypeError: for a keyword that is no flag.
+
+    Example:
+        >>> card = fit(
+        ...     catalog="labelled/catalog.csv",
+        ...     output="model",
+        ...     network="lenet5",
+        ...     image_size=32,
+        ...     epochs=1,
+        ... )
+        >>> card.num_epochs
+        1
     """
     from galaxy_models.training import fit as fit_network
 
     return fit_network(TrainConfig(**flags))
 
 
+@lines_in_cell()
 def score(**flags: Any) -> "RunRecord":
     """Predict every galaxy of a catalog, by the flags of ``galaxy-batch score``.
 
@@ -76,6 +90,7 @@ def score(**flags: Any) -> "RunRecord":
     return score_catalog(ScoreConfig(**flags))
 
 
+@lines_in_cell()
 def evaluate(**flags: Any) -> "Report":
     """Compare predictions with labels, by the flags of ``galaxy-batch evaluate``.
 
@@ -86,12 +101,20 @@ def evaluate(**flags: Any) -> "Report":
         GalaxyBatchError: as ``galaxy_models.evaluation.evaluate``; ConfigError for a
             value.
         TypeError: for a keyword that is no flag.
+
+    Example:
+        >>> report = evaluate(
+        ...     predictions="predictions", labels="labels.csv", output="report"
+        ... )
+        >>> report.agreement.accuracy
+        0.75
     """
     from galaxy_models.evaluation import evaluate as evaluate_predictions
 
     return evaluate_predictions(EvaluateConfig(**flags))
 
 
+@lines_in_cell()
 def detect(**flags: Any) -> "DetectionRecord":
     """Find galaxies in wide images, by the flags of ``galaxy-batch detect``.
 
@@ -102,6 +125,11 @@ def detect(**flags: Any) -> "DetectionRecord":
         GalaxyBatchError: as ``galaxy_models.detection.detect``; ConfigError for a
             value.
         TypeError: for a keyword that is no flag.
+
+    Example:
+        >>> record = detect(images="frames/fits", output="detections")
+        >>> record.num_images, record.num_failed
+        (2, 0)
     """
     from galaxy_models.detection import detect as detect_galaxies
 

@@ -80,6 +80,7 @@ def _scored(config: ScoreConfig) -> dict[str, Any]:
         "rows_this_run": record.num_rows_this_run,
         "rows_carried_over": record.num_rows_carried_over,
         "rows_per_s": record.rows_per_s_this_run,
+        "hats": config.hats,
     }
 
 

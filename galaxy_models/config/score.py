@@ -44,9 +44,13 @@ class ScoreConfig(CatalogConfig):
     """With --previous: whether its rows that the catalog no longer has are left out or
     carried over, too."""
 
+    hats: str | None = None
+    """Folder for the finished predictions as a HATS catalog, too, which lsdb opens; the
+    catalog's positions are then kept without --keep."""
+
     keep: tuple[str, ...] = ()
     """Catalog columns to copy into the predictions; with ra and dec, jobs.hats makes a
-    HATS catalog of them."""
+    HATS catalog of them later."""
 
     fits_bands: tuple[str, ...] | None = None
     """FITS: must be as in training, which is the default."""

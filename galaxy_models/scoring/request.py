@@ -174,8 +174,10 @@ def open_request(config: ScoreConfig, staging_uri: str) -> Request:
         for_ray=False,
         check_files=check_files,
         probe=config.previous is None,  # else carry_over does it, with new rows
+        with_positions=config.hats is not None,
     )
-    keep = tuple(map(catalog.column, config.keep))
+    named = (*map(catalog.column, config.keep), *(catalog.positions or ()))
+    keep = tuple(dict.fromkeys(named))
     _check_columns(config, keep, catalog, card)
     request = Request(
         config=config,

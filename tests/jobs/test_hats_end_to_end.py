@@ -83,17 +83,14 @@ def test_a_collection_is_scored_and_its_predictions_crossmatched(
             catalog=str(collection),
             model=model_folder,
             output=predictions,
-            keep=("ra", "dec"),
+            hats=catalog,
         )
-    )
-    write_hats(
-        HatsConfig(predictions=predictions, output=catalog, rows_per_partition=MAX_ROWS)
     )
 
     assert (record.num_rows, record.num_failed) == (NUM_GALAXIES, 0)
     scored, survey = lsdb.open_catalog(catalog), lsdb.open_catalog(collection)
     assert len(scored) == NUM_GALAXIES
-    assert len(scored.get_healpix_pixels()) >= NUM_GALAXIES // MAX_ROWS
+    assert scored.hc_structure.catalog_info.ra_column == "coord_ra"
     matches = scored.crossmatch(
         survey, radius_arcsec=1, suffixes=("_a", "_b"), suffix_method="all_columns"
     ).compute()

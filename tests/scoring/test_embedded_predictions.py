@@ -52,7 +52,7 @@ def test_the_columns_are_added_and_the_others_stay(
     good = with_them[with_them["status"] == "ok"]
     assert good["familiarity"].between(0, 1).all()
     assert good["familiarity"].nunique() > 10
-    assert np.isfinite(np.stack(good["embedding"])).all()
+    assert np.isfinite(np.stack(good["embedding"].tolist())).all()
 
 
 def test_a_failed_row_has_no_familiarity_and_an_embedding_of_nan(output: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_failed_row_has_no_familiarity_and_an_embedding_of_nan(output: Path) -
     failed = table[table["status"] == "failed"]
     assert len(failed) == NUM_BROKEN
     assert failed["familiarity"].isna().all()
-    assert np.isnan(np.stack(failed["embedding"])).all()
+    assert np.isnan(np.stack(failed["embedding"].tolist())).all()
 
 
 def test_pandas_and_astropy_read_the_columns(output: Path) -> None:
@@ -108,7 +108,10 @@ def test_mirrored_views_are_averaged(
     table = scored(unlabelled, model_folder, tmp_path / "tta", **flags)
     one = pd.read_parquet(output)
     is_ok = table["status"] == "ok"
-    apart = np.stack(table["embedding"])[is_ok] - np.stack(one["embedding"])[is_ok]
+    apart = (
+        np.stack(table["embedding"].tolist())[is_ok]
+        - np.stack(one["embedding"].tolist())[is_ok]
+    )
     assert 0 < np.abs(apart).max() < 1
     assert table["familiarity"][is_ok].between(0, 1).all()
 
