@@ -15,6 +15,7 @@ from galaxy_models.tables.vote_tables.decision_tree import DecisionTree
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)  # of the central intervals whose coverage is given
 NUM_RANK_BINS = 20
+SMALLEST = 1e-300  # a count's chance that was rounded to 0
 
 
 @dataclass(frozen=True)
@@ -141,18 +142,29 @@ def measure_posterior(
     for answer in range(votes.shape[1]):
         is_asked = asked[:, answer] >= 1
         weights = asked[is_asked, answer].astype(float)
-        ranks = dirichlet.ranks_of_votes(
+        low, high = dirichlet.ranks_of_votes(
             votes[is_asked, answer],
             asked[is_asked, answer],
             concentrations[is_asked, answer],
             sums[is_asked, answer],
         )
-        counts += np.histogram(ranks, NUM_RANK_BINS, (0, 1), weights=weights)[0]
+        for index in range(NUM_RANK_BINS):
+            edges = index / NUM_RANK_BINS, (index + 1) / NUM_RANK_BINS
+            counts[index] += (weights * _share_between(low, high, *edges)).sum()
         for index, level in enumerate(LEVELS):
-            inside[index] += weights[np.abs(ranks - 0.5) <= level / 2].sum()
+            edges = 0.5 - level / 2, 0.5 + level / 2
+            inside[index] += (weights * _share_between(low, high, *edges)).sum()
         total += weights.sum()
     total = total or math.nan
     return Posterior(counts / total, tuple((inside / total).tolist()))
+
+
+def _share_between(
+    low: NDArray[np.float64], high: NDArray[np.float64], start: float, end: float
+) -> NDArray[np.float64]:
+    """Which share of the intervals from ``low`` to ``high`` lies in another one."""
+    common = np.minimum(high, end) - np.maximum(low, start)
+    return np.asarray(np.maximum(common, 0) / np.maximum(high - low, SMALLEST))
 
 
 def _mean(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:

@@ -149,12 +149,12 @@ def ranks_of_votes(
     num_asked: NDArray[np.floating],
     concentration: NDArray[np.floating],
     sums: NDArray[np.floating],
-) -> NDArray[np.float64]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Where each count lies in the distribution that was predicted for it.
 
-    Of a posterior that means what it says, these are spread evenly from 0 to 1, so a
-    central interval of 90 % holds 90 % of them. A count has a chance of its own; half
-    of that counts as below.
+    A count has a chance of its own, so it has no single rank, but all from the chance
+    of a smaller count to that of one that is no larger. Of a posterior that means what
+    it says, these intervals together cover 0 to 1 evenly.
 
     Args:
         votes: for an answer, of any shape (galaxies,); rounded to whole ones.
@@ -163,7 +163,10 @@ def ranks_of_votes(
         sums: of all answers of the question.
 
     Returns:
-        float64, shape (galaxies,), 0 to 1.
+        Both ends, float64, shape (galaxies,), 0 to 1.
+
+    Source:
+        Czado et al. 2009, Biometrics 65, 1254 (ranks of counts).
     """
     from scipy.special import betaln, gammaln
 
@@ -176,5 +179,6 @@ def ranks_of_votes(
     logs = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
     logs += betaln(k + a, n - k + b) - betaln(a, b)
     chances = np.where(counts <= num[:, None], np.exp(logs), 0.0)
-    weights = (counts < given[:, None]) + 0.5 * (counts == given[:, None])
-    return np.asarray((chances * weights).sum(axis=1))
+    below = (chances * (counts < given[:, None])).sum(axis=1)
+    own = np.take_along_axis(chances, given[:, None], axis=1)[:, 0]
+    return below, below + own

@@ -86,14 +86,13 @@ def test_ranks_of_votes_agree_with_the_beta_binomial_distribution() -> None:
     num, alpha, beta = 9, 2.0, 5.0
     votes = np.arange(num + 1.0)
 
-    ranks = dirichlet.ranks_of_votes(
+    below, upto = dirichlet.ranks_of_votes(
         votes, np.full(10, num), np.full(10, alpha), np.full(10, alpha + beta)
     )
 
     exact = stats.betabinom(num, alpha, beta)
-    np.testing.assert_allclose(
-        ranks, exact.cdf(votes) - exact.pmf(votes) / 2, rtol=1e-6
-    )
+    np.testing.assert_allclose(upto, exact.cdf(votes), rtol=1e-6)
+    np.testing.assert_allclose(upto - below, exact.pmf(votes), rtol=1e-6)
 
 
 def test_heads_agree_by_how_far_fractions_are_apart() -> None:
