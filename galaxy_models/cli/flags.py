@@ -17,7 +17,8 @@ THEMES = {
         "overwrite", "estimate",
     ),
     "Columns and labels": (
-        "id_column", "image_column", "label_column", "label_groups", "exclude_label",
+        "id_column", "image_column", "label_column", "questions", "volunteers_column",
+        "label_groups", "exclude_label",
         "ra_column", "dec_column",
     ),
     "Images": (
@@ -42,7 +43,10 @@ THEMES = {
         "horizontal_flip", "vertical_flip", "degraded_fraction", "blur_fraction",
         "noise_levels", "colour_fraction", "jpeg_quality",
     ),
-    "Prediction": ("tta", "embedding", "familiarity", "engine", "device", "plan"),
+    "Prediction": (
+        "tta", "plausible_classes", "posterior", "embedding", "familiarity", "engine",
+        "device", "plan",
+    ),
     "Workers and batches": (
         "num_workers", "batch_size", "sync_batch_norm", "max_restarts",
         "rows_per_chunk", "rows_per_file", "tiles_per_file", "max_failed_fraction",
