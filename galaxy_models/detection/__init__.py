@@ -18,6 +18,7 @@ quality.py     flags
 sky.py         positions and angles on the sky
 stamps.py      what the network sees of a source
 rows.py        the rows that people read
+arbitration.py which of a source and its parts is right, by the network
 detector.py    all of these: a tile -> rows
 """
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from galaxy_models.chunks.chunk_result import Stopwatch
 from galaxy_models.config.decode_rule import DecodeRule
+from galaxy_models.detection.arbitration import choose_primary
 from galaxy_models.detection.extraction import Extraction, extract, threshold_of
 from galaxy_models.detection.families import (
     PART,
@@ -97,6 +98,7 @@ class Detector:
             rows = _measured(region, extraction, families)
         with watch.timing("predicting"):
             probabilities = self._classify(region, rows)
+            rows["is_primary"] = choose_primary(rows, probabilities, self.classes)
         return to_arrow(rows, name, probabilities, self.classes, self.schema)
 
     def failed_row(self, name: str, tile: int, error: ImageDecodeError) -> pa.Table:
@@ -112,6 +114,7 @@ class Detector:
             "image": name,
             "parent_id": NO_PARENT,
             "num_children": 0,
+            "is_primary": True,
             "flags": 0,
             "status": STATUS_FAILED,
             "error": str(error),

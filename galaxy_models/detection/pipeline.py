@@ -48,7 +48,7 @@ def detect(config: DetectConfig) -> RunRecord:
         >>> record.num_images, record.num_failed
         (2, 0)
         >>> table = pd.read_parquet("detections")
-        >>> sources = table[table["parent_id"] == 0]
+        >>> sources = table[table["is_primary"]]
         >>> len(sources) == record.num_sources
         True
     """

@@ -20,7 +20,7 @@ from galaxy_models.storage.output_folder import OutputKind
 from galaxy_models.tables.catalog import Catalog, open_catalog
 from galaxy_models.tables.formats.numbered_rows import NumberedRows, number_rows
 
-FORMAT_VERSION = 1  # of _run.json and of resume keys
+FORMAT_VERSION = 2  # of _run.json and of resume keys; 1 had no is_primary
 OUTPUT = OutputKind(
     job="jobs.detect",
     results_name=RUN_RECORD_NAME,

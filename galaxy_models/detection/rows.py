@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from galaxy_models.detection.arbitration import galaxy_scores
 from galaxy_models.detection.extraction import Extraction, Sources
 from galaxy_models.detection.families import source_id
 from galaxy_models.detection.photometry import Photometry, measure
@@ -19,7 +20,6 @@ from galaxy_models.detection.sky import position_angles, sky_positions
 from galaxy_models.tables.prediction_schema import STATUS_OK, probability_column
 
 R90 = "r90"  # a column for the stamps; not among the rows
-NO_GALAXY = ("star", "artefact")  # classes of a model that knows what is none
 
 
 def source_rows(
@@ -116,8 +116,8 @@ def to_arrow(
     """Lay rows out as people read them.
 
     Args:
-        rows: what ``source_rows`` gave, with ``parent_id``, ``num_children`` and
-            ``size_over_psf``.
+        rows: what ``source_rows`` gave, with ``parent_id``, ``num_children``,
+            ``size_over_psf`` and ``is_primary``.
         image: their image's name.
         probabilities: float32, shape (rows, classes); NaN where not classified.
         classes: the model's.
@@ -125,8 +125,7 @@ def to_arrow(
     """
     is_unclassified = np.isnan(probabilities).any(axis=1)
     best = np.nan_to_num(probabilities).argmax(axis=1)
-    no_galaxy = [classes.index(name) for name in NO_GALAXY if name in classes]
-    score = 1 - probabilities[:, no_galaxy].sum(axis=1)
+    scores = galaxy_scores(probabilities, classes)
     known = {
         **{name: pa.array(rows[name].to_numpy()) for name in rows},
         "image": pa.repeat(image, len(rows)),
@@ -137,7 +136,7 @@ def to_arrow(
             probability_column(name): pa.array(of_class, mask=is_unclassified)
             for name, of_class in zip(classes, probabilities.T, strict=True)
         },
-        "score": pa.array(score, mask=is_unclassified | (not no_galaxy)),
+        "score": pa.array(scores, mask=np.isnan(scores)),
         "status": pa.repeat(STATUS_OK, len(rows)),
     }
     columns = [

@@ -123,12 +123,16 @@ DETECTION_COLUMNS = (
     ),
     _of(
         pa.int64(), "parent_id", "", "meta.id.parent",
-        "object_id of the source that this one was split from; 0 for the others, "
-        "which cover the image once",
+        "object_id of the source that this one was split from; 0 for the others",
     ),
     _of(
         INTEGER, "num_children", "", "meta.number;src",
         "rows that this one can be split into; 0 if it cannot",
+    ),
+    _of(
+        pa.bool_(), "is_primary", "", "meta.code",
+        "whether it is one of the rows that cover the image once: of a source and its "
+        "parts, what the network takes for a galaxy rather than the other",
     ),
     _of(INTEGER, "flags", "", "meta.code.qual", "a sum of bits; 0 is good"),
     _of(
