@@ -12,7 +12,8 @@ from typing import Any, Literal, get_args, get_origin
 
 THEMES = {
     "Input and output": (
-        "catalog", "images", "votes", "survey", "predictions", "model", "labels",
+        "catalog", "images", "votes", "survey", "predictions", "detections", "truth",
+        "model", "labels",
         "output", "previous", "retry", "removed_rows", "keep", "resume", "overwrite",
         "estimate",
     ),
@@ -49,7 +50,9 @@ THEMES = {
         "progress_interval_s",
     ),
     "Partitions": ("rows_per_partition",),
-    "Report": ("num_bins", "gallery_size"),
+    "Report": (
+        "num_bins", "gallery_size", "partial_truth", "match_radius", "min_score",
+    ),
     "Made-up sky": ("num_labelled", "num_catalog"),
     "Repeatability": ("seed",),
 }  # fmt: skip

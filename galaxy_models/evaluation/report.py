@@ -33,15 +33,8 @@ def report_page(
         plots: PNG bytes by name, in the order in which they are shown.
         cutouts: images of the galaxies to show; without any there are no galleries.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("galaxy_models.evaluation", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     tally, labelled = evaluation.tally, evaluation.labelled
-    return environment.get_template(TEMPLATE_NAME).render(
+    return render_page(
         title="Predictions against labels" if labelled else "Predictions",
         lead=_lead(evaluation),
         key_facts=_key_facts(evaluation),
@@ -58,6 +51,23 @@ def report_page(
         f"no prediction: {_listed(tally.failed.most_common())}.",
         terms=[*LABELLED_TERMS, *TERMS] if labelled else TERMS,
     )
+
+
+def render_page(**parts: Any) -> str:
+    """Lay a page out; ``failed`` rows are the only part that may be left out.
+
+    Args:
+        parts: what the template names.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("galaxy_models.evaluation", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.get_template(TEMPLATE_NAME)
+    return template.render({"failed": [], "failed_lead": "", **parts})
 
 
 def _lead(evaluation: Evaluation) -> str:
@@ -226,8 +236,7 @@ def _tile(
     return {
         "src": cutouts.get(galaxy.object_id),
         "alt": f"galaxy {galaxy.object_id}, predicted {predicted}",
-        "predicted": predicted,
-        "confidence": f"{galaxy.confidence:.2f}",
+        "caption": f"{predicted} {galaxy.confidence:.2f}",
         "label": None if galaxy.label is None else classes[galaxy.label],
         "is_wrong": galaxy.label is not None and galaxy.label != galaxy.predicted,
         "object_id": galaxy.object_id,
