@@ -14,8 +14,8 @@ THEMES = {
     "Input and output": (
         "catalog", "images", "votes", "survey", "predictions", "detections", "truth",
         "model", "labels",
-        "output", "previous", "retry", "removed_rows", "keep", "resume", "overwrite",
-        "estimate",
+        "output", "stamps", "regions", "overlay", "previous", "retry", "removed_rows",
+        "keep", "resume", "overwrite", "estimate",
     ),
     "Columns and labels": (
         "id_column", "image_column", "label_column", "label_groups", "exclude_label",

@@ -27,7 +27,7 @@ from galaxy_models.detection.families import (
 from galaxy_models.detection.noise import Noise
 from galaxy_models.detection.photometry import point_source_radius
 from galaxy_models.detection.region import Region, read_region
-from galaxy_models.detection.rows import R90, source_rows, to_arrow
+from galaxy_models.detection.rows import source_rows, to_arrow
 from galaxy_models.detection.stamps import cut_stamp
 from galaxy_models.detection.tiles import Tile
 from galaxy_models.errors import ImageDecodeError
@@ -130,7 +130,7 @@ class Detector:
             places = rows.loc[is_large, ["x", "y"]].to_numpy() - (whole.left, whole.top)
             stamps = [
                 cut_stamp(region.image, region.planes, (x, y), r90, self.rule)
-                for (x, y), r90 in zip(places, rows.loc[is_large, R90], strict=True)
+                for (x, y), r90 in zip(places, rows.loc[is_large, "r90"], strict=True)
             ]
             probabilities[is_large] = self.predict(np.stack(stamps))
         return probabilities

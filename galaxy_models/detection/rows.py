@@ -19,8 +19,6 @@ from galaxy_models.detection.region import Region
 from galaxy_models.detection.sky import position_angles, sky_positions
 from galaxy_models.tables.prediction_schema import STATUS_OK, probability_column
 
-R90 = "r90"  # a column for the stamps; not among the rows
-
 
 def source_rows(
     region: Region,
@@ -40,7 +38,7 @@ def source_rows(
 
     Returns:
         A row each, with the columns of ``detection_schema`` that pixels and the WCS
-        decide, and ``R90``; positions are the image's.
+        decide; positions are the image's.
     """
     table = sources.table[chosen]
     left, top = region.tile.whole.left, region.tile.whole.top
@@ -93,7 +91,7 @@ def _light_columns(photometry: Photometry) -> dict[str, NDArray[np.float64]]:
         "flux_error": photometry.flux_error,
         "snr": photometry.snr,
         "half_light_radius": photometry.half_light_radius,
-        R90: photometry.r90,
+        "r90": photometry.r90,
     }
 
 

@@ -114,6 +114,10 @@ DETECTION_COLUMNS = (
         "of the circle that holds half of the flux",
     ),
     _of(
+        FLOAT, "r90", "pixel", "phys.angSize;src",
+        "of the circle that holds 90 % of the flux; stamps are 8.48 times as wide",
+    ),
+    _of(
         FLOAT, "size_over_psf", "", "phys.angSize;arith.ratio",
         "half_light_radius over that of the tile's point sources",
     ),

@@ -67,7 +67,8 @@ def test_rows_have_the_columns_of_the_contract() -> None:
     assert schema.names == [
         *("object_id", "image", "ra", "dec", "x", "y", "x_error", "y_error"),
         *("xmin", "xmax", "ymin", "ymax", "a", "b", "position_angle", "num_pixels"),
-        *("flux", "flux_error", "snr", "half_light_radius", "size_over_psf"),
+        *("flux", "flux_error", "snr", "half_light_radius", "r90"),
+        "size_over_psf",
         *("background", "parent_id", "num_children", "is_primary", "flags"),
         "predicted_class",
         *("probability_round", "probability_star", "score", "status", "error"),

@@ -14,7 +14,10 @@ def gaussian(sigma: float) -> NDArray[np.uint8]:
     """A round galaxy on a sky, in a cutout of 8.48 × its R90."""
     axis = np.arange(SIDE) - (SIDE - 1) / 2
     profile = 180 * np.exp(-np.add.outer(axis**2, axis**2) / (2 * sigma**2))
-    return np.clip(profile[..., None] + SKY, 0, 255).round().astype(np.uint8)
+    pixels: NDArray[np.uint8] = (
+        np.clip(profile[..., None] + SKY, 0, 255).round().astype(np.uint8)
+    )
+    return pixels
 
 
 SIGMA = SIDE / CUTOUT_PER_R90 / np.sqrt(2 * np.log(10))  # R90 of a Gaussian

@@ -1,7 +1,9 @@
 """Two kinds of jobs that name their results alike never replace each other's."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from galaxy_models.scoring.request import OUTPUT as SCORING
 from galaxy_models.scoring.run_file import RunRecord as ScoringRecord
 from galaxy_models.storage.output_folder import OutputKind, check_output
 
-RECORDS = {"jobs.score": ScoringRecord, "jobs.detect": DetectionRecord}
+RECORDS: dict[str, Any] = {"jobs.score": ScoringRecord, "jobs.detect": DetectionRecord}
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -20,8 +22,8 @@ RECORDS = {"jobs.score": ScoringRecord, "jobs.detect": DetectionRecord}
 def test_another_jobs_results_are_refused_whatever_the_flags(
     own: OutputKind, other: OutputKind, overwrite: bool, tmp_path: Path
 ) -> None:
-    fields = RECORDS[other.job].__dataclass_fields__
-    (tmp_path / "_run.json").write_text(json.dumps(dict.fromkeys(fields)))
+    names = [field.name for field in fields(RECORDS[other.job])]
+    (tmp_path / "_run.json").write_text(json.dumps(dict.fromkeys(names)))
     with pytest.raises(OutputError, match=f"of another job than {own.job}; name a new"):
         check_output(str(tmp_path), own, overwrite)
     assert check_output(str(tmp_path), other, overwrite=True) == str(tmp_path)
