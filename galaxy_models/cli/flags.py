@@ -23,7 +23,7 @@ THEMES = {
     ),
     "Images": (
         "image", "image_root", "allow_image_prefix", "s3_endpoint_url", "image_size",
-        "crop_fraction", "fits_bands", "fits_stretch", "fits_q", "tile_size",
+        "crop_fraction", "fits_bands", "fits_stretch", "fits_q", "wcs", "tile_size",
     ),
     "Clean sample": (
         "min_smooth", "min_roundness", "min_featured", "min_edge_on",

@@ -31,8 +31,8 @@ class DetectConfig:
     """Find the sources of wide images, and classify them; write Parquet."""
 
     images: str
-    """Folder of wide images (JPEG, PNG, TIFF, WebP, FITS), or a table of them: Parquet,
-    CSV and whatever else jobs.score takes as --catalog."""
+    """Folder of wide images (JPEG, PNG, TIFF, WebP, FITS), one such image, or a table
+    of them: Parquet, CSV and whatever else jobs.score takes as --catalog."""
 
     output: str
     """Folder for the Parquet files; must not exist, be empty, or contain detections in
@@ -54,6 +54,10 @@ class DetectConfig:
     model: str = "galaxy-zoo"
     """Model folder of jobs.train, or galaxy-zoo, the model that comes with the
     package."""
+
+    wcs: str | None = None
+    """Folder of FITS headers with the images' sky coordinates, such as those that
+    astrometry.net makes: field/a.wcs for the image field/a.jpg."""
 
     image_root: str | None = None
     """Folder that relative image paths start from; default: the table's folder."""

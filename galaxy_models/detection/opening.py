@@ -47,4 +47,15 @@ class Images:
                 f"{image.width}×{image.height} px, but {expected[1]}×{expected[0]}"
                 " when the work began",
             )
+        if self.request.sidecars is not None:
+            shape = image.height, image.width
+            found = self.request.sidecars.wcs(self._path(number), shape)
+            image.wcs = found or image.wcs
         return image
+
+    def _path(self, number: int) -> str:
+        """An image's path, or its name where the table holds its bytes."""
+        catalog = self.request.catalog
+        row = self._reader.read(number, number + 1)
+        (source,) = image_sources(row[catalog.image_column])
+        return source if isinstance(source, str) else self.name(number)

@@ -12,12 +12,14 @@ from galaxy_models.chunks.run_file import ENGINE_KEY, RUN_RECORD_NAME, VERSION_K
 from galaxy_models.cluster import shared_paths
 from galaxy_models.config import DetectConfig
 from galaxy_models.config.decode_rule import DecodeRule
+from galaxy_models.detection.sidecars import Sidecars, open_sidecars
 from galaxy_models.detection.tile_list import TileList, list_tiles
 from galaxy_models.models.card import ModelCard
 from galaxy_models.models.folder import read_card, required_files
 from galaxy_models.models.shipped import model_reference
 from galaxy_models.storage.output_folder import OutputKind
 from galaxy_models.tables.catalog import Catalog, open_catalog
+from galaxy_models.tables.formats import open_images
 from galaxy_models.tables.formats.numbered_rows import NumberedRows, number_rows
 
 FORMAT_VERSION = 2  # of _run.json and of resume keys; 1 had no is_primary
@@ -51,6 +53,8 @@ class Request:
     """The same by their number."""
 
     tiles: TileList
+    sidecars: Sidecars | None = None
+    """Where images' sky coordinates lie, if not in their headers."""
 
     def resume_key(self, engine: str | None = None) -> dict[str, Any]:
         """Name the inputs that determine the output; compared on resume.
@@ -75,6 +79,7 @@ class Request:
                 f"--{name.replace('_', '-')}": getattr(self.rule, name)
                 for name in FITS_FLAGS
             },
+            "--wcs": self.sidecars and self.sidecars.folder,
             "--tile-size": self.config.tile_size,
             "--tiles-per-file": self.config.tiles_per_file,
             VERSION_KEY: FORMAT_VERSION,
@@ -99,6 +104,7 @@ def open_request(config: DetectConfig, staging_uri: str) -> Request:
         StorageError: an object store does not answer.
     """
     card = read_card(config.model)
+    sidecars = None if config.wcs is None else open_sidecars(config.wcs)
     shared_paths.check_inputs("--model", required_files(config.model, card))
     catalog = open_catalog(
         config,
@@ -106,6 +112,7 @@ def open_request(config: DetectConfig, staging_uri: str) -> Request:
         for_ray=False,
         check_files=shared_paths.check_inputs,
         flag="--images",
+        open_source=open_images,
     )
     rule = _rule(config, card)
     return Request(
@@ -116,6 +123,7 @@ def open_request(config: DetectConfig, staging_uri: str) -> Request:
         catalog=catalog,
         rows=number_rows(catalog.table),
         tiles=list_tiles(catalog, rule, config.tile_size),
+        sidecars=sidecars,
     )
 
 

@@ -17,8 +17,10 @@ from galaxy_models.detection.overlay import galaxies_to_show
 from galaxy_models.errors import ConfigError, OutputError
 from galaxy_models.images.decode import read_images
 from galaxy_models.simulation import WideSky, write_frames
+from galaxy_models.simulation.frames import FrameFormat
 
 SKY = WideSky(8, 4, 0, blend_fraction=0, galaxy_r_magnitudes=(15, 17))
+FORMATS: tuple[FrameFormat, ...] = ("fits", "jpg")
 KINDS = ("stamps", "regions", "overlay")
 
 
@@ -28,9 +30,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
     frames = write_frames(folder / "frames", 1, width=384, height=256, seed=2, sky=SKY)
     (folder / "images").mkdir()
-    for kind in ("fits", "jpg"):
+    for kind in FORMATS:
         name = f"frame-0000.{kind}"
-        (frames.images(kind) / name).rename(folder / "images" / name)  # type: ignore[arg-type]
+        (frames.images(kind) / name).rename(folder / "images" / name)
     detect(config_for(folder))
     return folder
 
@@ -62,16 +64,19 @@ def test_stamps_are_a_catalog_of_the_sources_that_have_a_class(made: Path) -> No
 
 
 def test_stamps_are_the_same_way_up_in_fits_and_jpeg(made: Path) -> None:
-    stamps = pd.read_parquet(made / "stamps").set_index("object_id")["image_bytes"]
+    table = pd.read_parquet(made / "stamps")
+    stamps = dict(zip(table["object_id"], map(grey, table["image_bytes"]), strict=True))
     rows = with_class(made)
     in_fits = rows[rows["image"].str.endswith("fits")]
+    in_jpeg = rows[rows["image"].str.endswith("jpg")]
+    places = in_fits[["x", "y"]].to_numpy()
     likeness = []
-    for one in rows[rows["image"].str.endswith("jpg")].itertuples():
-        gaps = np.hypot(in_fits["x"] - one.x, in_fits["y"] - (255 - one.y))
-        same = in_fits.loc[gaps.idxmin()]
+    for one, x, y in zip(in_jpeg["object_id"], in_jpeg["x"], in_jpeg["y"], strict=True):
+        gaps = np.hypot(*(places - (x, 255 - y)).T)
         if gaps.min() < 1:
-            pair = grey(stamps[one.object_id]), grey(stamps[same["object_id"]])
-            likeness.append((like(*pair), like(pair[0], pair[1][::-1])))
+            other = in_fits["object_id"].tolist()[gaps.argmin()]
+            jpeg, fits = stamps[one], stamps[other]
+            likeness.append((like(jpeg, fits), like(jpeg, fits[::-1])))
     as_it_is, mirrored = np.mean(likeness, axis=0)
     assert len(likeness) >= 5
     assert as_it_is > mirrored + 0.1
