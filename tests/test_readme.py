@@ -62,5 +62,5 @@ def test_the_table_of_survey_scale_is_what_its_script_says() -> None:
         text=True,
         check=True,
     ).stdout
-    assert table.count("\n") == 9
+    assert table.count("\n") == 10
     assert f"| --- | --- |\n{table}" in (folder / "README.md").read_text()

@@ -31,11 +31,11 @@ from galaxy_models.storage import s3
 from galaxy_models.tables.columns import image_sources
 from galaxy_models.tables.formats.numbered_rows import NumberedRows, RowReader
 from galaxy_models.tables.formats.row_runs import RowRuns
+from galaxy_models.tables.sorted_hashes import MAX_HELD
 
 NUM_SAMPLED = 256
 SEED = 0
-REQUESTS_PER_IMAGE = 2  # of an object store: its size, its bytes
-BYTES_PER_ID = 24  # on the driver: hashes, and their sorted copy
+BYTES_PER_ID = 16  # on the driver: hashes, and their sorted copy
 KIB_OF_RSS = 1024  # Linux reports the largest memory of a process in KiB
 
 
@@ -130,10 +130,10 @@ def _measured(plan: Plan) -> Estimate:
         hours=num_rows / rate / num_cores / 3600,
         core_hours=num_rows / rate / 3600,
         image_bytes=round(num_rows * num_bytes / len(rows)),
-        image_requests=num_rows * REQUESTS_PER_IMAGE * _are_remote(rows, plan),
+        image_requests=num_rows * _are_remote(rows, plan),
         output_bytes=round(num_rows * of_row),
         actor_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB_OF_RSS,
-        driver_bytes=request.catalog.num_rows * BYTES_PER_ID,
+        driver_bytes=min(request.catalog.num_rows, MAX_HELD) * BYTES_PER_ID,
     )
 
 

@@ -2,6 +2,7 @@
 
     files.py          any URI -> filesystem and bytes
     s3.py             S3: access, errors and retries
+    s3_objects.py     whole objects of S3, a request each
     glob.py           the files that a pattern matches
     output_folder.py  a job's output folder: checked, begun, resumed, finished
     output_lease.py   one job at a time in an output folder

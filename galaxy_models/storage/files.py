@@ -23,6 +23,7 @@ from pyarrow import fs
 
 from galaxy_models.errors import GalaxyBatchError, InputError, StorageError
 from galaxy_models.storage import s3
+from galaxy_models.storage.s3_objects import check_size
 
 Result = TypeVar("Result")
 
@@ -123,7 +124,7 @@ def read_bytes(uri: str, max_bytes: int | None = None) -> bytes:
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise OSError("not a regular file")
-        s3.check_size(status.st_size, max_bytes)
+        check_size(status.st_size, max_bytes)
         return stream.read(status.st_size)
 
 

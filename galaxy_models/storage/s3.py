@@ -1,4 +1,4 @@
-"""S3: access, errors and retries; the only module that knows it.
+"""S3: access, errors and retries; with ``s3_objects`` all that knows it.
 
 Endpoint and credentials come from the environment (``AWS_ENDPOINT_URL``,
 ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, ``AWS_REGION``, …), so that no
@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from pyarrow import fs
@@ -34,6 +34,10 @@ from galaxy_models.errors import (
     UnreachableStoreError,
     extract_error,
 )
+from galaxy_models.storage.s3_objects import get_object, open_bucket
+
+if TYPE_CHECKING:
+    from obstore.store import S3Store
 
 Result = TypeVar("Result")
 
@@ -110,18 +114,33 @@ def filesystem(bucket_uri: str, attempts: int | None = None) -> fs.FileSystem:
 def _filesystem(
     bucket_uri: str, attempts: int, _environment: tuple[tuple[str, str], ...]
 ) -> fs.FileSystem:
-    # Without a region pyarrow asks AWS for the bucket's; other stores ignore it.
-    endpoint = _endpoint()
-    region = next(filter(None, map(os.environ.get, REGION_VARIABLES)), None)
-    if region is None and endpoint is None:
-        region = fs.resolve_s3_region(_bucket(bucket_uri))
     return fs.S3FileSystem(
-        endpoint_override=endpoint,  # which the bare constructor would ignore
-        region=region,
+        endpoint_override=_endpoint(),  # which the bare constructor would ignore
+        region=_region(bucket_uri),
         connect_timeout=CONNECT_TIMEOUT_S,
         request_timeout=ANSWER_TIMEOUT_S,
         retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=attempts),
     )
+
+
+@lru_cache(maxsize=32)
+def _objects(bucket_uri: str, environment: tuple[tuple[str, str], ...]) -> "S3Store":
+    return open_bucket(
+        _bucket(bucket_uri),
+        _endpoint(),
+        _region(bucket_uri),
+        CONNECT_TIMEOUT_S,
+        ANSWER_TIMEOUT_S,
+        dict(environment),
+    )
+
+
+def _region(bucket_uri: str) -> str | None:
+    """Give the region set; without one AWS is asked, and other stores ignore it."""
+    region = next(filter(None, map(os.environ.get, REGION_VARIABLES)), None)
+    if region is None and _endpoint() is None:
+        region = fs.resolve_s3_region(_bucket(bucket_uri))
+    return region
 
 
 def _endpoint() -> str | None:
@@ -145,14 +164,36 @@ def ask(
         uri: ``s3://bucket/key``.
         work: the operation, called with a filesystem and the object's path in it; may
             be called several times.
-        is_look: whether this may be a job's first contact with the store, in which a
-            wrong endpoint is reported within seconds.
+        is_look: as for ``retried``.
 
     Returns:
         The result of ``work``.
 
     Raises:
         FileNotFoundError: there is no such object.
+        GalaxyBatchError: as for ``retried``.
+    """
+    bucket_uri = f"s3://{_bucket(uri)}"
+    return retried(
+        uri, lambda: work(filesystem(bucket_uri, attempts=1), _path(uri)), is_look
+    )
+
+
+def retried(uri: str, attempt: Callable[[], Result], is_look: bool = False) -> Result:
+    """Repeat an attempt while the store fails.
+
+    Args:
+        uri: ``s3://bucket/key``.
+        attempt: what is asked of the store.
+        is_look: whether this may be a job's first contact with the store, in which a
+            wrong endpoint is reported within seconds.
+
+    Returns:
+        The result of ``attempt``.
+
+    Raises:
+        FileNotFoundError: there is no such object.
+        OSError: with ``errno.EFBIG``, it is larger than ``attempt`` may read.
         UnreachableStoreError: the store never answered.
         StoreAccessError: it refused.
         StorageError: it stopped answering for ``PATIENCE_S``.
@@ -166,10 +207,12 @@ def ask(
         reraise=True,
     )
     try:
-        result = retrying(lambda: work(filesystem(bucket_uri, attempts=1), _path(uri)))
+        result = retrying(attempt)
     except FileNotFoundError:
         raise
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise
         raise explained(uri, error, is_first) from error
     _answered.add((bucket_uri, _endpoint()))
     return result
@@ -260,16 +303,6 @@ def _find_bucket(bucket_uri: str, _endpoint_url: str | None) -> None:
         raise FileNotFoundError(bucket_uri)
 
 
-def check_size(num_bytes: int, max_bytes: int | None) -> None:
-    """Refuse to read what is too large.
-
-    Raises:
-        OSError: with ``errno.EFBIG``.
-    """
-    if max_bytes is not None and num_bytes > max_bytes:
-        raise OSError(errno.EFBIG, f"{num_bytes} bytes, over {max_bytes}")
-
-
 def read(uri: str, max_bytes: int | None = None) -> bytes:
     """Read a whole object.
 
@@ -279,14 +312,14 @@ def read(uri: str, max_bytes: int | None = None) -> bytes:
         StoreAccessError: this object is refused.
         StorageError: the store stopped answering, or now refuses what it gave before.
     """
+    bucket, key = f"s3://{_bucket(uri)}", _path(uri).partition("/")[2]
 
-    def read_all(store: fs.FileSystem, path: str) -> bytes:
-        with store.open_input_file(path) as stream:
-            check_size(stream.size(), max_bytes)
-            return bytes(stream.read())
+    def read_all() -> bytes:
+        store = _objects(bucket, tuple(sorted(environment().items())))
+        return get_object(store, key, max_bytes)
 
     try:
-        data = ask(uri, read_all)
+        data = retried(uri, read_all)
     except StoreAccessError as error:
         _check_still_welcome(uri, error)
         raise

@@ -5,6 +5,7 @@
     first_images.py       whether any of a catalog's first images exists
     columns.py            columns by their usual names
     object_ids.py         ids: present, unique, hashed
+    sorted_hashes.py      any number of them in bounded memory
     id_index.py           ids of one table among those of another
     prediction_schema.py  the columns of predictions
     detection_schema.py   the columns of detections

@@ -1,6 +1,6 @@
 """Ids of galaxies: checked, counted, and hashed to a fingerprint of their set.
 
-Memory holds 8 bytes a row.
+Memory holds 8 bytes a row, of large tables the disk: see ``sorted_hashes``.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from galaxy_models.errors import CatalogError
 from galaxy_models.tables.formats import Table
+from galaxy_models.tables.sorted_hashes import SortedHashes
 
 REMEDY = "every galaxy needs its own id"
 MAX_NAMED_VALUES = 5  # how many offending values a message shows
@@ -39,13 +40,14 @@ class IdSet:
     ) -> None:
         _check_type(table.schema.field(id_column), table.uri)
         self._table, self._column, self._remedy = table, id_column, remedy
-        self._hashes = [np.empty(0, np.uint64)]
+        self._hashes = SortedHashes()
 
     def add(self, ids: pa.Array) -> None:
         """Take in ids of further rows.
 
         Raises:
             CatalogError: one is null, or beyond 64 signed bits.
+            StorageError: the ids of a large table need a disk that is full.
         """
         if ids.null_count:
             raise CatalogError(
@@ -54,7 +56,7 @@ class IdSet:
             )
         if pa.types.is_integer(ids.type):
             _check_range(ids, self._column, self._table.uri)
-        self._hashes.append(_hash_ids(ids))
+        self._hashes.add(_hash_ids(ids))
 
     def fingerprint(self) -> tuple[str, int]:
         """Name the set of the ids, in any order and of either type.
@@ -65,14 +67,17 @@ class IdSet:
         Raises:
             CatalogError: there is none, or one is repeated.
         """
-        hashes = np.sort(np.concatenate(self._hashes))
-        if not len(hashes):
+        digest, num_ids, repeated = hashlib.blake2b(digest_size=8), 0, []
+        for hashes in self._hashes.parts():
+            digest.update(hashes.data)
+            num_ids += len(hashes)
+            repeated.append(hashes[1:][hashes[1:] == hashes[:-1]])
+        if not num_ids:
             raise CatalogError(f"the catalog {self._table.uri} has no rows.")
-        repeated = hashes[1:][hashes[1:] == hashes[:-1]]
-        if len(repeated):
-            _refuse_repeated_ids(self._table, self._column, repeated, self._remedy)
-        digest = hashlib.blake2b(hashes.tobytes(), digest_size=8)
-        return digest.hexdigest(), len(hashes)
+        suspects = np.concatenate(repeated)
+        if len(suspects):
+            _refuse_repeated_ids(self._table, self._column, suspects, self._remedy)
+        return digest.hexdigest(), num_ids
 
 
 def fingerprint_ids(

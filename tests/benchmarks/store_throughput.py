@@ -6,13 +6,18 @@ The store is a real S3 server (SeaweedFS, of the extra ``test``) on loopback: it
 CPU time of the same cores and no waiting for a network, which real stores do. Two
 stages are measured, each in rounds in which disk and store take turns; medians count.
 
-    reading   the reading stage of an actor alone, in one process: files to bytes
+    reading   the reading stage of an actor alone, in one process: files to bytes;
+              also as it would be with pyarrow, whose images cost two requests
     scoring   python -m jobs.score, whole, on all cores; catalog, model and predictions
-              lie on disk in either case
+              lie on disk in either case; the CPU time of the server, which works on
+              the same cores, is taken off, as if it were elsewhere
 
 How many threads read, and how many files each in turn, are constants of
 ``galaxy_models.scoring.prefetch``. Name several values, ``--num-readers 4 16 64
 --files-per-read 1 8 32``, and the reading stage is measured with each pair.
+
+A network's waiting is put between by ``--latencies-ms 0 1 20``: a proxy whose answers
+come so much later.
 
 The rate of scoring is a difference quotient of a short and a long run, as in
 ``score_throughput.py``, so that start-up falls out. For figures to quote, name a
@@ -27,13 +32,13 @@ import statistics
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 from unittest import mock
 
+import psutil
 import tyro
 from contest import (
     check_rows,
@@ -44,6 +49,7 @@ from contest import (
     train_model,
     write_catalog,
 )
+from pyarrow import fs
 from short_and_long_runs import Result, measure
 
 from galaxy_models import storage
@@ -51,14 +57,19 @@ from galaxy_models.config import NetworkName
 from galaxy_models.errors import ImageDecodeError
 from galaxy_models.models.shipped import model_reference
 from galaxy_models.scoring import prefetch
+from galaxy_models.storage import s3
+from galaxy_models.storage.s3_objects import check_size
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))  # the tests' own server
 
+from delay_proxy import delayed
 from s3_server import running_s3_server
 
-Place = Literal["disk", "store"]
+Place = Literal["disk", "store", "pyarrow"]
 Stage = Literal["reading", "scoring"]
 PLACES: tuple[Place, ...] = ("disk", "store")
+PYARROW: Place = "pyarrow"  # the store, through that library
+SERVER_NAME = "weed"
 IMAGE_PX = 424  # as in Galaxy Zoo 2
 READS_PER_BATCH = 4  # 32 files, as an actor on CPUs asks for
 
@@ -81,6 +92,9 @@ class Benchmark:
 
     files_per_read: tuple[int, ...] = (prefetch.FILES_PER_READ,)
     """Files that a thread reads in turn, each in turn; reading only."""
+
+    latencies_ms: tuple[float, ...] = (0.0,)
+    """Delays of the store's answers, each in turn; reading only."""
 
     num_reads: int = 4000
     """Images of a run of the reading stage: the same files again and again."""
@@ -110,9 +124,12 @@ class Reading:
     """One way to read, and the images/s of its rounds."""
 
     place: Place
+    latency_ms: float
     num_readers: int
     files_per_read: int
     rates: list[float]
+    cpu_ms: list[float]
+    """CPU time of this process for an image, of each round (ms)."""
 
     @property
     def rate(self) -> float:
@@ -129,26 +146,44 @@ def put_into_store(images: Sequence[str], bucket: str) -> list[str]:
     return uris
 
 
+def read_by_pyarrow(uri: str, max_bytes: int | None = None) -> bytes:
+    """Read an object through pyarrow: its size, then its bytes."""
+
+    def read_all(store: fs.FileSystem, path: str) -> bytes:
+        with store.open_input_file(path) as stream:
+            check_size(stream.size(), max_bytes)
+            return bytes(stream.read())
+
+    return s3.ask(uri, read_all)
+
+
 def measure_reading(
-    sources: dict[Place, list[str]], benchmark: Benchmark
+    sources: dict[Place, list[str]], benchmark: Benchmark, latency_ms: float
 ) -> list[Reading]:
     """Time the reading stage with every pair of values, place by place, in rounds."""
-    rates: dict[tuple[Place, int, int], list[float]] = defaultdict(list)
+    readings: dict[tuple[Place, int, int], Reading] = {}
     ways = list(itertools.product(benchmark.num_readers, benchmark.files_per_read))
     for turn in range(benchmark.rounds):
-        for (readers, files), place in itertools.product(ways, PLACES):
-            rate = time_reading(sources[place], readers, files, benchmark.num_reads)
-            rates[place, readers, files].append(rate)
+        for way, place in itertools.product(ways, (*PLACES, PYARROW)):
+            empty = Reading(place, latency_ms, *way, rates=[], cpu_ms=[])
+            reading = readings.setdefault((place, *way), empty)
+            uris = sources["disk" if place == "disk" else "store"]
+            with mock.patch.object(
+                s3, "read", read_by_pyarrow if place == PYARROW else s3.read
+            ):
+                rate, cpu_ms = time_reading(uris, *way, benchmark.num_reads)
+            reading.rates.append(rate)
+            reading.cpu_ms.append(cpu_ms)
             say(
-                f"round {turn + 1} reading from {place}: {readers} readers of {files} "
-                f"files, {rate:.0f} images/s"
+                f"round {turn + 1} reading from {place}, {latency_ms:g} ms: {way[0]} "
+                f"readers of {way[1]} files, {rate:.0f} images/s"
             )
-    return [Reading(*way, rates=values) for way, values in rates.items()]
+    return list(readings.values())
 
 
 def time_reading(
     sources: Sequence[str], num_readers: int, files_per_read: int, num_reads: int
-) -> float:
+) -> tuple[float, float]:
     """Read images as an actor does, but for decoding them.
 
     Args:
@@ -158,7 +193,7 @@ def time_reading(
         num_reads: images to read, the same again if there are fewer.
 
     Returns:
-        Images/s.
+        Images/s, and the CPU time of an image (ms).
 
     Raises:
         SystemExit: one of them could not be read.
@@ -167,7 +202,7 @@ def time_reading(
     with mock.patch.multiple(
         prefetch, NUM_READERS=num_readers, FILES_PER_READ=files_per_read
     ):
-        started_s = time.perf_counter()
+        started_s, started_cpu_s = time.perf_counter(), time.process_time()
         for files in prefetch.prefetch_files(
             wanted, "/", READS_PER_BATCH, ("/", "s3://")
         ):
@@ -175,7 +210,23 @@ def time_reading(
                 if isinstance(file, ImageDecodeError):
                     raise SystemExit(f"an image could not be read: {file}")
         seconds = time.perf_counter() - started_s
-    return num_reads / seconds
+        cpu_s = time.process_time() - started_cpu_s
+    return num_reads / seconds, 1000 * cpu_s / num_reads
+
+
+def measure_latencies(
+    sources: dict[Place, list[str]], benchmark: Benchmark
+) -> list[Reading]:
+    """Time the reading stage with each delay of the store's answers."""
+    endpoint = os.environ["AWS_ENDPOINT_URL"]
+    readings = []
+    for latency_ms in benchmark.latencies_ms:
+        if not latency_ms:
+            readings += measure_reading(sources, benchmark, latency_ms)
+            continue
+        with delayed(endpoint, latency_ms) as url, s3.endpoint(url):
+            readings += measure_reading(sources, benchmark, latency_ms)
+    return readings
 
 
 @dataclass(frozen=True)
@@ -187,7 +238,7 @@ class Scoring:
     folder: Path
 
     def run(self, place: Place, num_images: int) -> float:
-        """Score galaxies; returns the command's seconds.
+        """Score galaxies; returns the command's seconds, without the server's.
 
         Raises:
             SystemExit: it failed, or did not write a row for every galaxy.
@@ -201,24 +252,37 @@ class Scoring:
             *("--output", str(folder / "predictions"), "--device", "cpu"),
             *("--plan", "fused"),
         ]
-        started_s = time.perf_counter()
+        started_s, served_s = time.perf_counter(), server_cpu_s()
         run_command(command, folder / "log")
         seconds = time.perf_counter() - started_s
+        seconds -= (server_cpu_s() - served_s) / num_cpus()
         check_rows(place, folder / "predictions", num_images)
         shutil.rmtree(folder)
         return seconds
 
 
+def server_cpu_s() -> float:
+    """CPU time that the store's processes have taken so far (s)."""
+    times = [
+        child.cpu_times()
+        for child in psutil.Process().children(recursive=True)
+        if child.name() == SERVER_NAME
+    ]
+    return float(sum(one.user + one.system for one in times))
+
+
 def reading_table(readings: Sequence[Reading]) -> str:
     """Lay the rates of reading out for people."""
     lines = [
-        f"{'reading':8} {'readers':>7} {'files':>6} {'images/s':>9} {'min–max':>15}"
+        f"{'reading':8} {'latency':>8} {'readers':>7} {'files':>6} {'images/s':>9} "
+        f"{'min–max':>15} {'CPU ms':>7}"
     ]
     for one in readings:
         limits = f"{min(one.rates):.0f}–{max(one.rates):.0f}"
         lines.append(
-            f"{one.place:8} {one.num_readers:7} {one.files_per_read:6} "
-            f"{one.rate:9.0f} {limits:>15}"
+            f"{one.place:8} {one.latency_ms:5g} ms {one.num_readers:7} "
+            f"{one.files_per_read:6} {one.rate:9.0f} {limits:>15} "
+            f"{statistics.median(one.cpu_ms):7.2f}"
         )
     return "\n".join(lines)
 
@@ -241,7 +305,7 @@ def measure_stages(
     """Measure what was asked for, say it, and give it for programs."""
     figures: dict[str, Any] = {}
     if "reading" in benchmark.stages:
-        readings = measure_reading(sources, benchmark)
+        readings = measure_latencies(sources, benchmark)
         say(reading_table(readings))
         figures["reading"] = [
             {**asdict(one), "images_per_s": round(one.rate, 1)} for one in readings

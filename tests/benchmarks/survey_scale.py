@@ -35,14 +35,17 @@ class Survey:
     bytes_per_image: float = 12_500
     """Mean size of an image file (bytes)."""
 
-    requests_per_image: float = 2.0
-    """Requests to the store: pyarrow asks for an object's size, then for its bytes."""
+    requests_per_image: float = 1.0
+    """Requests to the store."""
 
     requests_per_prefix: float = 5500.0
     """GET and HEAD requests/s that S3 promises for a prefix."""
 
-    driver_bytes_per_row: float = 24.0
-    """What the driver holds at most while it checks the ids (bytes)."""
+    driver_gb: float = 0.7
+    """Memory of the driver while it checks the ids, however many (GB; id_checks.py)."""
+
+    disk_bytes_per_row: float = 8.0
+    """What it puts on its disk meanwhile (bytes)."""
 
     before_s_per_row: float = 0.35e-6
     """Of a core of the driver, before scoring: every id is read, hashed and sorted."""
@@ -78,16 +81,17 @@ class Survey:
             f"{self.rows * per_row / 60:.0f} min"
             for per_row in (self.before_s_per_row, self.after_s_per_row)
         )
-        memory = self.rows * self.driver_bytes_per_row
+        disk = self.rows * self.disk_bytes_per_row
         chunks = self.rows / ROWS_PER_CHUNK[-1]
         prefixes = math.ceil(self.requests_per_s / self.requests_per_prefix)
         rows = {
             "images/s of all cores": f"{rate:,.0f}",
             "scoring": f"{self.scoring_h:.1f} h",
             "checks on the driver": f"{before} before, {after} after",
-            "memory of the driver": f"{memory / GB:.0f} GB",
+            "memory of the driver": f"{self.driver_gb:.1f} GB",
+            "its disk, for the ids": f"{disk / GB:.0f} GB",
             "read from the store": f"{bits / GB:.0f} Gbit/s",
-            "GET and HEAD requests": f"{self.requests_per_s:,.0f}/s",
+            "GET requests": f"{self.requests_per_s:,.0f}/s",
             "prefixes to spread images over": f"{prefixes}",
             "chunks written": f"{chunks:,.0f}, {rate / ROWS_PER_CHUNK[-1]:.0f}/s",
             "files of predictions": f"{self.rows / self.rows_per_file:,.0f}",

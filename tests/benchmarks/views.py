@@ -12,6 +12,7 @@ By default only galaxies that the model's training held back are looked at, by i
 card's --test-fraction.
 """
 
+import dataclasses
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ import pandas as pd
 import pyarrow as pa
 import tyro
 from contest import num_cpus, say
+from framing import framed
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -67,6 +69,10 @@ class Views:
     engine: EngineName | Literal["auto"] = "auto"
     """What computes; auto: as scoring on CPUs."""
 
+    frame_radii: float | None = None
+    """Cut a square of so many R90 of the central source first; the card's crop is then
+    taken of the whole of it."""
+
 
 def whole(image: Pixels) -> Pixels:
     """The image as it is."""
@@ -80,14 +86,19 @@ def cropped(image: Pixels) -> Pixels:
     return image[top : top + height, left : left + width]
 
 
-def shrunk(image: Pixels) -> Pixels:
+def shrunk(image: Pixels, scale: float = SCALE) -> Pixels:
     """Three quarters of the size, on black: a galaxy that fills less."""
     picture = Image.fromarray(image)
-    size = (round(picture.width * SCALE), round(picture.height * SCALE))
+    size = (round(picture.width * scale), round(picture.height * scale))
     canvas = Image.new("RGB", picture.size)
     corner = ((picture.width - size[0]) // 2, (picture.height - size[1]) // 2)
     canvas.paste(picture.resize(size, Image.Resampling.BILINEAR), corner)
     return np.asarray(canvas)
+
+
+def halved(image: Pixels) -> Pixels:
+    """Half of the size, on black: pixels of twice the angle."""
+    return shrunk(image, 0.5)
 
 
 def blurred(image: Pixels) -> Pixels:
@@ -123,6 +134,7 @@ VIEWS: dict[str, Callable[[Pixels], Pixels]] = {
     "as they are": whole,
     "cropped to 3/4": cropped,
     "shrunk to 3/4 on black": shrunk,
+    "shrunk to 1/2 on black": halved,
     "blurred, σ = 4 of 424 px": blurred,
     "noise of 8 grey levels": noisy,
     "red × 1.15, blue × 0.8": recoloured,
@@ -157,16 +169,24 @@ def labelled_galaxies(flags: Views, card: ModelCard) -> pd.DataFrame:
 
 
 def decoded(
-    paths: list[Path], view: Callable[[Pixels], Pixels], card: ModelCard
+    paths: list[Path],
+    view: Callable[[Pixels], Pixels],
+    card: ModelCard,
+    frame_radii: float | None,
 ) -> Iterator[Pixels]:
     """Give batches of what the network sees, uint8, shape (galaxies, size, size, 3)."""
+    rule = card.decode_rule
+    if frame_radii is not None:
+        rule = dataclasses.replace(rule, crop_fraction=1.0)
     for start in range(0, len(paths), BATCH_SIZE):
         images = []
         for path in paths[start : start + BATCH_SIZE]:
             buffer = io.BytesIO()
             seen = view(np.asarray(Image.open(path).convert("RGB")))
+            if frame_radii is not None:
+                seen = framed(seen, frame_radii)
             Image.fromarray(seen).save(buffer, "PNG", compress_level=0)
-            images.append(decode_image(buffer.getvalue(), card.decode_rule))
+            images.append(decode_image(buffer.getvalue(), rule))
         yield np.stack(images)
 
 
@@ -217,7 +237,9 @@ def compare(flags: Views) -> None:
     cells = (*HEADER, *(f"recall of {name}" for name in card.classes))
     say(f"{len(rows)} galaxies\n\n| {' | '.join(cells)} |\n|{' --- |' * len(cells)}")
     for title, view in VIEWS.items():
-        single, mean = predict(engine, decoded(paths, view, card), card.temperature)
+        single, mean = predict(
+            engine, decoded(paths, view, card, flags.frame_radii), card.temperature
+        )
         say(f"| {' | '.join([title, *figures(single, mean, labels)])} |")
 
 
