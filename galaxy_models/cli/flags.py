@@ -53,7 +53,7 @@ THEMES = {
     "Report": (
         "num_bins", "gallery_size", "partial_truth", "match_radius", "min_score",
     ),
-    "Made-up sky": ("num_labelled", "num_catalog"),
+    "Made-up sky": ("detect", "num_labelled", "num_catalog"),
     "Repeatability": ("seed",),
 }  # fmt: skip
 """In which table each flag stands, for all jobs."""

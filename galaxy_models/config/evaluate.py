@@ -80,7 +80,7 @@ class EvaluateConfig:
 
     match_radius: float = 3.0
     """With --detections: largest distance between a detection and its true source
-    (px)."""
+    (px); half of a large source's half-light radius, if that is more."""
 
     min_score: float = 0.5
     """With --detections: score from which a detection is called a galaxy."""

@@ -83,7 +83,8 @@ def test_the_report_has_numbers_figures_and_galleries(
     report = tmp_path / "report"
     assert {path.name for path in report.iterdir()} == {
         "_evaluation.json", "report.html", "metrics.json", "completeness_magnitude.png",
-        "completeness_size.png", "purity.png", "positions.png", "confusion_matrix.png",
+        "completeness_size.png", "purity.png", "positions.png",
+        "purity_galaxies.png", "confusion_matrix.png",
     }  # fmt: skip
     metrics = json.loads((report / "metrics.json").read_text())
     assert metrics["purity"]["snr_5"] == pytest.approx(14 / 15, abs=1e-6)
@@ -96,7 +97,7 @@ def test_the_report_has_numbers_figures_and_galleries(
     assert "&lt;a&gt;&amp;.png" in page
     assert NAME not in page
     assert page.count("data:image/jpeg;base64,") == 6 + 1 + 1
-    assert page.count("data:image/png;base64,") == 5
+    assert page.count("data:image/png;base64,") == 6
 
 
 def test_without_its_images_the_report_says_how_to_show_them(

@@ -18,10 +18,10 @@ from galaxy_models.evaluation.plots import (
     png_bytes,
 )
 
-MAGNITUDE, SIZE, PURITY, POSITIONS = (
-    "completeness_magnitude", "completeness_size", "purity", "positions",
-)  # fmt: skip
-BLENDS, CLASSES = "blends", "confusion_matrix"
+MAGNITUDE, SIZE = "completeness_magnitude", "completeness_size"
+PURITY, GALAXY_PURITY = "purity", "purity_galaxies"
+POSITIONS, BLENDS, CLASSES = "positions", "blends", "confusion_matrix"
+SIZE_TICKS_PX = (2, 3, 5, 10, 20, 30)
 MAX_POSITION_PX = 2.0  # shown; the rest is in the last bin
 
 
@@ -34,6 +34,8 @@ def draw_figures(evaluation: DetectionEvaluation) -> dict[str, bytes]:
         drawn[SIZE] = _size_plot(evaluation)
     if evaluation.purity is not None:
         drawn[PURITY] = _purity_plot(evaluation)
+        if evaluation.purity.by_magnitude.num.any():
+            drawn[GALAXY_PURITY] = _galaxy_purity_plot(evaluation)
     if evaluation.positions.num:
         drawn[POSITIONS] = _position_plot(evaluation)
     if evaluation.blends.recognised.num.any():
@@ -65,10 +67,11 @@ def _magnitude_plot(evaluation: DetectionEvaluation) -> bytes:
 def _size_plot(evaluation: DetectionEvaluation) -> bytes:
     figure, panel = _panel("half-light radius (px)", "share")
     _draw_shares(panel, evaluation.by_size, BLUE, "completeness")
-    if evaluation.purity is not None:
+    if evaluation.purity is not None and evaluation.purity.by_size.num.any():
         _draw_shares(panel, evaluation.purity.by_size, ORANGE, "purity of galaxies")
     panel.set_xscale("log")
-    panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    panel.set_xticks(SIZE_TICKS_PX, [f"{size:g}" for size in SIZE_TICKS_PX])
+    panel.set_xticks([], minor=True)
     panel.legend(loc="lower right")
     panel.set_title("Galaxies found, and called so rightly, by size")
     return png_bytes(figure)
@@ -76,17 +79,18 @@ def _size_plot(evaluation: DetectionEvaluation) -> bytes:
 
 def _purity_plot(evaluation: DetectionEvaluation) -> bytes:
     assert evaluation.purity is not None
-    figure = Figure(figsize=(SIZE_INCHES[0], 6.4), layout="constrained")
-    above, below = figure.subplots(2, 1)
-    _draw_shares(above, evaluation.purity.by_snr, BLUE)
-    above.set(xscale="log", xlabel="signal-to-noise ratio", ylabel="purity")
-    above.set_title("Detections that are any true source")
-    _draw_shares(below, evaluation.purity.by_magnitude, ORANGE)
-    below.set(xlabel="r magnitude, from flux", ylabel="purity")
-    below.set_title(f"Galaxies among those with a score ≥ {evaluation.min_score:g}")
-    for panel in (above, below):
-        panel.set_ylim(0, 1.03)
-        panel.grid(alpha=0.3)
+    figure, panel = _panel("signal-to-noise ratio", "purity")
+    _draw_shares(panel, evaluation.purity.by_snr, BLUE)
+    panel.set_xscale("log")
+    panel.set_title("Detections that are any true source")
+    return png_bytes(figure)
+
+
+def _galaxy_purity_plot(evaluation: DetectionEvaluation) -> bytes:
+    assert evaluation.purity is not None
+    figure, panel = _panel("r magnitude, from flux", "purity")
+    _draw_shares(panel, evaluation.purity.by_magnitude, BLUE)
+    panel.set_title(f"Galaxies among those with a score ≥ {evaluation.min_score:g}")
     return png_bytes(figure)
 
 
@@ -94,9 +98,9 @@ def _position_plot(evaluation: DetectionEvaluation) -> bytes:
     figure, panel = _panel("distance from the true centre (px)", "galaxies")
     gaps = evaluation.matches.distance[evaluation.is_galaxy]
     gaps = np.minimum(gaps[np.isfinite(gaps)], MAX_POSITION_PX)
-    panel.hist(gaps, np.linspace(0, MAX_POSITION_PX, 41), color=BLUE)
+    counts, _, _ = panel.hist(gaps, np.linspace(0, MAX_POSITION_PX, 41), color=BLUE)
     panel.axvline(evaluation.positions.median, color=ORANGE)
-    panel.set_ylim(auto=True)
+    panel.set_ylim(0, 1.05 * max(counts))
     panel.set_title(
         f"Position: median {evaluation.positions.median:.2f} px, 95 % within "
         f"{evaluation.positions.percentile_95:.2f} px"

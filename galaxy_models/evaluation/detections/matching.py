@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 NONE = -1
+LARGE_REACH = 0.5  # half-light radii
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,11 @@ def match(found: pd.DataFrame, truth: pd.DataFrame, radius_px: float) -> Matches
 
     Args:
         found: with ``image``, ``x`` and ``y`` (px).
-        truth: likewise.
-        radius_px: the largest distance of a pair.
+        truth: likewise, with ``half_light_radius_px`` (NaN where unknown).
+        radius_px: the largest distance of a pair; of large sources it is half of the
+            half-light radius, if that is more.
     """
+    reach = np.fmax(radius_px, LARGE_REACH * truth["half_light_radius_px"].to_numpy())
     of_truth = np.full(len(truth), NONE, np.int64)
     of_found = np.full(len(found), NONE, np.int64)
     distance = np.full(len(truth), np.nan)
@@ -41,7 +44,7 @@ def match(found: pd.DataFrame, truth: pd.DataFrame, radius_px: float) -> Matches
         for gap, source, row in _pairs(
             truth[["x", "y"]].to_numpy()[sources],
             found[["x", "y"]].to_numpy()[rows],
-            radius_px,
+            reach[sources],
         ):
             if of_truth[sources[source]] == of_found[rows[row]] == NONE:
                 of_truth[sources[source]] = rows[row]
@@ -51,12 +54,14 @@ def match(found: pd.DataFrame, truth: pd.DataFrame, radius_px: float) -> Matches
 
 
 def _pairs(
-    sources: NDArray[np.float64], rows: NDArray[np.float64], radius_px: float
+    sources: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    reach: NDArray[np.float64],
 ) -> list[tuple[float, int, int]]:
-    """All pairs within the radius: distance, source, row; the nearest first."""
+    """All pairs within reach: distance, source, row; the nearest first."""
     if not len(rows):
         return []
-    near = cKDTree(rows).query_ball_point(sources, radius_px)
+    near = cKDTree(rows).query_ball_point(sources, reach)
     return sorted(
         (float(np.hypot(*(sources[source] - rows[row]))), source, row)
         for source, of_source in enumerate(near)

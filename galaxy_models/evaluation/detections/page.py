@@ -15,8 +15,8 @@ from galaxy_models.evaluation.report import NOT_A_NUMBER, render_page
 PLOT_TEXTS = {
     figures.MAGNITUDE: "Completeness of galaxies against their r magnitude",
     figures.SIZE: "Completeness and purity of galaxies against half-light radius",
-    figures.PURITY: "Purity of detections against signal-to-noise ratio, and of those "
-    "called a galaxy against magnitude",
+    figures.PURITY: "Purity of detections against signal-to-noise ratio",
+    figures.GALAXY_PURITY: "Purity of those called a galaxy against magnitude",
     figures.POSITIONS: "Histogram of distances from the true centres",
     figures.BLENDS: "Share of blends that were recognised against distance",
     figures.CLASSES: "Confusion matrix: galaxies by label (rows) and predicted class",
@@ -29,7 +29,7 @@ TERMS = (
     (
         "Found, false",
         "Detections and true sources are matched one to one, the nearest pairs first, "
-        "up to --match-radius. Of a source and its parts only the primary rows count.",
+        "up to --match-radius, or half of a large source's half-light radius. Of a source and its parts only the primary rows count.",
     ),
     (
         "Completeness",
