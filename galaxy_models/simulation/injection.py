@@ -2,7 +2,8 @@
 
 Everything else in the picture stays unknown: what is found there and was not added may
 be real. A galaxy's place is that of its cutout's middle, from which Galaxy Zoo 2's
-centres are some 2 of 424 px away. It knows pictures and cutouts as Galaxy Zoo 2 cuts them; it knows no files.
+centres are some 2 of 424 px away. This module knows pictures and cutouts; it knows no
+files.
 
 Source:
     Willett et al. 2013, MNRAS 435, 2835, section 2: cutouts of 8.48 × the Petrosian

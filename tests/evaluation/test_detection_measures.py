@@ -66,7 +66,7 @@ def test_pairs_are_one_to_one_and_the_nearest_win() -> None:
     assert matches.of_truth.tolist() == [1, 0, NONE]
     assert matches.of_found.tolist() == [1, 0, NONE]
     assert matches.distance[:2] == pytest.approx([0.2, 0.5])
-    large = match(found, truth.assign(half_light_radius_px=100.0), 3.0)
+    large = match(found, truth.assign(half_light_radius_px=120.0), 3.0)
     assert large.of_truth.tolist() == [1, 0, 2]
     elsewhere = match(found, truth.assign(image="b.fits"), 3.0)
     assert (elsewhere.of_truth == NONE).all()

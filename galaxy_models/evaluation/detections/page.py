@@ -29,7 +29,8 @@ TERMS = (
     (
         "Found, false",
         "Detections and true sources are matched one to one, the nearest pairs first, "
-        "up to --match-radius, or half of a large source's half-light radius. Of a source and its parts only the primary rows count.",
+        "up to --match-radius, or half of a large source's half-light radius. Of a "
+        "source and its parts only the primary rows count.",
     ),
     (
         "Completeness",
