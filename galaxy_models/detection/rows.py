@@ -44,7 +44,7 @@ def source_rows(
     left, top = region.tile.whole.left, region.tile.whole.top
     photometry = measure(extraction, sources, chosen, region.noise.rms)
     x, y = photometry.x + left, photometry.y + top
-    peaks = zip(table["xpeak"] + left, table["ypeak"] + top, strict=True)
+    peaks = sources.peaks[chosen][:, ::-1] + (left, top)
     return pd.DataFrame(
         {
             "object_id": np.array(
