@@ -254,8 +254,7 @@ def _tile(
     return {
         "src": cutouts.get(galaxy.object_id),
         "alt": f"galaxy {galaxy.object_id}, predicted {predicted}",
-        "predicted": predicted,
-        "confidence": f"{galaxy.confidence:.2f}",
+        "caption": f"{predicted} {galaxy.confidence:.2f}",
         "label": None if galaxy.label is None else classes[galaxy.label],
         "is_wrong": galaxy.label is not None and galaxy.label != galaxy.predicted,
         "object_id": galaxy.object_id,
