@@ -51,9 +51,9 @@ class DetectConfig:
     """Folder for a picture (JPEG) an image, with boxes around galaxies, coloured by
     class."""
 
-    model: str = "galaxy-zoo"
-    """Model folder of jobs.train, or galaxy-zoo, the model that comes with the
-    package."""
+    model: str = "galaxy-zoo-detect"
+    """Model folder of jobs.train, or a model that comes with the package:
+    galaxy-zoo-detect, which tells stars and artefacts from galaxies."""
 
     wcs: str | None = None
     """Folder of FITS headers with the images' sky coordinates, such as those that
