@@ -12,6 +12,7 @@ import pytest
 from catalog_files import Opener, repeated
 from dataset_here import DatasetHere
 from filelock import FileLock
+from package_files import PackageFiles, built_package
 from prediction_files import FAILED, row, write_labels, write_predictions
 from report_files import Evaluate
 from s3_server import UNSET_VARIABLES, S3Server, running_s3_server
@@ -243,6 +244,14 @@ def s3_bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
     return s3_server.make_bucket()
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> PackageFiles:
+    """The package, built once for all processes of a test run."""
+    own = tmp_path_factory.getbasetemp()
+    of_run = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    return built_package(of_run / "package")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The examples in docstrings run, in a folder with a made-up survey."""
 
 import doctest
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +46,8 @@ def test_the_example_of_evaluate_runs(
     folder: Path, predictions: Path, labels: Path
 ) -> None:
     run_example(evaluate)
+    shutil.rmtree("report")
+    run_example(notebook.evaluate)
 
 
 def test_the_examples_of_the_notebooks_functions_run(folder: Path) -> None:
@@ -58,6 +61,7 @@ def test_the_example_of_fit_runs(ray_here: None, folder: Path) -> None:
 
     run_example(fit)
     assert (folder / "model" / "model.keras").exists()
+    run_example(notebook.fit)  # finished already
 
 
 @pytest.mark.slow
@@ -74,6 +78,7 @@ def test_the_example_of_detect_runs(folder: Path) -> None:
     sky = WideSky(num_galaxies=5, num_stars=5)
     write_frames(folder / "frames", 2, width=256, height=256, sky=sky)
     run_example(detect)
+    run_example(notebook.detect)  # finished already
 
 
 def test_an_example_that_is_wrong_is_noticed() -> None:

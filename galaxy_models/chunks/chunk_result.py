@@ -6,7 +6,7 @@ or the actor is idle.
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
@@ -19,6 +19,7 @@ from galaxy_models.chunks.row_counts import RowCounts, count_rows
 Stage = Literal[
     "reading", "decoding", "extracting", "measuring", "predicting", "writing"
 ]
+WAITING = "waiting"  # for rows, for the last of the other workers, to be started
 COUNTS = (
     "statuses",
     "failure_reasons",
@@ -76,6 +77,26 @@ class ChunkResult:
         for row in table.to_pylist():
             counts = RowCounts(*(Counter(dict(row[name])) for name in COUNTS))
             yield cls(row["chunk"], counts, dict(row["seconds"]))
+
+
+def seconds_by_stage(
+    seconds: Mapping[Stage, float], num_workers: int, wall_s: float
+) -> dict[str, float]:
+    """Account for all of the workers' time.
+
+    Args:
+        seconds: of all workers, at each stage (s).
+        num_workers: how many there were.
+        wall_s: how long they were there (s).
+
+    Returns:
+        Seconds of a worker at each stage, and ``WAITING``; they add up to ``wall_s``.
+    """
+    mean = {stage: total / num_workers for stage, total in seconds.items()}
+    waiting = max(0.0, wall_s - sum(mean.values()))
+    return {
+        name: round(value, 3) for name, value in (mean | {WAITING: waiting}).items()
+    }
 
 
 def earlier_result(ledger: Ledger, chunk: int) -> ChunkResult | None:

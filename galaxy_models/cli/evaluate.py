@@ -36,6 +36,22 @@ def write_report(config: EvaluateConfig) -> dict[str, Any]:
         "expected_calibration_error": agreement
         and agreement.expected_calibration_error,
     }
+    if report.vote_errors is not None:
+        total = report.vote_errors.total
+        logger.info(
+            "mean error of a vote fraction %.3f, weighted by voters (of predicting the "
+            "mean: %.3f); %d galaxies compared; %s",
+            total.error,
+            total.error_of_mean,
+            total.num_galaxies,
+            report.page,
+        )
+        return {
+            **figures,
+            "compared": total.num_galaxies,
+            "fraction_error": total.error,
+            "fraction_error_of_mean": total.error_of_mean,
+        }
     if agreement is None:
         logger.info(
             "%d rows, %d failed, no labels; %s",

@@ -14,11 +14,12 @@ THEMES = {
     "Input and output": (
         "catalog", "images", "votes", "survey", "predictions", "detections", "truth",
         "model", "labels",
-        "output", "stamps", "regions", "overlay", "previous", "retry", "removed_rows",
-        "keep", "resume", "overwrite", "estimate",
+        "output", "stamps", "regions", "overlay", "hats", "previous", "retry",
+        "removed_rows", "keep", "resume", "overwrite", "estimate",
     ),
     "Columns and labels": (
-        "id_column", "image_column", "label_column", "label_groups", "exclude_label",
+        "id_column", "image_column", "label_column", "questions", "volunteers_column",
+        "label_groups", "exclude_label",
         "ra_column", "dec_column",
     ),
     "Images": (
@@ -43,13 +44,17 @@ THEMES = {
         "horizontal_flip", "vertical_flip", "degraded_fraction", "blur_fraction",
         "noise_levels", "colour_fraction", "jpeg_quality",
     ),
-    "Prediction": ("tta", "engine", "device", "plan"),
+    "Prediction": (
+        "tta", "plausible_classes", "posterior", "embedding", "familiarity", "engine",
+        "device", "plan",
+    ),
     "Workers and batches": (
         "num_workers", "batch_size", "sync_batch_norm", "max_restarts",
         "rows_per_chunk", "rows_per_file", "tiles_per_file", "max_failed_fraction",
         "progress_interval_s",
     ),
     "Partitions": ("rows_per_partition",),
+    "Search": ("like", "neighbours", "anomalies"),
     "Report": (
         "num_bins", "gallery_size", "partial_truth", "match_radius", "min_score",
     ),

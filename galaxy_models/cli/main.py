@@ -20,7 +20,17 @@ import tyro
 from galaxy_models.cli.command_line import EXIT_BAD_INPUT, EXIT_OK, PROGRAM, Job
 from galaxy_models.cli.help import list_commands
 
-JOB_NAMES = ("train", "score", "detect", "evaluate", "votes", "hats", "quickstart")
+JOB_NAMES = (
+    "train",
+    "embed",
+    "score",
+    "detect",
+    "evaluate",
+    "similar",
+    "votes",
+    "hats",
+    "quickstart",
+)
 DISTRIBUTION = "galaxy-batch"
 COMPLETION = "completion"
 SHELLS = ("bash", "zsh", "tcsh")

@@ -1,8 +1,8 @@
 """What a notebook calls: every job as a function of keywords, and ``predict``.
 
 Keywords are the jobs' flags with underscores; a caller's own ``ray.init`` is used and
-left as it is. Lines of progress go to the log: ``logging.basicConfig(level="INFO")``
-shows them.
+left as it is. In Jupyter the lines of the log stand below the cell; elsewhere
+``logging.basicConfig(level="INFO")`` shows them.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from galaxy_models.cli.notebook_lines import lines_in_cell
 from galaxy_models.cluster.this_machine import this_machine
 from galaxy_models.config import (
     DetectConfig,
@@ -22,12 +23,12 @@ from galaxy_models.config import (
 )
 from galaxy_models.errors import InputError
 from galaxy_models.images.decode import square_of
-from galaxy_models.models.calibration import with_temperature
 from galaxy_models.models.card import ModelCard
 from galaxy_models.models.engines import Engine, choose_engine, load_engine
 from galaxy_models.models.folder import read_card
 from galaxy_models.models.shipped import model_reference
-from galaxy_models.tables.prediction_schema import probability_column
+from galaxy_models.scoring.answers import answer_arrays, answer_fields
+from galaxy_models.scoring.predicted import Predicted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 BATCH_SIZE = 32  # images; LiteRT does not mind (4 to 32 measured)
 
 
+@lines_in_cell()
 def fit(**flags: Any) -> ModelCard:
     """Train a network on labelled galaxies, by the flags of ``galaxy-batch train``.
 
@@ -49,12 +51,24 @@ def fit(**flags: Any) -> ModelCard:
     Raises:
         GalaxyBatchError: as ``galaxy_models.training.fit``; ConfigError for a value.
         TypeError: for a keyword that is no flag.
+
+    Example:
+        >>> card = fit(
+        ...     catalog="labelled/catalog.csv",
+        ...     output="model",
+        ...     network="lenet5",
+        ...     image_size=32,
+        ...     epochs=1,
+        ... )
+        >>> card.num_epochs
+        1
     """
     from galaxy_models.training import fit as fit_network
 
     return fit_network(TrainConfig(**flags))
 
 
+@lines_in_cell()
 def score(**flags: Any) -> "RunRecord":
     """Predict every galaxy of a catalog, by the flags of ``galaxy-batch score``.
 
@@ -77,6 +91,7 @@ def score(**flags: Any) -> "RunRecord":
     return score_catalog(ScoreConfig(**flags))
 
 
+@lines_in_cell()
 def evaluate(**flags: Any) -> "Report | DetectionReport":
     """Compare predictions with labels, or detections with a truth.
 
@@ -87,6 +102,13 @@ def evaluate(**flags: Any) -> "Report | DetectionReport":
         GalaxyBatchError: as ``galaxy_models.evaluation.evaluate``; ConfigError for a
             value.
         TypeError: for a keyword that is no flag.
+
+    Example:
+        >>> report = evaluate(
+        ...     predictions="predictions", labels="labels.csv", output="report"
+        ... )
+        >>> report.agreement.accuracy
+        0.75
     """
     config = EvaluateConfig(**flags)
     if config.detections is not None:
@@ -98,6 +120,7 @@ def evaluate(**flags: Any) -> "Report | DetectionReport":
     return evaluate_predictions(config)
 
 
+@lines_in_cell()
 def detect(**flags: Any) -> "DetectionRecord":
     """Find galaxies in wide images, by the flags of ``galaxy-batch detect``.
 
@@ -108,6 +131,11 @@ def detect(**flags: Any) -> "DetectionRecord":
         GalaxyBatchError: as ``galaxy_models.detection.detect``; ConfigError for a
             value.
         TypeError: for a keyword that is no flag.
+
+    Example:
+        >>> record = detect(images="frames/fits", output="detections")
+        >>> record.num_images, record.num_failed
+        (2, 0)
     """
     from galaxy_models.detection import detect as detect_galaxies
 
@@ -130,8 +158,9 @@ def predict(
         engine: as the flag of ``galaxy-batch score``.
 
     Returns:
-        A row per image, in their order: ``predicted_class``, ``confidence``, and
-        calibrated probabilities as columns ``probability_<class>`` (float32).
+        A row per image, in their order, with the columns that scoring predicts:
+        ``predicted_class``, ``confidence``, and calibrated probabilities as columns
+        ``probability_<class>`` (float32); or fractions of votes.
 
     Raises:
         InputError: an array is no 8-bit image.
@@ -156,19 +185,15 @@ def predict(
         network.predict(np.stack(squares[at : at + BATCH_SIZE]))
         for at in range(0, len(squares), BATCH_SIZE)
     ]
-    raw = np.concatenate([np.empty((0, len(card.classes)), np.float32), *batches])
-    probabilities = with_temperature(raw, card.temperature)
-    columns = dict(
-        zip(map(probability_column, card.classes), probabilities.T, strict=True)
+    head, config = card.head, ScoreConfig(catalog="", model=model, output="")
+    nothing = np.empty((0, len(head.output_names)), np.float32)
+    outputs = head.calibrated(np.concatenate([nothing, *batches]), card.temperature)
+    names = [field.name for field in answer_fields(card, config)]
+    arrays = answer_arrays(
+        Predicted(outputs[None]), np.zeros(len(outputs), bool), card, config
     )
-    best = probabilities.argmax(axis=1)
-    return pd.DataFrame(
-        {
-            "predicted_class": np.asarray(card.classes, object)[best],
-            "confidence": probabilities.max(axis=1, initial=0),
-            **columns,
-        }
-    )
+    columns = zip(names, arrays, strict=True)
+    return pd.DataFrame({name: array.to_pandas() for name, array in columns})
 
 
 def _checked(image: NDArray[np.uint8], place: int) -> NDArray[np.uint8]:

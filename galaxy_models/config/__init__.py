@@ -7,10 +7,12 @@ files nor Ray nor Keras.
 
 from galaxy_models.config.catalog import CatalogConfig
 from galaxy_models.config.detect import DetectConfig
+from galaxy_models.config.embed import EmbedConfig
 from galaxy_models.config.evaluate import EvaluateConfig
 from galaxy_models.config.hats import HatsConfig
 from galaxy_models.config.quickstart import QuickstartConfig
 from galaxy_models.config.score import EngineName, ScoreConfig, TtaName
+from galaxy_models.config.similar import SimilarConfig
 from galaxy_models.config.train import (
     MIN_IMAGE_SIZE_PX,
     NETWORK_NAMES,
@@ -26,12 +28,14 @@ __all__ = [
     "NETWORK_NAMES",
     "CatalogConfig",
     "DetectConfig",
+    "EmbedConfig",
     "EngineName",
     "EvaluateConfig",
     "HatsConfig",
     "NetworkName",
     "QuickstartConfig",
     "ScoreConfig",
+    "SimilarConfig",
     "TrainConfig",
     "TtaName",
     "VotesConfig",

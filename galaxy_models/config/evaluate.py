@@ -42,6 +42,11 @@ class EvaluateConfig:
     """Column of class names in --labels; if left out, other usual names are found
     too."""
 
+    volunteers_column: str | None = None
+    """Predicted votes: column of the number of volunteers of each galaxy, where the
+    answers' columns in --labels hold fractions; if left out, num_volunteers and other
+    usual names are found; none: they hold counts."""
+
     label_groups: tuple[str, ...] = ()
     """Labels coarser than the model's classes, such as
     elliptical=round+in_between+cigar; probabilities are added up and everything is

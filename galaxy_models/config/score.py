@@ -44,9 +44,13 @@ class ScoreConfig(CatalogConfig):
     """With --previous: whether its rows that the catalog no longer has are left out or
     carried over, too."""
 
+    hats: str | None = None
+    """Folder for the finished predictions as a HATS catalog, too, which lsdb opens; the
+    catalog's positions are then kept without --keep."""
+
     keep: tuple[str, ...] = ()
     """Catalog columns to copy into the predictions; with ra and dec, jobs.hats makes a
-    HATS catalog of them."""
+    HATS catalog of them later."""
 
     fits_bands: tuple[str, ...] | None = None
     """FITS: must be as in training, which is the default."""
@@ -61,6 +65,22 @@ class ScoreConfig(CatalogConfig):
     """Test-time augmentation: average over the 4 mirror images of each galaxy (flips),
     or these and their rotations by 90 degrees (dihedral, 8). The column
     probability_spread gives the scatter. Prediction takes 4 or 8 times as long."""
+
+    plausible_classes: bool = False
+    """Also write a list of the classes that hold the true one for 90 % of galaxies like
+    those that the model was validated with (conformal sets)."""
+
+    posterior: bool = False
+    """Models of votes: also write each answer's Dirichlet concentration, which says how
+    sure the fractions are."""
+
+    embedding: int = 0
+    """Components of the column embedding, a short vector of each galaxy that
+    jobs.similar and jobs.label_page search; 0: no such column; 32 serve well."""
+
+    familiarity: bool = False
+    """Also write the column familiarity: 0 for what looks like no training galaxy, such
+    as stars, satellite trails and error frames."""
 
     engine: EngineName | Literal["auto"] = "auto"
     """Inference engine; auto: keras on GPUs; on CPUs litert-int8 if it agreed with the
@@ -139,6 +159,7 @@ class ScoreConfig(CatalogConfig):
             "must be above 0 seconds",
         )
         self._check_previous()
+        require(self.embedding >= 0, "embedding", self.embedding, "must be at least 0")
         check_count_or_auto("num_workers", self.num_workers)
         check_endpoint(self.s3_endpoint_url)
         check_count_or_auto("batch_size", self.batch_size)

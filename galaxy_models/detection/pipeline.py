@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 
 from galaxy_models import storage
-from galaxy_models.chunks.driver import do_what_remains
+from galaxy_models.chunks.driver import WorkDone, do_what_remains
 from galaxy_models.chunks.in_process import LocalWork, local_workers
 from galaxy_models.chunks.ledger import CHUNKS_NAME, Remaining
 from galaxy_models.chunks.row_counts import RowCounts
@@ -105,9 +105,9 @@ def _detect(config: DetectConfig) -> RunRecord:
             check_engine(plan.engine, request.model, request.card)
             _begin(plan)
             started_s = time.monotonic()
-            num_tiles = _do_what_remains(plan)
+            done = _do_what_remains(plan)
             seconds = time.monotonic() - started_s
-        record = record_run(plan, num_tiles, seconds)
+        record = record_run(plan, done, seconds)
         storage.delete_folder(storage.join(output, CHUNKS_NAME))
         output_folder.finish_output(output)
     return record
@@ -120,12 +120,8 @@ def _begin(plan: Plan) -> None:
         logger.info("%s holds an unfinished detection: it is resumed", output)
 
 
-def _do_what_remains(plan: Plan) -> int:
-    """Do the chunks that are not kept, and make files of all.
-
-    Returns:
-        The tiles that this run did.
-    """
+def _do_what_remains(plan: Plan) -> WorkDone:
+    """Do the chunks that are not kept, and make files of all; a row is a tile."""
     request, ledger = plan.request, plan.ledger
     remaining = Remaining(ledger)
     num_tiles = remaining.num_rows_to_do()

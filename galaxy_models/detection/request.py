@@ -14,6 +14,7 @@ from galaxy_models.config import DetectConfig
 from galaxy_models.config.decode_rule import DecodeRule
 from galaxy_models.detection.sidecars import Sidecars, open_sidecars
 from galaxy_models.detection.tile_list import TileList, list_tiles
+from galaxy_models.errors import ConfigError
 from galaxy_models.models.card import ModelCard
 from galaxy_models.models.folder import read_card, required_files
 from galaxy_models.models.shipped import model_reference
@@ -104,6 +105,11 @@ def open_request(config: DetectConfig, staging_uri: str) -> Request:
         StorageError: an object store does not answer.
     """
     card = read_card(config.model)
+    if card.head.kind != "classes":
+        raise ConfigError(
+            f"--model {config.model} predicts {card.head.kind}; detections are given "
+            "classes, so name a model of classes."
+        )
     sidecars = None if config.wcs is None else open_sidecars(config.wcs)
     shared_paths.check_inputs("--model", required_files(config.model, card))
     catalog = open_catalog(

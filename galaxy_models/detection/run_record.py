@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from galaxy_models import storage
+from galaxy_models.chunks.chunk_result import seconds_by_stage
+from galaxy_models.chunks.driver import WorkDone
 from galaxy_models.chunks.row_counts import RowCounts
 from galaxy_models.chunks.run_file import (
     RUN_RECORD_NAME,
@@ -92,6 +94,13 @@ class RunRecord:
     """From a running Ray to the last written row, the actors' start included (s)."""
 
     versions: dict[str, str]
+
+    num_workers_this_run: int = 0
+    """Actors, or threads; of runs of earlier versions 0."""
+
+    stage_seconds_this_run: dict[str, float] = field(default_factory=dict)
+    """What a worker's ``seconds_this_run`` went to, the mean of all: reading,
+    extracting, measuring, predicting, writing, and waiting (s)."""
 
     resume_key: dict[str, Any] = field(default_factory=dict)
     """Inputs that determine the output; the same command finds them unchanged."""
@@ -183,12 +192,12 @@ def _check_same_request(config: DetectConfig, record: RunRecord, output: str) ->
     check_same_request(output, record.resume_key, asked, "detection")
 
 
-def record_run(plan: Plan, num_tiles: int, seconds: float) -> RunRecord:
+def record_run(plan: Plan, done: WorkDone, seconds: float) -> RunRecord:
     """Write ``_run.json``; from then on the detections are complete.
 
     Args:
-        plan: what was done.
-        num_tiles: tiles that this run did.
+        plan: what was to be done.
+        done: what this run did of it; a row is a tile.
         seconds: how long it took (s).
 
     Raises:
@@ -219,8 +228,10 @@ def record_run(plan: Plan, num_tiles: int, seconds: float) -> RunRecord:
         statuses=dict(counts.rows.statuses),
         failure_reasons=dict(counts.rows.failure_reasons.most_common()),
         classes=dict(counts.rows.classes.most_common()),
-        num_tiles_this_run=num_tiles,
+        num_tiles_this_run=done.num_rows,
         seconds_this_run=round(seconds, 1),
+        num_workers_this_run=plan.num_actors,
+        stage_seconds_this_run=seconds_by_stage(done.seconds, plan.num_actors, seconds),
         versions={**library_versions(), "sep": importlib.metadata.version("sep")},
         resume_key=plan.request.resume_key(plan.engine),
     )

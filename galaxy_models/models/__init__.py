@@ -6,6 +6,8 @@
     folder.py              a model folder, read and checked
     keras_weights.py       model.keras -> a network of this project's
     litert.py              a LiteRT file -> probabilities, without TensorFlow
+    litert_outputs.py      a LiteRT file that also puts out the network's features
+    embedding.py           features -> principal components, familiarity
     calibration.py         temperature scaling
     tensorflow_runtime.py  how a process starts TensorFlow
 

@@ -15,6 +15,7 @@ from galaxy_models.config import EngineName
 from galaxy_models.errors import ModelFolderError
 from galaxy_models.models.card import FLOAT_NAME, INT8_NAME, MODEL_NAME, ModelCard
 from galaxy_models.models.folder import load_litert, load_model, read_model_file
+from galaxy_models.models.heads import HEAD_NAME
 from galaxy_models.models.tensorflow_runtime import start_tensorflow
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,23 @@ class Engine(Protocol):
             images: uint8, shape (galaxies, size, size, 3), RGB.
 
         Returns:
-            float32, shape (galaxies, classes); rows sum to 1.
+            float32, shape (galaxies, outputs): what the head says, such as
+            probabilities that sum to 1.
+        """
+        ...
+
+    def predict_with_features(
+        self, images: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Predict a batch, and give its features from the same pass.
+
+        Args:
+            images: as for ``predict``.
+
+        Returns:
+            What ``predict`` does; and the input of the network's first dense layer,
+            float32, shape (galaxies, features). A LiteRT file gives them only if the
+            card has an embedding.
         """
         ...
 
@@ -81,8 +98,8 @@ def explain_engine(
     """Say why int8 is not used where a CPU would be faster with it."""
     if asked == "auto" and INT8_NAME in card.litert and not _int8_agrees(card):
         logger.info(
-            "int8 gives the trained model's class to %.1f %% of validation galaxies, "
-            "fewer than %.0f %%: %s is used",
+            "int8 agrees with the trained model on %.1f %% of the validation galaxies, "
+            "less than %.0f %%: %s is used",
             100 * card.litert[INT8_NAME].agreement,
             100 * MIN_INT8_AGREEMENT,
             chosen,
@@ -149,9 +166,13 @@ class KerasEngine:
 
         import tensorflow as tf
 
+        from galaxy_models.models.networks import with_features_output
+
         network = load_model(model, card)
         if on_gpu:
-            for layer in network.layers[1:-1]:  # but for the pixels and the softmax
+            names = [layer.name for layer in network.layers]
+            end = names.index(HEAD_NAME) + 1  # what follows stays float32
+            for layer in network.layers[1:end]:  # but for the pixels
                 layer.dtype_policy = "mixed_float16"
         signature = tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8)
 
@@ -159,8 +180,21 @@ class KerasEngine:
         def predict(images: Any) -> Any:
             return network(images, training=False)
 
-        self._predict = predict
+        both = with_features_output(network)
+
+        @tf.function(input_signature=[signature], jit_compile=False)
+        def predict_both(images: Any) -> Any:
+            return both(images, training=False)
+
+        self._predict, self._predict_both = predict, predict_both
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Predict a batch of galaxies; see ``Engine``."""
         return np.asarray(self._predict(images), np.float32)
+
+    def predict_with_features(
+        self, images: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Predict a batch, and give its features; see ``Engine``."""
+        probabilities, features = self._predict_both(images)
+        return np.asarray(probabilities, np.float32), np.asarray(features, np.float32)

@@ -4,6 +4,7 @@
     model_int8.tflite                the same for CPUs: 8-bit integers (LiteRT)
     model_float.tflite               the same for CPUs: 32-bit floats (LiteRT)
     model.json                       the card: classes, decode rule, figures, hash
+    embedding.npz                    principal components of the network's features
     history.csv, history.png         a row and a point an epoch
     confusion_matrix.png             validation galaxies
     validation_predictions.parquet   every validation galaxy with its probabilities
@@ -18,15 +19,18 @@ from typing import Any
 
 from galaxy_models import storage
 from galaxy_models.errors import ConfigError, ModelFolderError
-from galaxy_models.models import keras_weights
+from galaxy_models.models import embedding, keras_weights
 from galaxy_models.models.card import (
     CARD_NAME,
+    EMBEDDING_NAME,
     MODEL_NAME,
     ModelCard,
     card_to_json,
     hash_model,
     parse_card,
 )
+from galaxy_models.models.embedding import Embedding
+from galaxy_models.models.heads import HeadKind
 from galaxy_models.models.litert import LiteRTNetwork
 from galaxy_models.models.shipped import model_folder_uri, shipped_names
 
@@ -58,7 +62,7 @@ def read_card(model: str) -> ModelCard:
     if not storage.is_folder(folder_uri):
         raise ModelFolderError(
             f"no model folder at {folder_uri}; check --model: it names a folder that "
-            "`python -m jobs.train` made, or a model that comes with the package: "
+            "jobs.train made, or a model that comes with the package: "
             f"{', '.join(shipped_names())}."
         )
     present = storage.list_names(folder_uri)
@@ -69,10 +73,19 @@ def read_card(model: str) -> ModelCard:
             f"{', '.join(present) or 'nothing'}. Was its training interrupted?"
         )
     card = _parse_card(folder_uri)
-    for name in card.litert:
+    for name in named_files(card):
         if name not in present:
             raise _lacks(folder_uri, name)
     return card
+
+
+def named_files(card: ModelCard) -> dict[str, str]:
+    """Give the hash of each file that a card names."""
+    litert = {name: record.file_hash for name, record in card.litert.items()}
+    files = {MODEL_NAME: card.model_hash, **litert}
+    if card.embedding is not None:
+        files[EMBEDDING_NAME] = card.embedding.file_hash
+    return files
 
 
 def required_files(model: str, card: ModelCard) -> list[str]:
@@ -80,7 +93,7 @@ def required_files(model: str, card: ModelCard) -> list[str]:
     if model in shipped_names():
         return []
     folder_uri = storage.absolute_uri(model)
-    names = (CARD_NAME, MODEL_NAME, *card.litert)
+    names = (CARD_NAME, *named_files(card))
     return [storage.join(folder_uri, name) for name in names]
 
 
@@ -90,14 +103,13 @@ def read_model_file(model: str, card: ModelCard, name: str) -> bytes:
     Args:
         model: see ``read_card``.
         card: of that folder.
-        name: ``MODEL_NAME``, or a LiteRT file that the card names.
+        name: one of ``named_files``.
 
     Raises:
         ModelFolderError: the file is missing, or is not the one that the card names.
     """
     folder_uri = model_folder_uri(model)
-    is_keras = name == MODEL_NAME
-    expected = card.model_hash if is_keras else card.litert[name].file_hash
+    expected = named_files(card)[name]
     try:
         data = storage.read_bytes(storage.join(folder_uri, name))
     except FileNotFoundError as error:
@@ -133,8 +145,8 @@ def load_model(model: str, card: ModelCard | None = None) -> Any:
         card: of that folder; read here if left out.
 
     Returns:
-        A ``keras.Model``: uint8 (galaxies, size, size, 3) in, float32 probabilities
-        (galaxies, classes) out.
+        A ``keras.Model``: uint8 (galaxies, size, size, 3) in, float32 (galaxies,
+        outputs of the card's head) out.
 
     Raises:
         ModelFolderError: as for ``read_model_file``, or the network does not fit the
@@ -142,23 +154,30 @@ def load_model(model: str, card: ModelCard | None = None) -> Any:
     """
     card = card or read_card(model)
     data = read_model_file(model, card, MODEL_NAME)
+    num_outputs = len(card.head.output_names)
     try:
         return load_network(
             data,
             card.network,
-            len(card.classes),
+            num_outputs,
             card.decode_rule.image_size,
             card.alpha,
+            card.head.kind,
         )
     except (ValueError, TypeError, ConfigError) as error:
         raise ModelFolderError(
             f"{MODEL_NAME} in {model_folder_uri(model)} is not the {card.network} with "
-            f"{len(card.classes)} classes that {CARD_NAME} says: {error}."
+            f"{num_outputs} {card.head.kind} that {CARD_NAME} says: {error}."
         ) from error
 
 
 def load_network(
-    data: bytes, name: str, num_classes: int, image_size: int, alpha: float
+    data: bytes,
+    name: str,
+    num_classes: int,
+    image_size: int,
+    alpha: float,
+    kind: HeadKind = "classes",
 ) -> Any:
     """Build a network and give it the weights of ``model.keras``; runs nothing of it.
 
@@ -168,6 +187,7 @@ def load_network(
         num_classes: see there.
         image_size: see there.
         alpha: see there.
+        kind: see there.
 
     Raises:
         ConfigError: there is no such network.
@@ -175,7 +195,7 @@ def load_network(
     """
     from galaxy_models.models.networks import build_network
 
-    network = build_network(name, num_classes, image_size, alpha)
+    network = build_network(name, num_classes, image_size, alpha, kind)
     keras_weights.load_weights(network, data)
     return network
 
@@ -208,12 +228,48 @@ def load_litert(
         network = LiteRTNetwork(data, threads, optimised=optimised)
     except ModelFolderError as error:
         raise ModelFolderError(f"{file_name} in {folder_uri}: {error}") from error
-    size = card.decode_rule.image_size
+    size, num_outputs = card.decode_rule.image_size, len(card.head.output_names)
     found = network.input_shape, network.output_shape
-    if found != ((1, size, size, 3), (1, len(card.classes))):
+    if found != ((1, size, size, 3), (1, num_outputs)):
         raise ModelFolderError(
             f"{file_name} in {folder_uri} takes images of shape {found[0]} and puts "
             f"out {found[1]}, but {CARD_NAME} says {size}×{size} px and "
-            f"{len(card.classes)} classes."
+            f"{num_outputs} {card.head.kind}."
+        )
+    expected = card.embedding.num_features if card.embedding else network.num_features
+    if network.num_features != expected:
+        raise ModelFolderError(
+            f"{file_name} in {folder_uri} puts out {network.num_features} features, "
+            f"but {CARD_NAME} says {expected}; copy the folder again, whole."
         )
     return network
+
+
+def load_embedding(model: str, card: ModelCard) -> Embedding:
+    """Load the principal components of a model's features.
+
+    Args:
+        model: see ``read_card``.
+        card: of that folder; it has an embedding.
+
+    Raises:
+        ModelFolderError: as for ``read_model_file``, or the file does not fit the card.
+    """
+    assert card.embedding is not None
+    record = card.embedding
+    data, folder_uri = (
+        read_model_file(model, card, EMBEDDING_NAME),
+        model_folder_uri(model),
+    )
+    try:
+        found = embedding.from_bytes(data)
+    except ValueError as error:
+        raise ModelFolderError(f"{EMBEDDING_NAME} in {folder_uri}: {error}.") from error
+    sizes = found.num_components, found.num_features
+    if sizes != (record.num_components, record.num_features):
+        raise ModelFolderError(
+            f"{EMBEDDING_NAME} in {folder_uri} has {sizes[0]} components of {sizes[1]} "
+            f"features, but {CARD_NAME} says {record.num_components} of "
+            f"{record.num_features}."
+        )
+    return found

@@ -1,4 +1,4 @@
-"""A LiteRT file in memory -> probabilities, on CPUs, without TensorFlow.
+"""A LiteRT file in memory -> probabilities and features, without TensorFlow.
 
 Knows neither folders nor cards; ``model_folder`` checks a file against its card.
 """
@@ -40,18 +40,21 @@ class LiteRTNetwork:
         except (ValueError, RuntimeError) as error:
             raise ModelFolderError(f"LiteRT cannot load the file: {error}") from error
         images = self._interpreter.get_input_details()
-        probabilities = self._interpreter.get_output_details()
-        if [images[0]["dtype"], probabilities[0]["dtype"]] != [np.uint8, np.float32]:
+        probabilities, *features = self._interpreter.get_output_details()
+        if [images[0]["dtype"], probabilities["dtype"]] != [np.uint8, np.float32]:
             raise ModelFolderError(
                 f"the file takes {images[0]['dtype'].__name__} and puts out "
-                f"{probabilities[0]['dtype'].__name__}, not uint8 and float32."
+                f"{probabilities['dtype'].__name__}, not uint8 and float32."
             )
         self._input_index: int = images[0]["index"]
-        self._output_index: int = probabilities[0]["index"]
+        self._output_index: int = probabilities["index"]
+        self._features_index: int | None = features[0]["index"] if features else None
         self.input_shape: tuple[int, ...] = tuple(images[0]["shape"].tolist())
         """(1, size, size, 3)."""
-        self.output_shape: tuple[int, ...] = tuple(probabilities[0]["shape"].tolist())
+        self.output_shape: tuple[int, ...] = tuple(probabilities["shape"].tolist())
         """(1, classes)."""
+        self.num_features: int = int(features[0]["shape"].prod()) if features else 0
+        """Values of the second output; 0 for a file without."""
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Predict some galaxies.
@@ -64,7 +67,32 @@ class LiteRTNetwork:
         """
         probabilities = np.empty((len(images), self.output_shape[1]), np.float32)
         for index in range(len(images)):
-            self._interpreter.set_tensor(self._input_index, images[index : index + 1])
-            self._interpreter.invoke()
-            probabilities[index] = self._interpreter.get_tensor(self._output_index)[0]
+            self._predict_one(images[index : index + 1], probabilities[index])
         return probabilities
+
+    def predict_with_features(
+        self, images: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Predict some galaxies, and give their features from the same pass.
+
+        Args:
+            images: as for ``predict``.
+
+        Returns:
+            What ``predict`` does; and the features, float32, shape (galaxies,
+            num_features).
+        """
+        probabilities = np.empty((len(images), self.output_shape[1]), np.float32)
+        features = np.empty((len(images), self.num_features), np.float32)
+        for index in range(len(images)):
+            self._predict_one(images[index : index + 1], probabilities[index])
+            found = self._interpreter.get_tensor(self._features_index)
+            features[index] = found.ravel()
+        return probabilities, features
+
+    def _predict_one(
+        self, image: NDArray[np.uint8], probabilities: NDArray[np.float32]
+    ) -> None:
+        self._interpreter.set_tensor(self._input_index, image)
+        self._interpreter.invoke()
+        probabilities[:] = self._interpreter.get_tensor(self._output_index)[0]

@@ -24,17 +24,16 @@ from galaxy_models.errors import PredictionsError
 from galaxy_models.images.decode import decode_files
 from galaxy_models.scoring.carry_over import carry_over
 from galaxy_models.scoring.plan import Plan, make_plan
+from galaxy_models.scoring.predicted import join
 from galaxy_models.scoring.predictor import Predictor, prediction_rows
 from galaxy_models.scoring.prefetch import FILES_PER_READ, prefetch_files
 from galaxy_models.scoring.request import open_request
 from galaxy_models.storage import s3
 from galaxy_models.tables.columns import image_sources
-from galaxy_models.tables.formats.numbered_rows import NumberedRows, RowReader
-from galaxy_models.tables.formats.row_runs import RowRuns
+from galaxy_models.tables.formats.numbered_rows import RowReader, sample_rows
 from galaxy_models.tables.sorted_hashes import MAX_HELD
 
 NUM_SAMPLED = 256
-SEED = 0
 BYTES_PER_ID = 16  # on the driver: hashes, and their sorted copy
 KIB_OF_RSS = 1024  # Linux reports the largest memory of a process in KiB
 
@@ -137,16 +136,6 @@ def _measured(plan: Plan) -> Estimate:
     )
 
 
-def sample_rows(rows: NumberedRows, num: int) -> NumberedRows:
-    """Choose some rows at random, the same ones each time."""
-    random = np.random.default_rng(SEED)
-    size = min(num, rows.num_rows)
-    places = np.sort(random.choice(rows.num_rows, size, replace=False, shuffle=False))
-    if rows.chosen is not None:
-        places = np.concatenate([rows.chosen.numbers(at, at + 1) for at in places])
-    return replace(rows, chosen=RowRuns(places, places + 1))
-
-
 def _predicted(rows: pa.Table, predictor: Predictor) -> tuple[int, pa.Table]:
     """Read, decode and predict galaxies; give the bytes read, and the predictions."""
     request, batch_size = predictor.plan.request, predictor.plan.stages.batch_size
@@ -157,13 +146,13 @@ def _predicted(rows: pa.Table, predictor: Predictor) -> tuple[int, pa.Table]:
         -(-batch_size // FILES_PER_READ),
         catalog.allowed_prefixes,
     )
-    num_bytes, views, errors = 0, [], []
+    num_bytes, parts, errors = 0, [], []
     for files in batches:
         num_bytes += sum(len(file) for file in files if isinstance(file, bytes))
         images, image_errors = decode_files(files, request.card.decode_rule)
-        views.append(predictor.predict_views(images))
+        parts.append(predictor.predict_views(images))
         errors += image_errors
-    table = prediction_rows(rows, np.concatenate(views, axis=1), errors, request)
+    table = prediction_rows(rows, join(parts), errors, request)
     return num_bytes, table
 
 

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 
 from galaxy_models import storage
-from galaxy_models.chunks.driver import do_what_remains
+from galaxy_models.chunks.driver import WorkDone, do_what_remains
 from galaxy_models.chunks.in_process import LocalWork, local_workers
 from galaxy_models.chunks.ledger import CHUNKS_NAME, Remaining
 from galaxy_models.chunks.row_counts import RowCounts
@@ -21,6 +21,7 @@ from galaxy_models.cluster.resources import Resources
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import ScoringError
 from galaxy_models.models.engines import check_engine
+from galaxy_models.scoring import sky_catalog
 from galaxy_models.scoring.carry_over import carry_over
 from galaxy_models.scoring.plan import (
     Plan,
@@ -47,7 +48,7 @@ def score(config: ScoreConfig) -> RunRecord:
         InputError: catalog, model, output or resources cannot serve; nothing was
             begun.
         ScoringError: rows were lost, or too many images failed.
-        StorageError: an object store stopped answering.
+        StorageError: an object store stopped answering, or a disk is full.
 
     Example:
         >>> import pandas as pd
@@ -77,11 +78,14 @@ def score(config: ScoreConfig) -> RunRecord:
             f"--max-failed-fraction {config.max_failed_fraction}; the column `error` "
             f"of {config.output} says why."
         )
+    if config.hats is not None:
+        sky_catalog.write(config, record)
     return record
 
 
 def _score(config: ScoreConfig) -> RunRecord:
     """Predict what is not predicted yet; write the record last."""
+    sky_catalog.check_folder(config)
     with (
         output_folder.held_output(
             config.output, OUTPUT, config.overwrite, resumes(config)
@@ -92,7 +96,9 @@ def _score(config: ScoreConfig) -> RunRecord:
             check_resources(config, joined)
             shared_paths.check_output(output)
         staging_uri = storage.join(output, output_folder.STAGING_NAME)
-        request, carried = carry_over(open_request(config, staging_uri))
+        request = open_request(config, staging_uri)
+        sky_catalog.check_positions(request.catalog)
+        request, carried = carry_over(request)
         with _machines(request, joined) as (resources, is_local):
             plan = make_plan(request, resources, output, is_local=is_local)
             check_engine(plan.stages.engine, request.model, request.card)
@@ -100,9 +106,9 @@ def _score(config: ScoreConfig) -> RunRecord:
             started_s = time.monotonic()
             if carried is not None:
                 carried.write(output, plan.file_metadata)
-            num_rows = _predict_what_remains(plan)
+            done = _predict_what_remains(plan)
             seconds = time.monotonic() - started_s
-        record = record_run(plan, num_rows, seconds)
+        record = record_run(plan, done, seconds)
         storage.delete_folder(storage.join(output, CHUNKS_NAME))
         output_folder.finish_output(output)
     return record
@@ -124,12 +130,8 @@ def _begin(plan: Plan) -> None:
         logger.info("%s holds an unfinished scoring: it is resumed", output)
 
 
-def _predict_what_remains(plan: Plan) -> int:
-    """Predict the chunks that are not kept, and make files of all.
-
-    Returns:
-        The rows that this run predicted.
-    """
+def _predict_what_remains(plan: Plan) -> WorkDone:
+    """Predict the chunks that are not kept, and make files of all."""
     remaining = Remaining(plan.ledger)
     num_in_all, num_rows = plan.request.num_rows_in_all, remaining.num_rows_to_do()
     described = plan.stages.described()

@@ -18,10 +18,12 @@ from galaxy_models.chunks.chunk_result import (
 from galaxy_models.chunks.row_counts import RowCounts, count_rows
 from galaxy_models.chunks.workers import CHUNK_COLUMN, CountsLog
 from galaxy_models.images.decode import decode_files
-from galaxy_models.models.calibration import with_temperature
 from galaxy_models.models.engines import load_engine
-from galaxy_models.scoring.augmentation import average_views, symmetric_views
+from galaxy_models.models.folder import load_embedding
+from galaxy_models.scoring.answers import answer_arrays
+from galaxy_models.scoring.augmentation import symmetric_views
 from galaxy_models.scoring.plan import Plan
+from galaxy_models.scoring.predicted import Embedder, Predicted, join
 from galaxy_models.scoring.prefetch import FILES_PER_READ, prefetch_files
 from galaxy_models.scoring.request import Request
 from galaxy_models.tables.columns import image_sources
@@ -39,6 +41,7 @@ class Predictor:
         self.plan = plan
         self.log = log
         request, stages = plan.request, plan.stages
+        self._head = request.card.head
         self._engine = load_engine(
             stages.engine,
             request.model,
@@ -46,6 +49,7 @@ class Predictor:
             stages.threads,
             on_gpu=stages.on_gpus,
         )
+        self._embedder = _load_embedder(request)
 
     def __call__(self, rows: pa.Table) -> pa.Table:
         """Predict a chunk.
@@ -65,17 +69,14 @@ class Predictor:
         step = self.plan.stages.batch_size
         watch = Stopwatch()
         with watch.timing("predicting"):
-            views = [
+            parts = [
                 self.predict(images[at : at + step], errors[at : at + step])
                 for at in range(0, len(rows), step)
             ]
         chunk = rows[CHUNK_COLUMN][0].as_py()
-        predicted = np.concatenate(views, axis=1)
-        return self.keep(chunk, rows, predicted, errors, watch).to_table()
+        return self.keep(chunk, rows, join(parts), errors, watch).to_table()
 
-    def predict(
-        self, images: NDArray[np.uint8], errors: list[str | None]
-    ) -> NDArray[np.float32]:
+    def predict(self, images: NDArray[np.uint8], errors: list[str | None]) -> Predicted:
         """Predict decoded galaxies in every view, and count them for the job's log.
 
         Args:
@@ -85,13 +86,13 @@ class Predictor:
         Returns:
             What ``predict_views`` does.
         """
-        views = self.predict_views(images)
+        predicted = self.predict_views(images)
         counts = RowCounts()
         counts.add(errors)
         self.log.count(rows=counts.num_rows, failed=counts.num_failed)
-        return views
+        return predicted
 
-    def predict_views(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def predict_views(self, images: NDArray[np.uint8]) -> Predicted:
         """Predict decoded galaxies in every view.
 
         Each view is calibrated before they are averaged: the temperature was fitted to
@@ -99,22 +100,25 @@ class Predictor:
 
         Args:
             images: uint8, shape (galaxies, size, size, 3), RGB.
-
-        Returns:
-            Calibrated probabilities, float32, shape (views, galaxies, classes).
         """
-        request = self.plan.request
-        views = [
-            with_temperature(self._engine.predict(view), request.card.temperature)
-            for view in symmetric_views(images, request.config.tta)
-        ]
-        return np.stack(views)
+        request, embedder = self.plan.request, self._embedder
+        views, features = [], []
+        for view in symmetric_views(images, request.config.tta):
+            if embedder is None:
+                outputs = self._engine.predict(view)
+            else:
+                outputs, found = self._engine.predict_with_features(view)
+                features.append(found)
+            views.append(self._head.calibrated(outputs, request.card.temperature))
+        if embedder is None:
+            return Predicted(np.stack(views))
+        return embedder.predicted(np.stack(views), features)
 
     def keep(
         self,
         chunk: int,
         rows: pa.Table,
-        views: NDArray[np.float32],
+        predicted: Predicted,
         errors: list[str | None],
         watch: Stopwatch,
     ) -> ChunkResult:
@@ -123,12 +127,12 @@ class Predictor:
         Args:
             chunk: its number.
             rows: its catalog rows.
-            views: what ``predict`` gave for them.
+            predicted: what ``predict`` gave for them.
             errors: None, or what failed, for each row.
             watch: what has been timed so far.
         """
         with watch.timing("writing"):
-            predictions = prediction_rows(rows, views, errors, self.plan.request)
+            predictions = prediction_rows(rows, predicted, errors, self.plan.request)
             self.plan.ledger.write_chunk(chunk, predictions)
         self.log.flush()
         return ChunkResult(chunk, count_rows(predictions), watch.seconds)
@@ -163,12 +167,21 @@ class FusedPredictor(Predictor):
         watch = Stopwatch()
         with watch.timing("reading"):
             rows = self._reader.read(*self.plan.ledger.rows_of(chunk))
-        views, errors = [], []
+        parts, errors = [], []
         for images, image_errors in decoded_batches(rows, self.plan, watch):
             with watch.timing("predicting"):
-                views.append(self.predict(images, image_errors))
+                parts.append(self.predict(images, image_errors))
             errors.extend(image_errors)
-        return self.keep(chunk, rows, np.concatenate(views, axis=1), errors, watch)
+        return self.keep(chunk, rows, join(parts), errors, watch)
+
+
+def _load_embedder(request: Request) -> Embedder | None:
+    """Load what turns features into columns, if any are asked for."""
+    config = request.config
+    if not config.embedding and not config.familiarity:
+        return None
+    embedding = load_embedding(request.model, request.card)
+    return Embedder(embedding, config.embedding, config.familiarity)
 
 
 def decoded_batches(
@@ -234,7 +247,7 @@ def _row_reader(rows: NumberedRows, columns: tuple[str, ...]) -> RowReader:
 
 def prediction_rows(
     rows: pa.Table,
-    views: NDArray[np.float32],
+    predicted: Predicted,
     errors: list[str | None],
     request: Request,
 ) -> pa.Table:
@@ -242,34 +255,31 @@ def prediction_rows(
 
     Args:
         rows: catalog rows.
-        views: float32, shape (views, rows, classes), probabilities that are averaged;
-            ignored where failed.
+        predicted: of these rows; views are averaged. Ignored where failed.
         errors: None, or what failed, for each row.
-        request: columns and classes.
+        request: columns and head.
 
     Returns:
-        A table with the columns of ``request.schema``; class, confidence, probabilities
-        and their spread are null where failed.
+        A table with the columns of ``request.schema``; what was predicted is null where
+        failed, an embedding NaN.
     """
     failed = np.asarray([error is not None for error in errors], bool)
-    probabilities, spread = average_views(views)
-    best = probabilities.argmax(axis=1)
-    classes = np.asarray(request.card.classes, object)
     columns = [
         rows[request.catalog.id_column].cast(request.catalog.id_type),
         *(rows[name] for name in request.keep),
-        pa.array(classes[best], pa.string(), mask=failed),
-        pa.array(probabilities.max(axis=1), pa.float32(), mask=failed),
-        *(
-            pa.array(probabilities[:, index], pa.float32(), mask=failed)
-            for index in range(len(classes))
-        ),
-        *(
-            [pa.array(spread, pa.float32(), mask=failed)]
-            if request.config.tta != "none"
-            else []
-        ),
+        *answer_arrays(predicted, failed, request.card, request.config),
         pa.array(np.where(failed, STATUS_FAILED, STATUS_OK), pa.string()),
         pa.array(errors, pa.string()),
+        *_embedding(predicted, failed),
     ]
     return pa.table(columns, schema=request.schema)
+
+
+def _embedding(predicted: Predicted, failed: NDArray[np.bool_]) -> list[pa.Array]:
+    if predicted.embedding is None:
+        return []
+    values = predicted.embedding.astype(np.float16)
+    values[failed] = np.nan  # not null: astropy cannot read a list that is missing
+    return [
+        pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
+    ]

@@ -20,7 +20,10 @@ from galaxy_models.storage.output_folder import UNFINISHED_NAME, changes
 from galaxy_models.tables.formats import open_parquet_folder
 from galaxy_models.tables.formats.numbered_rows import NumberedRows, number_rows
 
-MUST_AGREE = ("the model's hash", "the model's temperature", "--keep", "--tta")
+MUST_AGREE = (
+    "the model's hash", "the model's temperature", "--keep", "--tta",
+    "the embedding's hash",
+)  # fmt: skip
 REMEDY = "or score all rows without --previous"
 
 

@@ -4,6 +4,7 @@ The first of the wing's three states: a ``Request`` stands in a ``plan.Plan``, a
 came out of that is a ``run_file.RunRecord``. Nothing is started here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from galaxy_models.errors import CatalogError, ConfigError
 from galaxy_models.models.card import ModelCard
 from galaxy_models.models.folder import read_card, required_files
 from galaxy_models.models.shipped import model_reference
+from galaxy_models.scoring.answers import answer_fields
 from galaxy_models.scoring.previous import CarriedOver, Previous, open_previous
 from galaxy_models.scoring.run_file import (
     FORMAT_VERSION,
@@ -29,11 +31,12 @@ from galaxy_models.tables.formats.numbered_rows import (
 )
 from galaxy_models.tables.prediction_schema import (
     SPREAD_COLUMN,
-    predictions_schema,
     probability_column,
+    rows_schema,
 )
 
 PREVIOUS_KEY = "the files of --previous"
+EMBEDDING_KEY = "the embedding's hash"
 OUTPUT = OutputKind(
     job="jobs.score",
     results_name=RUN_RECORD_NAME,
@@ -80,10 +83,7 @@ class Request:
     def schema(self) -> pa.Schema:
         """The predictions' columns."""
         kept = [self.catalog.schema.field(name) for name in self.keep]
-        spread = self.config.tta != "none"
-        return predictions_schema(
-            self.catalog.id_type, kept, self.card.classes, spread=spread
-        )
+        return _schema(self.config, self.catalog, kept, self.card)
 
     def resume_key(
         self, engine: str | None = None, format_version: int = FORMAT_VERSION
@@ -107,10 +107,31 @@ class Request:
             "the model's hash": card.model_hash,
             "the model's temperature": card.temperature,
             "--tta": self.config.tta,
+            **self._columns_key(),
             "--rows-per-file": self.config.rows_per_file,
+            **self._embedding_key(),
             **self._previous_key(),
         }
         return key if engine is None else {**key, ENGINE_KEY: engine}
+
+    def _columns_key(self) -> dict[str, Any]:
+        """Columns that are asked for and that earlier versions did not have."""
+        key: dict[str, Any] = {}
+        if self.config.posterior:
+            key["--posterior"] = True
+        if self.config.plausible_classes:
+            key["--plausible-classes"] = self.card.plausible_probability
+        return key
+
+    def _embedding_key(self) -> dict[str, Any]:
+        """Name what its columns depend on; None, as in older keys, without them."""
+        config, embedding = self.config, self.card.embedding
+        is_used = embedding is not None and (config.embedding or config.familiarity)
+        return {
+            "--embedding": config.embedding or None,
+            "--familiarity": config.familiarity or None,
+            EMBEDDING_KEY: embedding.file_hash if embedding and is_used else None,
+        }
 
     def _previous_key(self) -> dict[str, Any]:
         if self.previous is None:
@@ -154,8 +175,10 @@ def open_request(config: ScoreConfig, staging_uri: str) -> Request:
         for_ray=False,
         check_files=check_files,
         probe=config.previous is None,  # else carry_over does it, with new rows
+        with_positions=config.hats is not None,
     )
-    keep = tuple(map(catalog.column, config.keep))
+    named = (*map(catalog.column, config.keep), *(catalog.positions or ()))
+    keep = tuple(dict.fromkeys(named))
     _check_columns(config, keep, catalog, card)
     request = Request(
         config=config,
@@ -182,13 +205,25 @@ def _check_model(config: ScoreConfig, card: ModelCard) -> None:
     """Refuse what the model cannot do, whatever the catalog.
 
     Raises:
-        ConfigError: the flags would decode pixels differently than in training; or
+        ConfigError: the flags would decode pixels differently than in training;
             --tta needs mirror images that training did not use, or a class has the
-            name of the spread's column.
+            name of the spread's column; or a column is asked of a model that has
+            none.
     """
     _check_decode_rule(config, card)
+    _check_embedding(config, card)
     if config.tta != "none":
         _check_views(config, card)
+    if config.posterior and card.head.kind != "votes":
+        raise ConfigError(
+            f"--posterior: the model {config.model} predicts {card.head.kind}, not "
+            "votes; leave the flag out."
+        )
+    if config.plausible_classes and card.plausible_probability is None:
+        raise ConfigError(
+            f"--plausible-classes: the model {config.model} has no threshold for them; "
+            "train a model of classes with this version, or leave the flag out."
+        )
 
 
 def _check_decode_rule(config: ScoreConfig, card: ModelCard) -> None:
@@ -200,6 +235,20 @@ def _check_decode_rule(config: ScoreConfig, card: ModelCard) -> None:
                 f"was trained with {_shown(trained)}; leave the flag out, or train a "
                 "model with it."
             )
+
+
+def _check_embedding(config: ScoreConfig, card: ModelCard) -> None:
+    if card.embedding is None and (config.embedding or config.familiarity):
+        asked = f"embedding {config.embedding}" if config.embedding else "familiarity"
+        raise ConfigError(
+            f"--{asked}: the model {config.model} has no embedding; make a copy that "
+            "has one with `python -m jobs.embed` and the galaxies that it learned from."
+        )
+    if card.embedding and config.embedding > card.embedding.num_components:
+        raise ConfigError(
+            f"--embedding {config.embedding}: the model {config.model} has "
+            f"{card.embedding.num_components} components; ask for at most as many."
+        )
 
 
 def _check_views(config: ScoreConfig, card: ModelCard) -> None:
@@ -225,14 +274,20 @@ def _check_columns(
     Raises:
         CatalogError: naming them.
     """
-    spread = config.tta != "none"
-    taken = predictions_schema(catalog.id_type, (), card.classes, spread=spread).names
+    taken = _schema(config, catalog, (), card).names
     clashes = sorted(set(taken).intersection(keep))
     if clashes:
         raise CatalogError(
             f"--keep {' '.join(clashes)}: the predictions have columns of that name; "
             f"rename them in {catalog.uri}."
         )
+
+
+def _schema(
+    config: ScoreConfig, catalog: Catalog, kept: Sequence[pa.Field], card: ModelCard
+) -> pa.Schema:
+    predicted = answer_fields(card, config)
+    return rows_schema(catalog.id_type, kept, predicted, config.embedding)
 
 
 def _shown(value: object) -> str:

@@ -61,9 +61,17 @@ class RunRecord:
     rows_per_s_this_run: float
     """``num_rows_this_run`` over ``seconds_this_run`` (1/s)."""
 
-    versions: dict[str, str]
+    versions: dict[str, str] = field(repr=False)  # long, for people in a notebook
 
-    resume_key: dict[str, Any] = field(default_factory=dict)
+    num_workers_this_run: int = 0
+    """Actors, or threads, that predicted; of runs of earlier versions 0."""
+
+    stage_seconds_this_run: dict[str, float] = field(default_factory=dict)
+    """What a worker's ``seconds_this_run`` went to, the mean of all: reading, decoding,
+    predicting, writing, and waiting, which is to be started, too (s). Workers that are
+    fed by decoding tasks neither read nor decode."""
+
+    resume_key: dict[str, Any] = field(default_factory=dict, repr=False)
     """Inputs that determine the output; the same command finds them unchanged."""
 
     previous: str | None = None
@@ -76,6 +84,9 @@ class RunRecord:
     images_read_since_s: float | None = None
     """All images were read after this time, or not written after it as far as dates
     tell (s since 1970); null if an earlier version read some."""
+
+    positions: list[str] | None = None
+    """Kept columns of right ascension and declination, if ``--hats`` asked for them."""
 
     format_version: int = FORMAT_VERSION
 

@@ -5,9 +5,12 @@ what workers reported.
 """
 
 import tempfile
+from dataclasses import replace
 
 from galaxy_models import storage
-from galaxy_models.chunks.row_counts import RowCounts
+from galaxy_models.chunks.chunk_result import seconds_by_stage
+from galaxy_models.chunks.driver import WorkDone
+from galaxy_models.chunks.row_counts import CLASS_COLUMN, RowCounts
 from galaxy_models.chunks.run_file import (
     check_num_rows,
     check_same_request,
@@ -18,14 +21,14 @@ from galaxy_models.errors import CatalogError, ScoringError
 from galaxy_models.models.card import library_versions
 from galaxy_models.scoring.plan import Plan
 from galaxy_models.scoring.previous import CarriedOver
-from galaxy_models.scoring.request import OUTPUT, open_request, resumes
+from galaxy_models.scoring.request import OUTPUT, Request, open_request, resumes
 from galaxy_models.scoring.run_file import RunRecord, read_run_record
 from galaxy_models.storage import output_folder
 from galaxy_models.tables.catalog import Catalog
 from galaxy_models.tables.formats import open_parquet_folder
 from galaxy_models.tables.object_ids import IdSet
 
-COUNTED_COLUMNS = ("object_id", "predicted_class", "error")
+COUNTED_COLUMNS = ("object_id", "error", CLASS_COLUMN)
 
 
 def count_predictions(
@@ -45,10 +48,13 @@ def count_predictions(
     try:
         predictions = open_parquet_folder(output)
         ids = IdSet(predictions, "object_id")
-        for batch in predictions.read_batches(COUNTED_COLUMNS):
+        there = [name for name in COUNTED_COLUMNS if name in predictions.schema.names]
+        for batch in predictions.read_batches(there):
             ids.add(batch.column("object_id"))
-            errors, classes = batch.column("error"), batch.column("predicted_class")
-            counts.add(errors.to_pylist(), classes.to_pylist())
+            counts.add(
+                batch.column("error").to_pylist(),
+                batch.column(CLASS_COLUMN).to_pylist() if CLASS_COLUMN in there else (),
+            )
         fingerprint, num_rows = ids.fingerprint()
     except CatalogError as error:  # no fault of the user's: ids twice, say
         raise ScoringError(f"{error} Score again with --overwrite.") from error
@@ -79,26 +85,33 @@ def finished_record(config: ScoreConfig) -> RunRecord | None:
     record = read_run_record(output)
     if record is None:
         return None
-    _check_same_request(config, record, output)
+    positions = _check_same_request(config, record, output)
     check_num_rows(output, record.num_rows, "score")
-    return record
+    return replace(record, positions=positions)
 
 
-def _check_same_request(config: ScoreConfig, record: RunRecord, output: str) -> None:
-    """Refuse to take the predictions of another request for this one's."""
+def _check_same_request(
+    config: ScoreConfig, record: RunRecord, output: str
+) -> list[str] | None:
+    """Refuse to take the predictions of another request for this one's.
+
+    Returns:
+        The columns of positions, if this one asks for them.
+    """
     engine = None if config.engine == "auto" else config.engine
     with tempfile.TemporaryDirectory() as staging:
         request = open_request(config, staging)
         asked = request.resume_key(engine, record.format_version)
     check_same_request(output, record.resume_key, asked, "scoring")
+    return _positions(request)
 
 
-def record_run(plan: Plan, num_rows: int, seconds: float) -> RunRecord:
+def record_run(plan: Plan, done: WorkDone, seconds: float) -> RunRecord:
     """Write ``_run.json``; from then on the predictions are complete.
 
     Args:
-        plan: what was done.
-        num_rows: rows that this run scored.
+        plan: what was to be done.
+        done: what this run did of it.
         seconds: how long it took (s).
 
     Raises:
@@ -121,18 +134,28 @@ def record_run(plan: Plan, num_rows: int, seconds: float) -> RunRecord:
         statuses=dict(counts.statuses),
         failure_reasons=dict(counts.failure_reasons.most_common()),
         classes=dict(counts.classes.most_common()),
-        num_rows_this_run=num_rows,
+        num_rows_this_run=done.num_rows,
         seconds_this_run=round(seconds, 1),
-        rows_per_s_this_run=round(num_rows / seconds, 1),
+        rows_per_s_this_run=round(done.num_rows / seconds, 1),
+        num_workers_this_run=plan.stages.num_actors,
+        stage_seconds_this_run=seconds_by_stage(
+            done.seconds, plan.stages.num_actors, seconds
+        ),
         versions=library_versions(),
         previous=request.previous.uri if request.previous else None,
         num_rows_carried_over=carried.num_rows if carried else 0,
         num_rows_removed=carried.num_removed if carried else 0,
         images_read_since_s=_images_read_since_s(output, carried),
+        positions=_positions(request),
         resume_key=request.resume_key(engine),
     )
     write_run_file(output, record)
     return record
+
+
+def _positions(request: Request) -> list[str] | None:
+    positions = request.catalog.positions
+    return None if positions is None else list(positions)
 
 
 def _images_read_since_s(output: str, carried: CarriedOver | None) -> float | None:

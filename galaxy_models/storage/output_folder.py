@@ -36,6 +36,9 @@ class OutputKind:
     version_1_keys: frozenset[str]
     """Keys that every marker of this job had in format version 1."""
 
+    flag: str = "--output"
+    """What named the folder, for messages."""
+
     foreign_key: str = ""
     """A field of the results file that only another kind's file of that name has."""
 
@@ -96,19 +99,19 @@ def check_output(
     uri = storage.absolute_uri(uri)
     for path in (uri, *([] if storage.is_remote(uri) else map(str, Path(uri).parents))):
         if storage.is_file(path):
-            raise OutputError(f"--output {path} is a file; name a folder.")
+            raise OutputError(f"{kind.flag} {path} is a file; name a folder.")
     _check_whose(uri, kind)
     is_unfinished = read_marker(uri, kind) is not None
     names = [name for name in storage.list_names(uri) if not _is_scaffolding(name)]
     if names and kind.results_name not in names and not is_unfinished:
         raise OutputError(
-            f"--output {uri} holds something else ({', '.join(names[:5])}); "
+            f"{kind.flag} {uri} holds something else ({', '.join(names[:5])}); "
             "name a new or empty folder."
         )
     if (names or is_unfinished) and not overwrite and not (is_unfinished and resume):
         state = "unfinished" if is_unfinished else "earlier"
         raise OutputError(
-            f"--output {uri} holds {state} results; name a new folder, or replace "
+            f"{kind.flag} {uri} holds {state} results; name a new folder, or replace "
             "them with --overwrite."
         )
     return uri
@@ -125,8 +128,8 @@ def _check_whose(uri: str, kind: OutputKind) -> None:
         return
     if isinstance(content, dict) and kind.foreign_key in content:
         raise OutputError(
-            f"--output {uri} holds results of another job than {kind.job}; name a new "
-            "or empty folder."
+            f"{kind.flag} {uri} holds results of another job than {kind.job}; name a "
+            "new or empty folder."
         )
 
 
@@ -153,7 +156,7 @@ def begin_output(
     """
     marker = read_marker(uri, kind)
     if resume and marker is not None and marker.is_emptied:
-        _check_same_key(marker.resume_key, resume_key, uri)
+        _check_same_key(marker.resume_key, resume_key, uri, kind.flag)
         return True
     earlier = [name for name in storage.list_names(uri) if not _is_scaffolding(name)]
     if earlier:
@@ -199,7 +202,7 @@ def read_marker(uri: str, kind: OutputKind) -> Marker | None:
         return None
     except (OSError, ValueError, RecursionError) as error:
         raise OutputError(
-            f"--output {uri} holds a file {UNFINISHED_NAME} that {kind.job} did not "
+            f"{kind.flag} {uri} holds a file {UNFINISHED_NAME} that {kind.job} did not "
             f"write ({error}); name a new folder, or empty this one yourself."
         ) from error
 
@@ -234,12 +237,12 @@ def changes(before: Mapping[str, Any], resume_key: Mapping[str, Any]) -> list[st
 
 
 def _check_same_key(
-    begun: Mapping[str, Any], resume_key: Mapping[str, Any], uri: str
+    begun: Mapping[str, Any], resume_key: Mapping[str, Any], uri: str, flag: str
 ) -> None:
     changed = changes(begun, resume_key)
     if changed:
         raise OutputError(
-            f"--output {uri} holds unfinished results of another job: "
+            f"{flag} {uri} holds unfinished results of another job: "
             f"{'; '.join(changed)}. Ask for the same again, name a new folder, or "
             "begin anew with --overwrite."
         )

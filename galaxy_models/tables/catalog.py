@@ -22,6 +22,7 @@ from galaxy_models.tables.columns import find_column
 from galaxy_models.tables.first_images import first_images, probe_images
 from galaxy_models.tables.formats import ParquetTable, Table, open_parquet, open_table
 from galaxy_models.tables.object_ids import fingerprint_ids, plain_integers
+from galaxy_models.tables.positions import find_positions
 from galaxy_models.tables.row_hash import RowHash
 
 CheckFiles = Callable[[str, Sequence[str]], None]
@@ -61,6 +62,9 @@ class Catalog:
     allowed_prefixes: tuple[str, ...] = ()
     """URIs of further folders whose images the catalog may name."""
 
+    positions: tuple[str, str] | None = None
+    """Columns of right ascension and declination, if they were asked for."""
+
     copied_rows_hash: str | None = None
     """Names the rows, if they were copied to Parquet: the copy's own bytes depend on
     the version of the library that writes them."""
@@ -89,6 +93,7 @@ def open_catalog(
     for_ray: bool = True,
     check_files: CheckFiles | None = None,
     probe: bool = True,
+    with_positions: bool = False,
     flag: str = "--catalog",
     open_source: Callable[[str, str], Table] = open_table,
 ) -> Catalog:
@@ -103,6 +108,8 @@ def open_catalog(
         check_files: called with the catalog's own Parquet files and with one of its
             images, before anything that takes long.
         probe: whether one of the first images must be there.
+        with_positions: whether columns of positions must be there; they may be among
+            the further ones.
         flag: that named the catalog, for messages.
         open_source: opens it, given its URI and the flag.
 
@@ -117,6 +124,7 @@ def open_catalog(
     if config.id_column is not None:
         id_column = _find_column(config.id_column, source, ("object_id",))
     own_names = _find_columns(columns, source)
+    positions = _find_positions(source) if with_positions else None
     image_root = storage.absolute_uri(config.image_root or source.image_root)
     allowed_prefixes = allowed_folders(config.image_root, config.allow_image_prefix)
     head = first_images(source, image_column)
@@ -124,7 +132,8 @@ def open_catalog(
         present = probe_images(head, source.uri, image_root, allowed_prefixes)
         if check_files is not None:
             check_files("the image", present)
-    needed = list(dict.fromkeys([id_column, image_column, *own_names.values()]))
+    further = (*own_names.values(), *(positions or ()))
+    needed = list(dict.fromkeys([id_column, image_column, *further]))
     if _serves_as_it_is(source, needed, for_ray):
         table, rows_hash = source, None
         if check_files is not None:
@@ -149,6 +158,7 @@ def open_catalog(
         fingerprint=fingerprint,
         own_names=own_names,
         allowed_prefixes=allowed_prefixes,
+        positions=positions,
         copied_rows_hash=rows_hash,
     )
 
@@ -179,6 +189,17 @@ def _find_columns(columns: Sequence[str], source: Table) -> dict[str, str]:
             )
         own_names[name] = own_name
     return own_names
+
+
+def _find_positions(source: Table) -> tuple[str, str]:
+    try:
+        return find_positions(source.schema, source.uri, source.stated_columns)
+    except CatalogError as error:
+        raise CatalogError(
+            f"--hats needs positions: {error} Rename the columns to ra and dec, or "
+            "leave the flag out, name them with --keep, and run jobs.hats later: it "
+            "has flags for their names."
+        ) from error
 
 
 def _serves_as_it_is(

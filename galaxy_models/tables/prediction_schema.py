@@ -11,6 +11,9 @@ import pyarrow as pa
 STATUS_OK = "ok"
 STATUS_FAILED = "failed"
 SPREAD_COLUMN = "probability_spread"
+PLAUSIBLE_COLUMN = "plausible_classes"
+FAMILIARITY_COLUMN = "familiarity"
+EMBEDDING_COLUMN = "embedding"
 
 
 class Column(NamedTuple):
@@ -55,10 +58,57 @@ PREDICTION_COLUMNS = (
         "with --tta only: standard deviation, over the views of the galaxy, of the "
         "probability of the predicted class, 0 to 0.5; null where failed",
     ),
+    Column(
+        PLAUSIBLE_COLUMN,
+        "",
+        "src.class",
+        "with --plausible-classes only: list of the classes, the most probable first, "
+        "that hold the true one for 90 % of galaxies like those of the validation; "
+        "empty where failed",
+    ),
+    Column(
+        "<question>_<answer>_fraction",
+        "",
+        "stat.probability;stat.mean",
+        "models of votes only: expected fraction of the volunteers asked who give this "
+        "answer, 0 to 1; null where failed",
+    ),
+    Column(
+        "<question>_proportion_volunteers_asked",
+        "",
+        "stat.probability",
+        "models of votes only: expected share of all volunteers who come to this "
+        "question, 0 to 1; null where failed",
+    ),
+    Column(
+        "<question>_<answer>_concentration",
+        "",
+        "stat.param",
+        "with --posterior only: concentration of the answer in the Dirichlet "
+        "distribution of the fractions of its question, above 0; null where failed",
+    ),
+    Column(
+        FAMILIARITY_COLUMN,
+        "",
+        "stat.rank",
+        "with --familiarity only: share of the training galaxies that look less usual, "
+        "0 (like none of them) to 1; float32, null where failed",
+    ),
     Column("status", "", "meta.code.status", "ok or failed"),
     Column("error", "", "meta.note", "null, or a failure reason, a colon, and details"),
+    Column(
+        EMBEDDING_COLUMN,
+        "",
+        "stat.param",
+        "with --embedding N only: a list of N numbers (float16), principal components "
+        "of what the network found; galaxies that look alike lie near each other; all "
+        "NaN where failed",
+    ),
 )
 """Probabilities are float32. ``jobs/README.md`` lists these."""
+
+CLASS_LIST = pa.list_(pa.string())
+COLUMNS_BY_NAME = {column.name: column for column in PREDICTION_COLUMNS}
 
 POSITIONS = {"ra": "pos.eq.ra;meta.main", "dec": "pos.eq.dec;meta.main"}
 """UCDs of kept columns with these names, in degrees, if the catalog gives none."""
@@ -70,6 +120,26 @@ DEGREES = ("deg", "degree", "degrees")
 def probability_column(class_name: str) -> str:
     """Name the column that holds a class's probability."""
     return f"probability_{class_name}"
+
+
+def fraction_column(answer: str) -> str:
+    """Name the column of the fraction of votes that an answer is expected to get."""
+    return f"{answer}_fraction"
+
+
+def concentration_column(answer: str) -> str:
+    """Name the column of an answer's Dirichlet concentration."""
+    return f"{answer}_concentration"
+
+
+def votes_column(answer: str) -> str:
+    """Name the column of the votes that an answer got."""
+    return f"{answer}_votes"
+
+
+def asked_column(question: str) -> str:
+    """Name the column of the share of volunteers that comes to a question."""
+    return f"{question}_proportion_volunteers_asked"
 
 
 def classes_of(predictions: pa.Schema) -> tuple[str, ...]:
@@ -98,6 +168,8 @@ def predictions_schema(
     classes: Sequence[str],
     *,
     spread: bool = False,
+    familiarity: bool = False,
+    num_components: int = 0,
 ) -> pa.Schema:
     """Lay out the predictions of a model on a catalog.
 
@@ -106,37 +178,89 @@ def predictions_schema(
         kept: the catalog's columns that are copied, with their metadata.
         classes: class names in the model's order.
         spread: whether there is a column ``SPREAD_COLUMN``.
+        familiarity: whether there is a column ``FAMILIARITY_COLUMN``.
+        num_components: length of the lists of ``EMBEDDING_COLUMN``; 0 for no such
+            column.
 
     Returns:
         One field a column, in the order in which people read them; probabilities
         are float32 and null where the image failed.
     """
-    meaning = {column.name: column for column in PREDICTION_COLUMNS}
+    predicted = class_fields(classes, spread=spread)
+    if familiarity:
+        predicted.append(familiarity_field())
+    return rows_schema(object_id, kept, predicted, num_components)
 
-    def field(
-        name: str, type_: pa.DataType, described_as: str | None = None
-    ) -> pa.Field:
-        column = meaning[described_as or name]
-        metadata = {"description": column.meaning, "ucd": column.ucd}
-        if column.unit:
-            metadata["unit"] = column.unit
-        return pa.field(name, type_, metadata=metadata)
 
+def rows_schema(
+    object_id: pa.DataType,
+    kept: Sequence[pa.Field],
+    predicted: Sequence[pa.Field],
+    num_components: int = 0,
+) -> pa.Schema:
+    """Put what is predicted between a row's id, with its kept columns, and its status.
+
+    Args:
+        object_id: type of the catalog's ids, string or int64.
+        kept: the catalog's columns that are copied, with their metadata.
+        predicted: null where the image failed.
+        num_components: as for ``predictions_schema``.
+    """
     return pa.schema(
         [
-            field("object_id", object_id),
+            described_field("object_id", object_id),
             *map(_with_position, kept),
-            field("predicted_class", pa.string()),
-            field("confidence", pa.float32()),
-            *(
-                field(probability_column(name), pa.float32(), "probability_<class>")
-                for name in classes
-            ),
-            *([field(SPREAD_COLUMN, pa.float32())] if spread else []),
-            field("status", pa.string()),
-            field("error", pa.string()),
+            *predicted,
+            described_field("status", pa.string()),
+            described_field("error", pa.string()),
+            *([embedding_field(num_components)] if num_components else []),
         ]
     )
+
+
+def class_fields(
+    classes: Sequence[str], *, spread: bool = False, plausible: bool = False
+) -> list[pa.Field]:
+    """Lay out what is predicted of a galaxy's class; see ``predictions_schema``."""
+    return [
+        described_field("predicted_class", pa.string()),
+        described_field("confidence", pa.float32()),
+        *(
+            described_field(
+                probability_column(name), pa.float32(), "probability_<class>"
+            )
+            for name in classes
+        ),
+        *([described_field(SPREAD_COLUMN, pa.float32())] if spread else []),
+        *([described_field(PLAUSIBLE_COLUMN, CLASS_LIST)] if plausible else []),
+    ]
+
+
+def familiarity_field() -> pa.Field:
+    """Describe the column ``FAMILIARITY_COLUMN``."""
+    return described_field(FAMILIARITY_COLUMN, pa.float32())
+
+
+def embedding_field(num_components: int) -> pa.Field:
+    """Describe the column ``EMBEDDING_COLUMN``."""
+    return described_field(EMBEDDING_COLUMN, pa.list_(pa.float16(), num_components))
+
+
+def described_field(
+    name: str, type_: pa.DataType, described_as: str | None = None
+) -> pa.Field:
+    """Make a column that says what it is.
+
+    Args:
+        name: the column's.
+        type_: of its values.
+        described_as: its name in ``PREDICTION_COLUMNS``, where that is another.
+    """
+    column = COLUMNS_BY_NAME[described_as or name]
+    metadata = {"description": column.meaning, "ucd": column.ucd}
+    if column.unit:
+        metadata["unit"] = column.unit
+    return pa.field(name, type_, metadata=metadata)
 
 
 def _with_position(column: pa.Field) -> pa.Field:

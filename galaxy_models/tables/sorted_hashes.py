@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from galaxy_models import storage
 
-MAX_HELD = 2**24  # hashes in memory, 134 MB, and as much again while they are sorted
+MAX_HELD = 2**23  # hashes in memory, 67 MB, and as much again while they are sorted
 PART_BITS = 8  # of a hash, which say to which of the files on disk it belongs
 
 

@@ -3,6 +3,7 @@
     model.keras                 rank 0
     model_float.tflite, model_int8.tflite, each with its predictions (.parquet)
     litert.json                 rank 0: layers in float of each
+    embedding.npz               rank 0, unless galaxies were too few for one
     state.json, arrays.npz      rank 0, see ``checkpoint``
     validation-00000.parquet    every rank: predictions for its share
     weights-00000.sha256        every rank: digest of its weights
@@ -19,8 +20,13 @@ import pandas as pd
 from pandas import DataFrame
 
 from galaxy_models.errors import TrainingError
-from galaxy_models.models.card import MODEL_NAME, LiteRTRecord, hash_model
-from galaxy_models.tables.prediction_schema import probability_column
+from galaxy_models.models.card import (
+    EMBEDDING_NAME,
+    MODEL_NAME,
+    LiteRTRecord,
+    hash_model,
+)
+from galaxy_models.models.heads import ClassesHead, Head, Outputs
 from galaxy_models.training.checkpoint import read_state
 from galaxy_models.training.history import EpochRow
 
@@ -38,7 +44,7 @@ class LiteRTFile:
     """Leading convolutions that stay in float."""
 
     predictions: DataFrame
-    """Columns ``object_id`` and the probabilities."""
+    """Columns ``object_id`` and the network's outputs."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +61,13 @@ class Result:
     litert: dict[str, LiteRTFile]
     """LiteRT files by name."""
 
-    def litert_records(self) -> dict[str, LiteRTRecord]:
+    embedding: bytes | None = None
+    """The bytes of ``embedding.npz``."""
+
+    def litert_records(self, head: Head) -> dict[str, LiteRTRecord]:
         """Compare each LiteRT file's predictions with those of Keras."""
         return {
-            name: litert_record(file, self.predictions)
+            name: litert_record(file, self.predictions, head)
             for name, file in self.litert.items()
         }
 
@@ -86,6 +95,7 @@ def read_result(folder: Path) -> Result:
     """
     _check_equal_workers(folder)
     layers = json.loads((folder / LITERT_NAME).read_text())
+    embedding = folder / EMBEDDING_NAME
     return Result(
         model=(folder / MODEL_NAME).read_bytes(),
         history=read_state(folder).history,
@@ -98,6 +108,7 @@ def read_result(folder: Path) -> Result:
             )
             for name, num_float_layers in layers.items()
         },
+        embedding=embedding.read_bytes() if embedding.exists() else None,
     )
 
 
@@ -120,29 +131,33 @@ def _check_equal_workers(folder: Path) -> None:
         )
 
 
-def litert_record(file: LiteRTFile, predictions: DataFrame) -> LiteRTRecord:
+def litert_record(file: LiteRTFile, predictions: DataFrame, head: Head) -> LiteRTRecord:
     """Compare a LiteRT file's predictions with those of Keras.
 
     Args:
         file: the LiteRT file.
-        predictions: of the same galaxies by Keras: columns ``object_id``, ``label``,
-            ``predicted_class`` and the probabilities.
+        predictions: of the same galaxies by Keras: columns ``object_id``, ``label`` if
+            there are any, and the network's outputs.
+        head: what these mean.
     """
-    columns = list(predictions.filter(like=probability_column("")).columns)
-    classes = np.asarray(
-        [name.removeprefix(probability_column("")) for name in columns]
-    )
-    expected = predictions.set_index("object_id").loc[file.predictions["object_id"]]
-    probabilities = file.predictions[columns].to_numpy()
-    predicted = classes[probabilities.argmax(axis=1)]
-    has_class = expected["label"].isin(classes)  # others: a group of them
-    is_right = (predicted == expected["label"])[has_class]
-    differences = np.abs(probabilities - expected[columns].to_numpy())
+    names = list(head.output_names)
+    by_keras = predictions.set_index("object_id").loc[file.predictions["object_id"]]
+    found, expected = file.predictions[names].to_numpy(), by_keras[names].to_numpy()
+    val_accuracy = None
+    if isinstance(head, ClassesHead):
+        val_accuracy = _accuracy(found, by_keras["label"], head.classes)
     return LiteRTRecord(
         file_hash=hash_model(file.data),
-        agreement=float(np.mean(predicted == expected["predicted_class"])),
-        val_accuracy=float(np.mean(is_right)),
-        max_probability_difference=float(differences.max()),
+        agreement=head.agreement(found, expected),
+        val_accuracy=val_accuracy,
+        max_probability_difference=float(np.abs(found - expected).max()),
         num_galaxies=len(expected),
         num_float_layers=file.num_float_layers,
     )
+
+
+def _accuracy(found: Outputs, labels: pd.Series, classes: tuple[str, ...]) -> float:
+    """Share of galaxies given their label, where it is a class and no group."""
+    has_class = labels.isin(classes).to_numpy()
+    predicted = np.asarray(classes)[found.argmax(axis=1)]
+    return float(np.mean((predicted == labels.to_numpy())[has_class]))

@@ -11,6 +11,7 @@ from galaxy_models.config import TrainConfig
 from galaxy_models.models.card import (
     CARD_NAME,
     INT8_NAME,
+    EmbeddingRecord,
     LiteRTRecord,
     ModelCard,
     hash_model,
@@ -59,6 +60,7 @@ def folder(tmp_path: Path) -> Path:
         num_epochs=1,
         temperature=1.0,
         litert={INT8_NAME: LiteRTRecord(NO_BYTES, 1.0, 0.9, 0.0, 2, 0)},
+        embedding=EmbeddingRecord(NO_BYTES, 8, 16, 0.9, 99, PLACES["catalog"]),
         versions={},
     )
     write_card(str(folder), card)

@@ -17,7 +17,9 @@ import pytest
 import ray
 from job_lines import STOPPED
 from job_process import ROOT
+from package_files import PackageFiles
 from prometheus import samples_of
+from python_environment import environment_without_package
 from ray_cluster import RAY, TOKEN, RayHead, running_head
 from score_job import NUM_ROWS, num_kept
 from secret_watch import files_with, watched_arguments
@@ -54,8 +56,13 @@ with ray_session():
 
 
 @pytest.fixture(scope="module")
-def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
-    with running_head(tmp_path_factory.mktemp("ray"), num_cpus=2) as head:
+def head(
+    tmp_path_factory: pytest.TempPathFactory, package: PackageFiles
+) -> Iterator[RayHead]:
+    """A head on a machine that has the libraries, but not this project."""
+    folder = tmp_path_factory.mktemp("ray")
+    programs = environment_without_package(folder / "python", package.uv_library)
+    with running_head(folder, num_cpus=2, programs=programs) as head:
         yield head
 
 
@@ -64,10 +71,25 @@ def submit(head: RayHead, *command: str, flags: tuple[str, ...] = ()) -> str:
     return ray_job(head, "submit", *flags, "--working-dir", str(ROOT), "--", *command)
 
 
-def ray_job(head: RayHead, *arguments: str) -> str:
+def submit_wheel(head: RayHead, wheel: Path, installer: str, *command: str) -> str:
+    """Submit a job that brings the wheel and no sources, and return its log."""
+    options = {"pip": "pip_install_options", "uv": "uv_pip_install_options"}[installer]
+    installs = {
+        "packages": [f"${{RAY_RUNTIME_ENV_CREATE_WORKING_DIR}}/{wheel.name}"],
+        options: ["--no-deps", "--no-index"],
+    }
+    runtime = ("--runtime-env-json", json.dumps({installer: installs}))
+    folder = str(wheel.parent)
+    return ray_job(
+        head, "submit", "--working-dir", folder, *runtime, "--", *command, cwd=folder
+    )
+
+
+def ray_job(head: RayHead, *arguments: str, cwd: str | None = None) -> str:
     """Run ``ray job``, and return what it says."""
     finished = subprocess.run(
         [RAY, "job", *arguments],
+        cwd=cwd,
         env=head.environment,
         capture_output=True,
         text=True,
@@ -101,6 +123,19 @@ def test_train_and_score_submitted_to_a_cluster_give_a_table(
     assert (table["status"] == "failed").sum() == 1
     rows = "ray_galaxy_batch_score_rows_total", ""
     samples_of(output, lambda found: found.get(rows) == 120, head.metrics_addresses())
+
+
+def test_a_job_brings_the_wheel_to_machines_without_the_package(
+    head: RayHead, package: PackageFiles, labelled: Survey, tmp_path: Path
+) -> None:
+    asked = ("--catalog", str(labelled.catalog), "--model", "galaxy-zoo")
+    for installer, plan in (("pip", "fused"), ("uv", "local")):
+        output = ("--output", str(tmp_path / plan), "--plan", plan)
+        command = ("galaxy-batch", "score", *asked, *output)
+        log = submit_wheel(head, package.wheel, installer, *command)
+        assert "120 rows, 1 failed" in log
+    fused, local = (pd.read_parquet(tmp_path / plan) for plan in ("fused", "local"))
+    pd.testing.assert_frame_equal(fused, local)
 
 
 def test_a_job_that_ray_stops_says_how_to_go_on_and_is_not_begun_anew(

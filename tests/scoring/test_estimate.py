@@ -12,9 +12,8 @@ from predictors import plan_for, rows_with
 
 from galaxy_models.cli.score import score_catalog
 from galaxy_models.config import ScoreConfig
-from galaxy_models.scoring.estimate import sample_rows
 from galaxy_models.simulation import Survey
-from galaxy_models.tables.formats.numbered_rows import RowReader
+from galaxy_models.tables.formats.numbered_rows import RowReader, sample_rows
 from galaxy_models.tables.formats.row_runs import RowRuns
 
 

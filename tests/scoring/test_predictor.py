@@ -26,12 +26,13 @@ from predictors import (
 from galaxy_models.chunks.chunk_result import ChunkResult
 from galaxy_models.scoring import predictor
 from galaxy_models.scoring.plan import Plan
+from galaxy_models.scoring.predicted import Predicted
 from galaxy_models.scoring.predictor import prediction_rows
 from galaxy_models.tables.prediction_schema import predictions_schema
 
 ID_18_DIGITS = 587722981736841315
-VIEWS = np.array(
-    [[[0.1, 0.7, 0.2], [1 / 3, 1 / 3, 1 / 3], [0.6, 0.3, 0.1]]], np.float32
+VIEWS = Predicted(
+    np.array([[[0.1, 0.7, 0.2], [1 / 3, 1 / 3, 1 / 3], [0.6, 0.3, 0.1]]], np.float32)
 )
 
 
@@ -136,7 +137,9 @@ def test_no_rows_give_no_rows_with_all_columns() -> None:
     rows = rows_with(pa.array([], pa.int64()), [])
     request = plan_for(rows).request
 
-    table = prediction_rows(rows, np.empty((1, 0, 3), np.float32), [], request)
+    table = prediction_rows(
+        rows, Predicted(np.empty((1, 0, 3), np.float32)), [], request
+    )
 
     assert table.num_rows == 0
     assert table.schema.equals(request.schema)

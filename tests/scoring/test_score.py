@@ -129,6 +129,17 @@ def test_the_run_record_counts_what_is_there(scored: Path, unlabelled: Survey) -
     assert record["rows_per_s_this_run"] == pytest.approx(rate, rel=0.1)
 
 
+def test_the_stages_of_the_run_record_add_up_to_its_wall_time(scored: Path) -> None:
+    record = json.loads((scored / "_run.json").read_text())
+
+    stages = record["stage_seconds_this_run"]
+
+    assert set(stages) == {"reading", "decoding", "predicting", "writing", "waiting"}
+    assert stages["predicting"] > 0
+    assert record["num_workers_this_run"] >= 1
+    assert sum(stages.values()) == pytest.approx(record["seconds_this_run"], abs=0.3)
+
+
 def test_a_run_with_nothing_left_to_score_says_so_in_its_record(
     unlabelled: Survey,
     model_folder: str,

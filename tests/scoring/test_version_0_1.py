@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from predictors import CountingLog, in_one_stage
 
+from galaxy_models.chunks.driver import WorkDone
 from galaxy_models.chunks.ledger import Remaining
 from galaxy_models.cluster.resources import Resources
 from galaxy_models.config import ScoreConfig
@@ -161,7 +162,7 @@ def test_its_unfinished_scoring_is_resumed_and_keeps_what_was_done(
     in_one_stage(plan, CountingLog(), pa.table({"chunk": todo}))
     for file in Remaining(plan.ledger).whole_files():
         assert plan.ledger.finish_file(file, {}) == []
-    record = record_run(plan, num_rows=8, seconds=1.0)
+    record = record_run(plan, WorkDone(8, {}), seconds=1.0)
     finish_output(config.output)
 
     table = pd.read_parquet(unfinished)

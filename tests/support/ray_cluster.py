@@ -22,7 +22,8 @@ from pathlib import Path
 from job_process import pids_below
 from network_hosts import NetworkHost
 
-RAY = str(Path(sys.executable).parent / "ray")
+PROGRAMS = Path(sys.executable).parent  # this environment's
+RAY = str(PROGRAMS / "ray")
 MAX_STARTS = 3
 START_TIMEOUT_S = 240
 NOTICE_TIMEOUT_S = 240
@@ -124,6 +125,7 @@ def running_head(
     num_cpus: int,
     host: NetworkHost | None = None,
     variables: Mapping[str, str] | None = None,
+    programs: Path = PROGRAMS,
 ) -> Iterator[RayHead]:
     """Start a head with a dashboard and a token, and end it afterwards.
 
@@ -132,6 +134,7 @@ def running_head(
         num_cpus: CPUs that it offers.
         host: where; on this machine's own network if left out.
         variables: further ones of the head, which submitted jobs inherit.
+        programs: where `python` and `ray` are, of the head and of its jobs.
     """
     token = folder / "token"
     token.write_text(TOKEN)
@@ -140,7 +143,7 @@ def running_head(
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith("RAY_")},
         # As in an activated environment: the jobs' `python` is this one.
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_API_SERVER_ADDRESS": f"http://127.0.0.1:{dashboard_port}",
@@ -156,7 +159,7 @@ def running_head(
     with _folder_of_ray() as sockets:
         flags.append(f"--temp-dir={sockets}")
         of_head = {**environment, **(variables or {})}
-        node = _start_node(flags, host, of_head, folder / "head")
+        node = _start_node(flags, host, of_head, folder / "head", programs)
         try:
             address = host.address if host else "127.0.0.1"
             yield RayHead(f"{address}:{port}", environment, folder, Path(sockets))
@@ -165,14 +168,18 @@ def running_head(
 
 
 def _start_node(
-    flags: list[str], host: NetworkHost | None, environment: dict[str, str], log: Path
+    flags: list[str],
+    host: NetworkHost | None,
+    environment: dict[str, str],
+    log: Path,
+    programs: Path = PROGRAMS,
 ) -> RayNode:
     """Start a node; again, as a supervisor would, if it dies before it stands.
 
     A busy machine kills it: Ray gives its agents 15 s to start.
     """
     command = [
-        *(RAY, "start", "--block", "--disable-usage-stats", *flags),
+        *(str(programs / "ray"), "start", "--block", "--disable-usage-stats", *flags),
         f"--dashboard-agent-listen-port={free_port()}",
     ]
     if host is not None:

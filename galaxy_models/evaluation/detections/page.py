@@ -10,7 +10,8 @@ from galaxy_models.evaluation.detections.boxes import BOX_RADII, MIN_IOU
 from galaxy_models.evaluation.detections.gallery import Gallery, Shown
 from galaxy_models.evaluation.detections.measures import BRIGHT_R
 from galaxy_models.evaluation.detections.results import ISOLATED_PX, DetectionEvaluation
-from galaxy_models.evaluation.report import NOT_A_NUMBER, render_page
+from galaxy_models.evaluation.html_page import SHARED, render
+from galaxy_models.evaluation.report import NOT_A_NUMBER, TEMPLATE_NAME
 
 PLOT_TEXTS = {
     figures.MAGNITUDE: "Completeness of galaxies against their r magnitude",
@@ -76,7 +77,9 @@ def detection_page(
         pictures: of them; without any there are no galleries.
     """
     tables = evaluation.tables
-    return render_page(
+    return render(
+        SHARED,
+        TEMPLATE_NAME,
         title="Detections against a truth",
         lead=f"Detections of {tables.detections_uri}, compared with the sources of "
         f"{tables.truth_uri}",
@@ -92,6 +95,8 @@ def detection_page(
         ],
         galleries=[_gallery(one, pictures) for one in chosen] if pictures else [],
         no_galleries=NO_GALLERIES,
+        failed=[],
+        failed_lead="",
         terms=list(TERMS),
     )
 

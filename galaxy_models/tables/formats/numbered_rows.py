@@ -8,7 +8,7 @@ on from where the last run of rows ended.
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +26,7 @@ NUM_FOOTER_READERS = 16  # threads; a store takes milliseconds to answer
 MAX_KEPT_BYTES = 64 * 2**20  # of a row group that the next rows may be read from
 ROWS_AT_A_TIME = 256  # of a row group that is not kept: it may hold images
 ROWS_PER_WINDOW = 4096  # read for the few of them that are chosen, images apart
+SAMPLE_SEED = 0
 BUFFER_BYTES = 4 * 2**20  # read at once; else a row group's whole columns would be
 
 
@@ -58,6 +59,16 @@ def number_rows(table: ParquetTable) -> NumberedRows:
         StorageError: an object store does not answer.
     """
     return NumberedRows(table, *_described(table, lambda footer, _: footer))
+
+
+def sample_rows(rows: NumberedRows, num: int) -> NumberedRows:
+    """Choose some rows at random, the same ones each time."""
+    random = np.random.default_rng(SAMPLE_SEED)
+    size = min(num, rows.num_rows)
+    places = np.sort(random.choice(rows.num_rows, size, replace=False, shuffle=False))
+    if rows.chosen is not None:
+        places = np.concatenate([rows.chosen.numbers(at, at + 1) for at in places])
+    return replace(rows, chosen=RowRuns(places, places + 1))
 
 
 def version_1_content_hash(table: ParquetTable) -> str:

@@ -35,6 +35,12 @@ FEW_AT_A_TIME = {
         use_buffered_stream=True, pre_buffer=False
     ),
 }
+MAX_VECTOR = 64  # numbers of a list that is no image, such as an embedding
+# Else the columns of a whole file are read ahead: its memory would grow with its rows.
+SOME_AT_A_TIME = {
+    "batch_readahead": 4,
+    "fragment_scan_options": pa_dataset.ParquetFragmentScanOptions(pre_buffer=False),
+}
 # Where Ray Data is imported, Arrow unpickles values of this type: that runs their code.
 PICKLED_TYPE = "ray.data.arrow_pickled_object"
 FIELD_ID = b"PARQUET:field_id"  # a number that Parquet's reader adds; not the user's
@@ -77,10 +83,10 @@ class ParquetTable(Table):
 
     def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         types = (self.schema.field(name).type for name in columns)
+        at_a_time = SOME_AT_A_TIME
         if any(map(may_be_large, types)):
-            yield from self.dataset().to_batches(columns=columns, **FEW_AT_A_TIME)
-        else:
-            yield from self.dataset().to_batches(columns=columns)
+            at_a_time = FEW_AT_A_TIME
+        yield from self.dataset().to_batches(columns=columns, **at_a_time)
 
     def dataset(self) -> pa_dataset.Dataset:
         """Open the files with pyarrow; columns of names among the others."""
@@ -210,10 +216,11 @@ def _columns_of_names(
 
 def may_be_large(type_: pa.DataType) -> bool:
     """Whether a value may be an image, or as large as one."""
+    is_vector = pa.types.is_fixed_size_list(type_) and type_.list_size <= MAX_VECTOR
     return bool(
         pa.types.is_binary(type_)
         or pa.types.is_large_binary(type_)
-        or pa.types.is_nested(type_)
+        or (pa.types.is_nested(type_) and not is_vector)
     )
 
 

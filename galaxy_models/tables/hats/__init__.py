@@ -9,6 +9,6 @@ Catalogs that come in are read by ``formats/hats.py``. The package ``hats`` serv
 tests only: it brings a compiler (200 MB), and its writers are not durable.
 """
 
-from galaxy_models.tables.hats.pipeline import HatsRecord, write_hats
+from galaxy_models.tables.hats.pipeline import OUTPUT, HatsRecord, write_hats
 
-__all__ = ["HatsRecord", "write_hats"]
+__all__ = ["OUTPUT", "HatsRecord", "write_hats"]

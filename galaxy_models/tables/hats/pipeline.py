@@ -26,7 +26,6 @@ from galaxy_models.errors import (
     StorageError,
 )
 from galaxy_models.storage import output_folder, s3
-from galaxy_models.tables.columns import find_column
 from galaxy_models.tables.formats import ParquetTable
 from galaxy_models.tables.formats.numbered_rows import (
     NumberedRows,
@@ -42,7 +41,7 @@ from galaxy_models.tables.hats.pixels import (
     healpix_index,
 )
 from galaxy_models.tables.hats.sorted_runs import SortedRuns
-from galaxy_models.tables.prediction_schema import DEGREES
+from galaxy_models.tables.positions import find_positions, read_positions
 from galaxy_models.tables.predictions import open_predictions
 from galaxy_models.tables.votable_metadata import votable_metadata
 
@@ -107,11 +106,21 @@ class _Source:
         return start, min(start + self.config.rows_per_partition, self.num_rows)
 
     def index(self, rows: pa.Table) -> NDArray[np.int64]:
-        return healpix_index(rows, *self.positions, self.uri)
+        read = read_positions(
+            rows, self.positions, "object_id", self.uri, PredictionsError
+        )
+        return healpix_index(*read)
 
 
-def write_hats(config: HatsConfig) -> HatsRecord:
+def write_hats(
+    config: HatsConfig, kind: output_folder.OutputKind = OUTPUT
+) -> HatsRecord:
     """Write predictions anew as a HATS catalog, by the flags of ``jobs.hats``.
+
+    Args:
+        config: what was asked for.
+        kind: with another ``flag`` if something else than ``--output`` named the
+            folder.
 
     Returns:
         What was done; also in ``_hats.json`` in the catalog.
@@ -122,17 +131,17 @@ def write_hats(config: HatsConfig) -> HatsRecord:
     """
     with s3.endpoint(config.s3_endpoint_url):
         source = _open_source(config)
-        record = _finished_record(source)
+        record = _finished_record(source, kind)
         if record is not None:
             logger.info("%s is finished already: nothing to do", config.output)
             return record
         resume = not config.overwrite
         with output_folder.held_output(
-            config.output, OUTPUT, config.overwrite, resume
+            config.output, kind, config.overwrite, resume
         ) as output:
             histogram = _count(source)
             key = source.resume_key
-            if output_folder.begin_output(output, OUTPUT, key, resume):
+            if output_folder.begin_output(output, kind, key, resume):
                 logger.info("%s holds an unfinished catalog: it is resumed", output)
             return _write(source, histogram, output)
 
@@ -165,41 +174,25 @@ def _open_source(config: HatsConfig) -> _Source:
 
 
 def _position_columns(config: HatsConfig, table: ParquetTable) -> tuple[str, str]:
-    names, stated = table.schema.names, table.stated_columns
-    asked = {"ra": config.ra_column, "dec": config.dec_column}
+    asked = (config.ra_column, config.dec_column)
     try:
-        ra, dec = (
-            find_column(name, names, table.uri, (role,), stated)
-            for role, name in asked.items()
-        )
+        return find_positions(table.schema, table.uri, table.stated_columns, asked)
     except CatalogError as error:
         raise PredictionsError(
-            f"{table.uri} has no columns {' and '.join(asked.values())}, or several; "
-            f"it has {', '.join(names)}. Score with --keep ra dec, or name the columns "
-            "with --ra-column and --dec-column."
+            f"{error} Score with --keep ra dec, or name the columns with --ra-column "
+            "and --dec-column."
         ) from error
-    for name in (ra, dec):
-        _check_degrees(table.schema.field(name), table.uri)
-    return ra, dec
 
 
-def _check_degrees(field: pa.Field, uri: str) -> None:
-    unit = (field.metadata or {}).get(b"unit", b"deg").decode()
-    is_number = pa.types.is_floating(field.type) or pa.types.is_integer(field.type)
-    if not is_number or unit.lower() not in DEGREES:
-        raise PredictionsError(
-            f"column {field.name!r} of {uri} holds {field.type} in {unit}; positions "
-            "must be numbers in degrees."
-        )
-
-
-def _finished_record(source: _Source) -> HatsRecord | None:
+def _finished_record(
+    source: _Source, kind: output_folder.OutputKind
+) -> HatsRecord | None:
     """Whether the same command has done its work already."""
     output = storage.absolute_uri(source.config.output)
     record_uri = storage.join(output, RECORD_NAME)
     if (
         source.config.overwrite
-        or output_folder.read_marker(output, OUTPUT)
+        or output_folder.read_marker(output, kind)
         or not storage.is_file(record_uri)
     ):
         return None
@@ -210,7 +203,7 @@ def _finished_record(source: _Source) -> HatsRecord | None:
     changed = output_folder.changes(record.resume_key, source.resume_key)
     if changed:
         raise OutputError(
-            f"--output {output} holds another catalog: {'; '.join(changed)}; name a "
+            f"{kind.flag} {output} holds another catalog: {'; '.join(changed)}; name a "
             "new folder, or replace it with --overwrite."
         )
     return record
@@ -249,6 +242,7 @@ def _write(source: _Source, histogram: NDArray[np.int64], output: str) -> HatsRe
     storage.write_bytes(storage.join(output, RECORD_NAME), text.encode() + b"\n")
     storage.delete_folder(runs.folder)
     output_folder.finish_output(output)
+    logger.info("%s: %d rows in %d partitions", output, num_rows, len(partitions))
     return record
 
 

@@ -7,11 +7,7 @@ of any larger pixel have a range of it to themselves.
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
-
-from galaxy_models.errors import PredictionsError
 
 INDEX_COLUMN = "_healpix_29"
 INDEX_ORDER = 29
@@ -41,43 +37,24 @@ class Partition(NamedTuple):
 
 
 def healpix_index(
-    rows: pa.Table, ra_column: str, dec_column: str, uri: str
+    ra: NDArray[np.float64], dec: NDArray[np.float64]
 ) -> NDArray[np.int64]:
-    """Give the index of every row.
+    """Give the index of positions on the sky.
 
     Args:
-        rows: with ``object_id``, and positions in degrees.
-        ra_column: name of the right ascensions, of any number of turns.
-        dec_column: name of the declinations.
-        uri: where the rows are from, for messages.
+        ra: shape (rows,), right ascensions (deg), of any number of turns.
+        dec: shape (rows,), declinations (deg).
 
     Returns:
         Shape (rows,).
-
-    Raises:
-        PredictionsError: a galaxy has no position on the sky.
     """
     from astropy.coordinates import Latitude, Longitude  # takes a second
     from cdshealpix.nested import lonlat_to_healpix
 
-    ra, dec = (_degrees(rows[name]) for name in (ra_column, dec_column))
-    are_on_sky = np.isfinite(ra) & (np.abs(dec) <= 90)
-    if not are_on_sky.all():
-        row = int(np.argmin(are_on_sky))
-        raise PredictionsError(
-            f"object_id {rows['object_id'][row]} of {uri} has no position on the sky "
-            f"({ra_column} {ra[row]}, {dec_column} {dec[row]}); correct it in the "
-            "catalog, or leave it out, and score again."
-        )
     pixels = lonlat_to_healpix(
         Longitude(ra, unit="deg"), Latitude(dec, unit="deg"), INDEX_ORDER
     )
     return np.asarray(pixels, np.int64)
-
-
-def _degrees(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    values = pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False)
-    return np.asarray(values, np.float64)  # null is NaN
 
 
 def empty_histogram() -> NDArray[np.int64]:
