@@ -80,13 +80,13 @@ def _scored(config: ScoreConfig) -> dict[str, Any]:
     record = score(config)
     classes = ", ".join(f"{name} {count}" for name, count in record.classes.items())
     logger.info(
-        "%s: %d rows, %d failed, %.0f s (%.0f rows/s with start-up); %s",
+        "%s: %d rows, %d failed, %.0f s (%.0f rows/s with start-up)%s",
         config.output,
         record.num_rows,
         record.num_failed,
         record.seconds_this_run,
         record.rows_per_s_this_run,
-        classes,
+        f"; {classes}" if classes else "",
     )
     return {
         "rows": record.num_rows,

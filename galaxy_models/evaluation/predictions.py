@@ -28,6 +28,12 @@ class PredictionBatch:
     errors: pa.Array
     """Texts; null where the image did not fail."""
 
+    answers: NDArray[np.float32] | None = None
+    """Of predicted votes: all fractions, then concentrations, if there are any."""
+
+    plausible: NDArray[np.bool_] | None = None
+    """Which classes are plausible, shape (rows, classes), if that was predicted."""
+
     @cached_property
     def is_ok(self) -> NDArray[np.bool_]:
         """Whether the image did not fail."""
@@ -55,5 +61,9 @@ def read_batches(
     """
     for rows in read_predictions(predictions):
         yield PredictionBatch(
-            rows.object_ids, classes.sums(rows.probabilities), rows.errors
+            rows.object_ids,
+            classes.sums(rows.probabilities),
+            rows.errors,
+            rows.answers,
+            None if rows.plausible is None else classes.any_of(rows.plausible),
         )
