@@ -128,8 +128,8 @@ def _check_whose(uri: str, kind: OutputKind) -> None:
         return
     if isinstance(content, dict) and kind.foreign_key in content:
         raise OutputError(
-            f"{kind.flag} {uri} holds results of another job than {kind.job}; name a new "
-            "or empty folder."
+            f"{kind.flag} {uri} holds results of another job than {kind.job}; name a "
+            "new or empty folder."
         )
 
 
