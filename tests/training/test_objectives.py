@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 keras = pytest.importorskip("keras")
 
@@ -10,7 +11,10 @@ from galaxy_models.models.networks import build_network  # noqa: E402
 from galaxy_models.tables.vote_tables.decision_tree import make_tree  # noqa: E402
 from galaxy_models.training.collective import Collective  # noqa: E402
 from galaxy_models.training.data_parallel import DataParallelNetwork  # noqa: E402
-from galaxy_models.training.objectives import VoteObjective  # noqa: E402
+from galaxy_models.training.objectives import (  # noqa: E402
+    RegressionObjective,
+    VoteObjective,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -44,3 +48,28 @@ def test_a_network_learns_the_fractions_of_votes_and_its_loss_is_their_likelihoo
     np.testing.assert_allclose(fractions[1, :2], [1, 0], atol=0.05)
     assert error / num < 0.05
     assert (said > 0).all()
+
+
+def test_the_loss_of_numbers_is_their_likelihood_and_a_missing_one_weighs_nothing() -> (
+    None
+):
+    targets = np.asarray([[1.0, np.nan], [0.5, -2.0]], np.float32)
+    outputs = np.asarray([[0.2, 9.0, 0.5, 9.0], [0.0, 0.0, 0.0, 1.0]], np.float32)
+    objective = RegressionObjective(2)
+
+    losses = objective.losses(targets, outputs, None, True).numpy()
+    errors = objective.figures(targets, outputs).numpy()
+
+    one = -stats.norm.logpdf(1.0, 0.2, np.exp(0.5))
+    other = -stats.norm.logpdf(0.5) - stats.norm.logpdf(-2.0, 0, np.e)
+    np.testing.assert_allclose(losses, [one, other], rtol=1e-5)
+    np.testing.assert_allclose(errors, [0.8, 1.25], rtol=1e-6)
+
+
+def test_a_network_of_numbers_puts_out_its_logits() -> None:
+    network = build_network("lenet5", 4, 32, kind="regression")
+
+    said = network.predict(np.zeros((2, 32, 32, 3), np.uint8), verbose=0)
+
+    assert said.shape == (2, 4)
+    assert network.layers[-1].name == "values"
