@@ -12,9 +12,10 @@ from typing import Any, Literal, get_args, get_origin
 
 THEMES = {
     "Input and output": (
-        "catalog", "images", "votes", "survey", "predictions", "model", "labels",
-        "output", "hats", "previous", "retry", "removed_rows", "keep", "resume",
-        "overwrite", "estimate",
+        "catalog", "images", "votes", "survey", "predictions", "detections", "truth",
+        "model", "labels",
+        "output", "stamps", "regions", "overlay", "hats", "previous", "retry",
+        "removed_rows", "keep", "resume", "overwrite", "estimate",
     ),
     "Columns and labels": (
         "id_column", "image_column", "label_column", "target", "questions",
@@ -24,7 +25,7 @@ THEMES = {
     ),
     "Images": (
         "image", "image_root", "allow_image_prefix", "s3_endpoint_url", "image_size",
-        "crop_fraction", "fits_bands", "fits_stretch", "fits_q", "tile_size",
+        "crop_fraction", "fits_bands", "fits_stretch", "fits_q", "wcs", "tile_size",
     ),
     "Clean sample": (
         "min_smooth", "min_roundness", "min_featured", "min_edge_on",
@@ -54,8 +55,11 @@ THEMES = {
         "progress_interval_s",
     ),
     "Partitions": ("rows_per_partition",),
-    "Report": ("num_bins", "gallery_size"),
-    "Made-up sky": ("num_labelled", "num_catalog"),
+    "Search": ("like", "neighbours", "anomalies"),
+    "Report": (
+        "num_bins", "gallery_size", "partial_truth", "match_radius", "min_score",
+    ),
+    "Made-up sky": ("detect", "num_labelled", "num_catalog"),
     "Repeatability": ("seed",),
 }  # fmt: skip
 """In which table each flag stands, for all jobs."""

@@ -26,6 +26,7 @@ JOB_NAMES = (
     "score",
     "detect",
     "evaluate",
+    "similar",
     "votes",
     "hats",
     "quickstart",

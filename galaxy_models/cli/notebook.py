@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from galaxy_models.detection.run_record import RunRecord as DetectionRecord
     from galaxy_models.evaluation import Report
+    from galaxy_models.evaluation.detections import DetectionReport
     from galaxy_models.scoring import RunRecord
 
 BATCH_SIZE = 32  # images; LiteRT does not mind (4 to 32 measured)
@@ -91,8 +92,8 @@ def score(**flags: Any) -> "RunRecord":
 
 
 @lines_in_cell()
-def evaluate(**flags: Any) -> "Report":
-    """Compare predictions with labels, by the flags of ``galaxy-batch evaluate``.
+def evaluate(**flags: Any) -> "Report | DetectionReport":
+    """Compare predictions with labels, or detections with a truth.
 
     Returns:
         Where the report's page is, and the main figures.
@@ -109,9 +110,14 @@ def evaluate(**flags: Any) -> "Report":
         >>> report.agreement.accuracy
         0.75
     """
+    config = EvaluateConfig(**flags)
+    if config.detections is not None:
+        from galaxy_models.evaluation.detections import evaluate_detections
+
+        return evaluate_detections(config)
     from galaxy_models.evaluation import evaluate as evaluate_predictions
 
-    return evaluate_predictions(EvaluateConfig(**flags))
+    return evaluate_predictions(config)
 
 
 @lines_in_cell()

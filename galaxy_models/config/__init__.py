@@ -12,6 +12,7 @@ from galaxy_models.config.evaluate import EvaluateConfig
 from galaxy_models.config.hats import HatsConfig
 from galaxy_models.config.quickstart import QuickstartConfig
 from galaxy_models.config.score import EngineName, ScoreConfig, TtaName
+from galaxy_models.config.similar import SimilarConfig
 from galaxy_models.config.train import (
     MIN_IMAGE_SIZE_PX,
     NETWORK_NAMES,
@@ -34,6 +35,7 @@ __all__ = [
     "NetworkName",
     "QuickstartConfig",
     "ScoreConfig",
+    "SimilarConfig",
     "TrainConfig",
     "TtaName",
     "VotesConfig",

@@ -20,7 +20,10 @@ from galaxy_models.config.train_values import CLASSES_ONLY, RANGES
 
 NetworkName = Literal["mobilenet_v1", "mobilenet_v2", "mobilenet_v2_paper", "lenet5"]
 NETWORK_NAMES: tuple[NetworkName, ...] = get_args(NetworkName)
-NETWORKS_WITH_ALPHA: tuple[NetworkName, ...] = ("mobilenet_v2_paper",)
+NETWORKS_WITH_ALPHA: tuple[NetworkName, ...] = (
+    "mobilenet_v1",
+    "mobilenet_v2_paper",
+)
 ClassWeightName = Literal["none", "balanced", "square_root"]
 PrecisionName = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 
@@ -84,7 +87,8 @@ class TrainConfig(CatalogConfig):
     """Architecture to train."""
 
     alpha: float = 1.0
-    """Width multiplier of mobilenet_v2_paper; 1 for the others."""
+    """Width multiplier of mobilenet_v1 and mobilenet_v2_paper, such as 0.5; 1 for the
+    others."""
 
     image_size: int = 224
     """Side of the square input of the network (px)."""
@@ -295,7 +299,8 @@ class TrainConfig(CatalogConfig):
             self.alpha == 1 or self.network in NETWORKS_WITH_ALPHA,
             "alpha",
             self.alpha,
-            f"{self.network} has no width multiplier; {NETWORKS_WITH_ALPHA[0]} has",
+            f"{self.network} has no width multiplier; "
+            f"{' and '.join(NETWORKS_WITH_ALPHA)} have",
         )
 
     def _check_images(self) -> None:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import simplejpeg
 
 from galaxy_models import storage
-from galaxy_models.config import EvaluateConfig
+from galaxy_models.config import CatalogConfig, EvaluateConfig
 from galaxy_models.errors import CatalogError
 from galaxy_models.images.allowed_paths import allowed_folders
 from galaxy_models.images.decode import DecodeRule, read_images
@@ -54,6 +54,23 @@ def open_cutouts(config: EvaluateConfig) -> CutoutSource | None:
     if uri is None:
         return None
     flag = "--catalog" if is_asked_for else "--labels"
+    return _open(config, uri, flag, is_asked_for=is_asked_for)
+
+
+def open_catalog_cutouts(config: CatalogConfig) -> CutoutSource:
+    """Find the images that a job's catalog names.
+
+    Raises:
+        CatalogError: it cannot be read, or lacks a column.
+    """
+    source = _open(config, config.catalog, "--catalog", is_asked_for=True)
+    assert source is not None  # else it has been refused
+    return source
+
+
+def _open(
+    config: EvaluateConfig | CatalogConfig, uri: str, flag: str, *, is_asked_for: bool
+) -> CutoutSource | None:
     table = open_table(storage.absolute_uri(uri), flag)
     names = table.schema.names
     id_column = find_column(

@@ -5,15 +5,12 @@ memory holds the batches that are read ahead (0.7 GB in all for 10⁷ rows, and 
 and of each galaxy with a label (five classes) 100 bytes, or 250 if its id is a text.
 """
 
-import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
-from galaxy_models import storage
 from galaxy_models.config import EvaluateConfig
 from galaxy_models.config.label_groups import parse_label_groups
 from galaxy_models.errors import ConfigError, PredictionsError
@@ -26,6 +23,12 @@ from galaxy_models.evaluation.gallery_rows import GalleryRows
 from galaxy_models.evaluation.labels import UNUSED, read_labels
 from galaxy_models.evaluation.predictions import read_batches
 from galaxy_models.evaluation.report import report_page
+from galaxy_models.evaluation.report_files import (
+    METRICS_NAME,
+    OUTPUT,
+    json_bytes,
+    write_files,
+)
 from galaxy_models.evaluation.results import Evaluation, LabelledPart, metrics_record
 from galaxy_models.evaluation.sky_map import read_sky_map
 from galaxy_models.evaluation.tally import Tally
@@ -35,15 +38,6 @@ from galaxy_models.storage import output_folder, s3
 from galaxy_models.tables.predictions import Predictions, open_predictions
 
 logger = logging.getLogger(__name__)
-
-METRICS_NAME = "metrics.json"
-REPORT_NAME = "report.html"
-RECORD_NAME = "_evaluation.json"  # what was asked for; no other job writes it
-OUTPUT = output_folder.OutputKind(
-    job="jobs.evaluate",
-    results_name=RECORD_NAME,
-    version_1_keys=frozenset({"predictions", "gallery_size"}),
-)
 
 
 @dataclass(frozen=True)
@@ -104,16 +98,11 @@ def _write_report(config: EvaluateConfig) -> Report:
     plots = dict(_plots(evaluation))
     contents = {
         **{f"{name}.png": png for name, png in plots.items()},
-        METRICS_NAME: _json(metrics_record(evaluation)),
-        REPORT_NAME: report_page(evaluation, plots, cutouts).encode(errors="replace"),
-        RECORD_NAME: _json(asdict(config)),
+        METRICS_NAME: json_bytes(metrics_record(evaluation)),
     }
-    output_folder.begin_output(output, OUTPUT, asdict(config))
-    for name, data in contents.items():
-        storage.write_bytes(storage.join(output, name), data)
-    output_folder.finish_output(output)
+    page = report_page(evaluation, plots, cutouts)
     return Report(
-        page=storage.join(output, REPORT_NAME),
+        page=write_files(output, contents, page, asdict(config)),
         num_rows=evaluation.tally.num_rows,
         num_failed=evaluation.tally.num_failed,
         agreement=evaluation.labelled.agreement if evaluation.labelled else None,
@@ -121,14 +110,9 @@ def _write_report(config: EvaluateConfig) -> Report:
     )
 
 
-def _json(record: Mapping[str, Any]) -> bytes:
-    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
-    return text.encode(errors="replace") + b"\n"
-
-
 def _evaluate(config: EvaluateConfig) -> Evaluation:
     """Read everything once, and the positions on the sky twice more."""
-    predictions = open_predictions(config.predictions, "--predictions")
+    predictions = open_predictions(str(config.predictions), "--predictions")
     if predictions.is_unfinished:
         logger.warning("%s: the scoring has not finished", predictions.uri)
     _check_flags(config, predictions)

@@ -8,11 +8,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import jinja2
-
 from galaxy_models.evaluation.agreement import Agreement
 from galaxy_models.evaluation.cutouts import Cutouts, data_uri
 from galaxy_models.evaluation.gallery_rows import ShownGalaxy, TopRows
+from galaxy_models.evaluation.html_page import SHARED, render
 from galaxy_models.evaluation.results import Evaluation, LabelledPart
 from galaxy_models.evaluation.vote_results import vote_facts, vote_tables
 from galaxy_models.evaluation.wording import (
@@ -40,15 +39,10 @@ def report_page(
         plots: PNG bytes by name, in the order in which they are shown.
         cutouts: images of the galaxies to show; without any there are no galleries.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("galaxy_models.evaluation", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     tally = evaluation.tally
-    return environment.get_template(TEMPLATE_NAME).render(
+    return render(
+        SHARED,
+        TEMPLATE_NAME,
         title=_title(evaluation),
         lead=_lead(evaluation),
         key_facts=_key_facts(evaluation),
@@ -260,8 +254,7 @@ def _tile(
     return {
         "src": cutouts.get(galaxy.object_id),
         "alt": f"galaxy {galaxy.object_id}, predicted {predicted}",
-        "predicted": predicted,
-        "confidence": f"{galaxy.confidence:.2f}",
+        "caption": f"{predicted} {galaxy.confidence:.2f}",
         "label": None if galaxy.label is None else classes[galaxy.label],
         "is_wrong": galaxy.label is not None and galaxy.label != galaxy.predicted,
         "object_id": galaxy.object_id,

@@ -62,7 +62,7 @@ def read_card(model: str) -> ModelCard:
     if not storage.is_folder(folder_uri):
         raise ModelFolderError(
             f"no model folder at {folder_uri}; check --model: it names a folder that "
-            "`python -m jobs.train` made, or a model that comes with the package: "
+            "jobs.train made, or a model that comes with the package: "
             f"{', '.join(shipped_names())}."
         )
     present = storage.list_names(folder_uri)

@@ -41,6 +41,7 @@ OUTPUT = OutputKind(
     job="jobs.score",
     results_name=RUN_RECORD_NAME,
     version_1_keys=frozenset({"the model's hash"}),
+    foreign_key="images_fingerprint",  # jobs.detect's
 )
 
 

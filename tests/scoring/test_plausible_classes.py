@@ -16,6 +16,7 @@ import galaxy_models as gm
 from galaxy_models.config import ScoreConfig
 from galaxy_models.config.decode_rule import DecodeRule
 from galaxy_models.errors import ConfigError
+from galaxy_models.evaluation import Report
 from galaxy_models.models.card import ModelCard
 from galaxy_models.models.shipped import model_reference
 from galaxy_models.scoring.predicted import Predicted
@@ -91,6 +92,7 @@ def test_the_report_measures_how_many_labels_are_listed(
     sets = record["labelled"]["plausible_classes"]
     assert sets["coverage"] == pytest.approx(2 / 3, abs=1e-6)  # cigar is not listed
     assert sets["mean_size"] == pytest.approx(5 / 3, abs=1e-6)
+    assert isinstance(report, Report)
     assert report.agreement is not None
     assert report.agreement.plausible is not None
     assert "label among the plausible classes" in Path(report.page).read_text()

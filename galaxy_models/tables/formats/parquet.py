@@ -35,6 +35,7 @@ FEW_AT_A_TIME = {
         use_buffered_stream=True, pre_buffer=False
     ),
 }
+MAX_VECTOR = 64  # numbers of a list that is no image, such as an embedding
 # Else the columns of a whole file are read ahead: its memory would grow with its rows.
 SOME_AT_A_TIME = {
     "batch_readahead": 4,
@@ -215,10 +216,11 @@ def _columns_of_names(
 
 def may_be_large(type_: pa.DataType) -> bool:
     """Whether a value may be an image, or as large as one."""
+    is_vector = pa.types.is_fixed_size_list(type_) and type_.list_size <= MAX_VECTOR
     return bool(
         pa.types.is_binary(type_)
         or pa.types.is_large_binary(type_)
-        or pa.types.is_nested(type_)
+        or (pa.types.is_nested(type_) and not is_vector)
     )
 
 
