@@ -28,6 +28,9 @@ class PredictionBatch:
     errors: pa.Array
     """Texts; null where the image did not fail."""
 
+    familiarity: NDArray[np.float32] | None = None
+    """NaN where the image failed; None where nobody asked for it."""
+
     @cached_property
     def is_ok(self) -> NDArray[np.bool_]:
         """Whether the image did not fail."""
@@ -55,5 +58,8 @@ def read_batches(
     """
     for rows in read_predictions(predictions):
         yield PredictionBatch(
-            rows.object_ids, classes.sums(rows.probabilities), rows.errors
+            rows.object_ids,
+            classes.sums(rows.probabilities),
+            rows.errors,
+            rows.familiarity,
         )

@@ -18,6 +18,7 @@ from galaxy_models.tables.formats import ParquetTable, open_table
 from galaxy_models.tables.prediction_schema import (
     STATUS_OK,
     classes_of,
+    familiarity_column,
     probability_column,
 )
 
@@ -56,6 +57,9 @@ class PredictedRows:
 
     errors: pa.Array
     """Texts; null where the image did not fail."""
+
+    familiarity: NDArray[np.float32] | None = None
+    """Shape (rows,); NaN where the image failed. None where nobody asked for it."""
 
 
 def open_predictions(uri: str, flag: str) -> Predictions:
@@ -105,7 +109,8 @@ def read_predictions(predictions: Predictions) -> Iterator[PredictedRows]:
         CatalogError: a file cannot be read.
     """
     columns = list(map(probability_column, predictions.classes))
-    needed = ["object_id", "status", "error", *columns]
+    familiar = familiarity_column(predictions.table.schema)
+    needed = ["object_id", "status", "error", *columns, *familiar]
     for rows in predictions.table.read_batches(needed):
         is_ok = pc.equal(rows["status"], STATUS_OK).to_numpy(zero_copy_only=False)
         probabilities = np.column_stack(
@@ -116,7 +121,12 @@ def read_predictions(predictions: Predictions) -> Iterator[PredictedRows]:
         )
         _check_rows(predictions, rows["object_id"], probabilities[is_ok])
         probabilities[~is_ok] = np.nan
-        yield PredictedRows(rows["object_id"], probabilities, rows["error"])
+        yield PredictedRows(
+            rows["object_id"],
+            probabilities,
+            rows["error"],
+            *(rows[name].to_numpy(zero_copy_only=False) for name in familiar),
+        )
 
 
 def _check_rows(
