@@ -49,7 +49,7 @@ THEMES = {
         "progress_interval_s",
     ),
     "Partitions": ("rows_per_partition",),
-    "Search": ("like", "neighbours", "anomalies"),
+    "Search": ("like", "neighbours", "anomalies", "num_galaxies", "classes"),
     "Report": ("num_bins", "gallery_size"),
     "Made-up sky": ("num_labelled", "num_catalog"),
     "Repeatability": ("seed",),
