@@ -55,7 +55,7 @@ THEMES = {
         "progress_interval_s",
     ),
     "Partitions": ("rows_per_partition",),
-    "Search": ("like", "neighbours", "anomalies"),
+    "Search": ("like", "neighbours", "anomalies", "num_galaxies", "classes"),
     "Report": (
         "num_bins", "gallery_size", "partial_truth", "match_radius", "min_score",
     ),

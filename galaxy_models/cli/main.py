@@ -27,6 +27,7 @@ JOB_NAMES = (
     "detect",
     "evaluate",
     "similar",
+    "label_page",
     "votes",
     "hats",
     "quickstart",

@@ -10,6 +10,7 @@ from galaxy_models.config.detect import DetectConfig
 from galaxy_models.config.embed import EmbedConfig
 from galaxy_models.config.evaluate import EvaluateConfig
 from galaxy_models.config.hats import HatsConfig
+from galaxy_models.config.label_page import LabelPageConfig
 from galaxy_models.config.quickstart import QuickstartConfig
 from galaxy_models.config.score import EngineName, ScoreConfig, TtaName
 from galaxy_models.config.similar import SimilarConfig
@@ -32,6 +33,7 @@ __all__ = [
     "EngineName",
     "EvaluateConfig",
     "HatsConfig",
+    "LabelPageConfig",
     "NetworkName",
     "QuickstartConfig",
     "ScoreConfig",

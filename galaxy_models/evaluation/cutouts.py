@@ -107,7 +107,7 @@ def read_cutouts(source: CutoutSource, object_ids: Collection[str]) -> Cutouts:
     """
     cutouts: Cutouts = {}
     first_error = f"it has none of their ids in column {source.id_column!r}"
-    for ids, images in _find_images(source, object_ids):
+    for ids, images in find_images(source, object_ids):
         pixels, errors = read_images(
             images, source.image_root, DecodeRule(CUTOUT_SIZE_PX),
             source.allowed_prefixes,
@@ -134,7 +134,7 @@ def data_uri(data: bytes, media_type: str) -> str:
     return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
 
 
-def _find_images(
+def find_images(
     source: CutoutSource, object_ids: Collection[str]
 ) -> Iterator[tuple[list[str], list[str | bytes | None]]]:
     """Find ids and their image sources in a batch of the table."""

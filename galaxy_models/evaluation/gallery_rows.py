@@ -92,6 +92,9 @@ class GalleryRows:
         """By predicted class."""
 
         self.least_confident = TopRows(size)
+        self.least_familiar = TopRows(size)
+        """Of predictions that say it."""
+
         self.worst_mistakes = TopRows(size)
         """The most confident of those whose label is another class."""
 
@@ -109,6 +112,8 @@ class GalleryRows:
         for index, rows in enumerate(self.most_confident):
             rows.add(batch, labels, confidence, predicted == index)
         self.least_confident.add(batch, labels, -confidence, batch.is_ok)
+        if batch.familiarity is not None:
+            self.least_familiar.add(batch, labels, -batch.familiarity, batch.is_ok)
         is_wrong = batch.is_ok & (labels >= 0) & (labels != predicted)
         self.worst_mistakes.add(batch, labels, confidence, is_wrong)
         failed = np.flatnonzero(~batch.is_ok)[: self._size - len(self.failed)]
@@ -120,7 +125,12 @@ class GalleryRows:
     @property
     def galaxies(self) -> list[ShownGalaxy]:
         """All that have a prediction."""
-        every = [*self.most_confident, self.least_confident, self.worst_mistakes]
+        every = [
+            *self.most_confident,
+            self.least_confident,
+            self.least_familiar,
+            self.worst_mistakes,
+        ]
         return [galaxy for rows in every for galaxy in rows.galaxies]
 
 

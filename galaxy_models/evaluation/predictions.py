@@ -34,6 +34,9 @@ class PredictionBatch:
     plausible: NDArray[np.bool_] | None = None
     """Which classes are plausible, shape (rows, classes), if that was predicted."""
 
+    familiarity: NDArray[np.float32] | None = None
+    """NaN where the image failed; None where nobody asked for it."""
+
     @cached_property
     def is_ok(self) -> NDArray[np.bool_]:
         """Whether the image did not fail."""
@@ -66,4 +69,5 @@ def read_batches(
             rows.errors,
             rows.answers,
             None if rows.plausible is None else classes.any_of(rows.plausible),
+            rows.familiarity,
         )

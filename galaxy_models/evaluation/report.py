@@ -232,6 +232,13 @@ def _galleries(evaluation: Evaluation, cutouts: Cutouts) -> list[dict[str, Any]]
             rows.least_confident,
         )
     )
+    titled.append(
+        (
+            "Least familiar",
+            "look like no training galaxy: stars, trails, error frames, or news",
+            rows.least_familiar,
+        )
+    )
     titled += [
         (f"Most confident: {name}", "", top)
         for name, top in zip(classes, rows.most_confident, strict=True)

@@ -183,6 +183,19 @@ def classes_of(predictions: pa.Schema) -> tuple[str, ...]:
     )
 
 
+def familiarity_column(predictions: pa.Schema) -> list[str]:
+    """Name the column of familiarity, if there is one.
+
+    A column that was kept may be called so, too: this one's metadata say what it is.
+    """
+    return [
+        field.name
+        for field in predictions
+        if field.name == FAMILIARITY_COLUMN
+        and (field.metadata or {}).get(b"ucd") == b"stat.rank"
+    ]
+
+
 def _is_probability(field: pa.Field) -> bool:
     return (field.metadata or {}).get(b"ucd") == b"stat.probability"
 

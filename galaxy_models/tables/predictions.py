@@ -22,6 +22,7 @@ from galaxy_models.tables.prediction_schema import (
     TARGET,
     classes_of,
     concentration_column,
+    familiarity_column,
     fraction_column,
     probability_column,
 )
@@ -97,6 +98,9 @@ class PredictedRows:
     plausible: NDArray[np.bool_] | None
     """Which classes are plausible, shape (rows, classes); None if that is not there."""
 
+    familiarity: NDArray[np.float32] | None = None
+    """Shape (rows,); NaN where the image failed. None where nobody asked for it."""
+
 
 def open_predictions(uri: str, flag: str) -> Predictions:
     """Check that a table has the columns of predictions.
@@ -155,7 +159,10 @@ def read_predictions(predictions: Predictions) -> Iterator[PredictedRows]:
         CatalogError: a file cannot be read.
     """
     columns, answers = predictions.columns, predictions.answer_columns
-    needed = dict.fromkeys(["object_id", "status", "error", *columns, *answers])
+    familiar = familiarity_column(predictions.table.schema)
+    needed = dict.fromkeys(
+        ["object_id", "status", "error", *columns, *answers, *familiar]
+    )
     if predictions.has_plausible:
         needed[PLAUSIBLE_COLUMN] = None
     for rows in predictions.table.read_batches(list(needed)):
@@ -172,6 +179,7 @@ def read_predictions(predictions: Predictions) -> Iterator[PredictedRows]:
             errors=rows["error"],
             answers=_numbers(rows, answers),
             plausible=plausible,
+            familiarity=_numbers(rows, familiar)[:, 0] if familiar else None,
         )
 
 

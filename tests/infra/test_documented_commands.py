@@ -14,7 +14,7 @@ from jobs.reference import JOBS as CONFIGS
 
 # Up to the end of the line, of the shell's command, or of the quotation it stands in.
 COMMAND = re.compile(
-    rf"(?:python3? -m jobs\.|galaxy-batch (?=(?:{'|'.join(CONFIGS)})\b))([a-z]+)"
+    rf"(?:python3? -m jobs\.|galaxy-batch (?=(?:{'|'.join(CONFIGS)})\b))([a-z_]+)"
     r"([^\n;&|'\"`<>()#]*)"
 )
 # A line that goes on in the next one, also in a comment.
