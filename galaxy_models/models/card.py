@@ -111,10 +111,10 @@ class ModelCard:
     vertical_flip: bool = True
     """Whether training mirrored images top-bottom."""
 
-    training: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict, repr=False)
     """The configuration that ``jobs.train`` ran with."""
 
-    data: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict, repr=False)
     """The labelled catalog: where, its fingerprint, galaxies a class and side."""
 
     metrics: dict[str, float] = field(default_factory=dict)
@@ -134,7 +134,7 @@ class ModelCard:
     embedding: EmbeddingRecord | None = None
     """None in folders of older versions; ``jobs.embed`` adds it."""
 
-    versions: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict, repr=False)
     """Library versions in training."""
 
     plausible_probability: float | None = None
