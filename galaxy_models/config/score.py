@@ -67,8 +67,9 @@ class ScoreConfig(CatalogConfig):
     probability_spread gives the scatter. Prediction takes 4 or 8 times as long."""
 
     plausible_classes: bool = False
-    """Also write a list of the classes that hold the true one for 90 % of galaxies like
-    those that the model was validated with (conformal sets)."""
+    """Also write a list of the classes that hold the true one for at least 90 % of
+    galaxies like those that the model was validated with (conformal sets); one class
+    each, where the model is correct more often than that."""
 
     posterior: bool = False
     """Models of votes: also write each answer's Dirichlet concentration, which says how

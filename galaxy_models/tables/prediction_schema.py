@@ -64,8 +64,8 @@ PREDICTION_COLUMNS = (
         "",
         "src.class",
         "with --plausible-classes only: list of the classes, the most probable first, "
-        "that hold the true one for 90 % of galaxies like those of the validation; "
-        "empty where failed",
+        "that hold the true one for at least 90 % of galaxies like those of the "
+        "validation; empty where failed",
     ),
     Column(
         "<question>_<answer>_fraction",
