@@ -12,6 +12,8 @@ import pyarrow as pa
 from galaxy_models.errors import failure_reason
 from galaxy_models.tables.prediction_schema import STATUS_FAILED, STATUS_OK
 
+CLASS_COLUMN = "predicted_class"  # which models of other heads do not write
+
 
 @dataclass
 class RowCounts:
@@ -59,5 +61,7 @@ class RowCounts:
 def count_rows(rows: pa.Table) -> RowCounts:
     """Count the rows of a chunk."""
     counts = RowCounts()
-    counts.add(rows["error"].to_pylist(), rows["predicted_class"].to_pylist())
+    has_classes = CLASS_COLUMN in rows.schema.names
+    classes = rows[CLASS_COLUMN].to_pylist() if has_classes else ()
+    counts.add(rows["error"].to_pylist(), classes)
     return counts

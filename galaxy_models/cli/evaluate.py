@@ -1,6 +1,7 @@
-"""Compare predictions with labels; write metrics, figures and a web page.
+"""Compare predictions with labels, or detections with a truth; write a web page.
 
     galaxy-batch evaluate --predictions scored --labels galaxies.csv --output report
+    galaxy-batch evaluate --detections found --truth truth.parquet --output report
 
 The output is a folder with report.html (one file that needs no network), metrics.json
 and the figures as PNG. Without --labels the report describes the predictions: classes,
@@ -19,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 def write_report(config: EvaluateConfig) -> dict[str, Any]:
     """Evaluate, then log the main numbers and where the page is."""
+    if config.detections is not None:
+        return _write_detection_report(config)
     from galaxy_models.evaluation import evaluate  # only once the flags are accepted
 
     report = evaluate(config)
@@ -33,6 +36,22 @@ def write_report(config: EvaluateConfig) -> dict[str, Any]:
         "expected_calibration_error": agreement
         and agreement.expected_calibration_error,
     }
+    if report.vote_errors is not None:
+        total = report.vote_errors.total
+        logger.info(
+            "mean error of a vote fraction %.3f, weighted by voters (of predicting the "
+            "mean: %.3f); %d galaxies compared; %s",
+            total.error,
+            total.error_of_mean,
+            total.num_galaxies,
+            report.page,
+        )
+        return {
+            **figures,
+            "compared": total.num_galaxies,
+            "fraction_error": total.error,
+            "fraction_error_of_mean": total.error_of_mean,
+        }
     if agreement is None:
         logger.info(
             "%d rows, %d failed, no labels; %s",
@@ -52,6 +71,32 @@ def write_report(config: EvaluateConfig) -> dict[str, Any]:
         report.page,
     )
     return figures
+
+
+def _write_detection_report(config: EvaluateConfig) -> dict[str, Any]:
+    from galaxy_models.evaluation.detections import evaluate_detections
+
+    report = evaluate_detections(config)
+    evaluation, purity = report.evaluation, report.evaluation.purity
+    logger.info(
+        "%d of %d galaxies found, 50 %% limit %.2f mag, position error %.2f px, purity "
+        "%.3f, of galaxies %.3f; %s",
+        evaluation.num_found,
+        evaluation.num_galaxies,
+        evaluation.limits[0.5],
+        evaluation.positions.median,
+        purity.significant if purity else float("nan"),
+        purity.of_galaxies if purity else float("nan"),
+        report.page,
+    )
+    return {
+        "page": report.page,
+        "galaxies": evaluation.num_galaxies,
+        "found": evaluation.num_found,
+        "classes_right": evaluation.classes.accuracy,
+        "purity": purity and purity.significant,
+        "galaxies_purity": purity and purity.of_galaxies,
+    }
 
 
 JOB = Job(

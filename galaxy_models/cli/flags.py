@@ -12,17 +12,19 @@ from typing import Any, Literal, get_args, get_origin
 
 THEMES = {
     "Input and output": (
-        "catalog", "images", "votes", "survey", "predictions", "model", "labels",
-        "output", "hats", "previous", "retry", "removed_rows", "keep", "resume",
-        "overwrite", "estimate",
+        "catalog", "images", "votes", "survey", "predictions", "detections", "truth",
+        "model", "labels",
+        "output", "stamps", "regions", "overlay", "hats", "previous", "retry",
+        "removed_rows", "keep", "resume", "overwrite", "estimate",
     ),
     "Columns and labels": (
-        "id_column", "image_column", "label_column", "label_groups", "exclude_label",
+        "id_column", "image_column", "label_column", "questions", "volunteers_column",
+        "label_groups", "exclude_label",
         "ra_column", "dec_column",
     ),
     "Images": (
         "image", "image_root", "allow_image_prefix", "s3_endpoint_url", "image_size",
-        "crop_fraction", "fits_bands", "fits_stretch", "fits_q", "tile_size",
+        "crop_fraction", "fits_bands", "fits_stretch", "fits_q", "wcs", "tile_size",
     ),
     "Clean sample": (
         "min_smooth", "min_roundness", "min_featured", "min_edge_on",
@@ -42,7 +44,10 @@ THEMES = {
         "horizontal_flip", "vertical_flip", "degraded_fraction", "blur_fraction",
         "noise_levels", "colour_fraction", "jpeg_quality",
     ),
-    "Prediction": ("tta", "embedding", "familiarity", "engine", "device", "plan"),
+    "Prediction": (
+        "tta", "plausible_classes", "posterior", "embedding", "familiarity", "engine",
+        "device", "plan",
+    ),
     "Workers and batches": (
         "num_workers", "batch_size", "sync_batch_norm", "max_restarts",
         "rows_per_chunk", "rows_per_file", "tiles_per_file", "max_failed_fraction",
@@ -50,8 +55,10 @@ THEMES = {
     ),
     "Partitions": ("rows_per_partition",),
     "Search": ("like", "neighbours", "anomalies", "num_galaxies", "classes"),
-    "Report": ("num_bins", "gallery_size"),
-    "Made-up sky": ("num_labelled", "num_catalog"),
+    "Report": (
+        "num_bins", "gallery_size", "partial_truth", "match_radius", "min_score",
+    ),
+    "Made-up sky": ("detect", "num_labelled", "num_catalog"),
     "Repeatability": ("seed",),
 }  # fmt: skip
 """In which table each flag stands, for all jobs."""

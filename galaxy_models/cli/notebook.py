@@ -23,18 +23,19 @@ from galaxy_models.config import (
 )
 from galaxy_models.errors import InputError
 from galaxy_models.images.decode import square_of
-from galaxy_models.models.calibration import with_temperature
 from galaxy_models.models.card import ModelCard
 from galaxy_models.models.engines import Engine, choose_engine, load_engine
 from galaxy_models.models.folder import read_card
 from galaxy_models.models.shipped import model_reference
-from galaxy_models.tables.prediction_schema import probability_column
+from galaxy_models.scoring.answers import answer_arrays, answer_fields
+from galaxy_models.scoring.predicted import Predicted
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from galaxy_models.detection.run_record import RunRecord as DetectionRecord
     from galaxy_models.evaluation import Report
+    from galaxy_models.evaluation.detections import DetectionReport
     from galaxy_models.scoring import RunRecord
 
 BATCH_SIZE = 32  # images; LiteRT does not mind (4 to 32 measured)
@@ -91,8 +92,8 @@ def score(**flags: Any) -> "RunRecord":
 
 
 @lines_in_cell()
-def evaluate(**flags: Any) -> "Report":
-    """Compare predictions with labels, by the flags of ``galaxy-batch evaluate``.
+def evaluate(**flags: Any) -> "Report | DetectionReport":
+    """Compare predictions with labels, or detections with a truth.
 
     Returns:
         Where the report's page is, and the main figures.
@@ -109,9 +110,14 @@ def evaluate(**flags: Any) -> "Report":
         >>> report.agreement.accuracy
         0.75
     """
+    config = EvaluateConfig(**flags)
+    if config.detections is not None:
+        from galaxy_models.evaluation.detections import evaluate_detections
+
+        return evaluate_detections(config)
     from galaxy_models.evaluation import evaluate as evaluate_predictions
 
-    return evaluate_predictions(EvaluateConfig(**flags))
+    return evaluate_predictions(config)
 
 
 @lines_in_cell()
@@ -152,8 +158,9 @@ def predict(
         engine: as the flag of ``galaxy-batch score``.
 
     Returns:
-        A row per image, in their order: ``predicted_class``, ``confidence``, and
-        calibrated probabilities as columns ``probability_<class>`` (float32).
+        A row per image, in their order, with the columns that scoring predicts:
+        ``predicted_class``, ``confidence``, and calibrated probabilities as columns
+        ``probability_<class>`` (float32); or fractions of votes.
 
     Raises:
         InputError: an array is no 8-bit image.
@@ -178,19 +185,15 @@ def predict(
         network.predict(np.stack(squares[at : at + BATCH_SIZE]))
         for at in range(0, len(squares), BATCH_SIZE)
     ]
-    raw = np.concatenate([np.empty((0, len(card.classes)), np.float32), *batches])
-    probabilities = with_temperature(raw, card.temperature)
-    columns = dict(
-        zip(map(probability_column, card.classes), probabilities.T, strict=True)
+    head, config = card.head, ScoreConfig(catalog="", model=model, output="")
+    nothing = np.empty((0, len(head.output_names)), np.float32)
+    outputs = head.calibrated(np.concatenate([nothing, *batches]), card.temperature)
+    names = [field.name for field in answer_fields(card, config)]
+    arrays = answer_arrays(
+        Predicted(outputs[None]), np.zeros(len(outputs), bool), card, config
     )
-    best = probabilities.argmax(axis=1)
-    return pd.DataFrame(
-        {
-            "predicted_class": np.asarray(card.classes, object)[best],
-            "confidence": probabilities.max(axis=1, initial=0),
-            **columns,
-        }
-    )
+    columns = zip(names, arrays, strict=True)
+    return pd.DataFrame({name: array.to_pandas() for name, array in columns})
 
 
 def _checked(image: NDArray[np.uint8], place: int) -> NDArray[np.uint8]:

@@ -1,10 +1,13 @@
 """Try everything in a few minutes: no data, no network, no cluster needed.
 
     galaxy-batch quickstart
+    galaxy-batch quickstart --detect
 
 Simulates a small survey, trains a small network on its labelled galaxies, scores a
 catalog in which some images are broken, prints the head of the predictions in pandas,
-and draws quickstart/gallery.png.
+and draws quickstart/gallery.png. With --detect it makes up wide frames, finds the
+galaxies in them with the model that comes with the package, and compares them with the
+truth: quickstart/overlay and quickstart/report/report.html.
 """
 
 import logging
@@ -13,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from galaxy_models.cli.command_line import Job
+from galaxy_models.cli.quickstart_detect import quickstart_detect
 from galaxy_models.config import QuickstartConfig, ScoreConfig, TrainConfig
 from galaxy_models.errors import OutputError
 
@@ -27,11 +31,13 @@ NUM_FAILED_SHOWN = 4
 
 def quickstart(config: QuickstartConfig) -> dict[str, Any]:
     """Simulate, train, score, show."""
-    from galaxy_models.simulation import write_survey  # once the flags are accepted
-
     folder = Path(config.output)
     if folder.exists() and any(folder.iterdir()):
         raise OutputError(f"--output {folder} is not empty; name a new folder.")
+    if config.detect:
+        return quickstart_detect(folder, config)
+    from galaxy_models.simulation import write_survey  # once the flags are accepted
+
     logger.info("drawing %d galaxies", config.num_labelled + config.num_catalog)
     labelled = write_survey(
         folder / "labelled",

@@ -16,8 +16,12 @@ from galaxy_models.config import ScoreConfig
 
 logger = logging.getLogger(__name__)
 
+Units = tuple[tuple[float, str], ...]
 
-CORES = (16, 128, 1024)  # for which an estimate gives the hours
+CORES = (16, 128, 1024)  # for which an estimate gives the time
+S_PER_H = 3600
+TIMES: Units = ((S_PER_H, "h"), (60, "min"), (1, "s"))
+SIZES: Units = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1, "bytes"))
 
 
 def score_catalog(config: ScoreConfig) -> dict[str, Any]:
@@ -36,24 +40,38 @@ def _estimated(config: ScoreConfig) -> dict[str, Any]:
         found.rows_per_s_per_core,
         found.engine,
     )
-    elsewhere = ", ".join(f"{found.core_hours / num:.3g} h on {num}" for num in CORES)
-    logger.info(
-        "%d rows: %.3g h on the %d core(s) here, %s, and start-up",
-        found.num_rows,
-        found.hours,
-        found.num_cores,
-        elsewhere,
+    elsewhere = (
+        f"{shown(found.core_hours * S_PER_H / num, TIMES)} on {num}" for num in CORES
     )
     logger.info(
-        "images: %.3g GB, %d requests; predictions: %.3g GB; memory: %.2g GB for each "
-        "actor, %.2g GB for the driver's ids; nothing was written",
-        found.image_bytes / 1e9,
+        "%d rows: %s on the %d core(s) here, %s, and start-up",
+        found.num_rows,
+        shown(found.hours * S_PER_H, TIMES),
+        found.num_cores,
+        ", ".join(elsewhere),
+    )
+    logger.info(
+        "images: %s, %d requests; predictions: %s; memory: %s for each actor, %s for "
+        "the driver's ids; nothing was written",
+        shown(found.image_bytes, SIZES),
         found.image_requests,
-        found.output_bytes / 1e9,
-        found.actor_bytes / 1e9,
-        found.driver_bytes / 1e9,
+        shown(found.output_bytes, SIZES),
+        shown(found.actor_bytes, SIZES),
+        shown(found.driver_bytes, SIZES),
     )
     return {"estimate": dataclasses.asdict(found)}
+
+
+def shown(value: float, units: Units) -> str:
+    """Write a number in the largest unit that it has one of, such as 2.4 h.
+
+    Args:
+        value: in the last of the units.
+        units: sizes and names, the largest first.
+    """
+    size, name = next((unit for unit in units if value >= unit[0]), units[-1])
+    number = value / size
+    return f"{number:.{0 if number >= 10 else 1}f} {name}"
 
 
 def _scored(config: ScoreConfig) -> dict[str, Any]:
@@ -62,13 +80,13 @@ def _scored(config: ScoreConfig) -> dict[str, Any]:
     record = score(config)
     classes = ", ".join(f"{name} {count}" for name, count in record.classes.items())
     logger.info(
-        "%s: %d rows, %d failed, %.0f s (%.0f rows/s with start-up); %s",
+        "%s: %d rows, %d failed, %.0f s (%.0f rows/s with start-up)%s",
         config.output,
         record.num_rows,
         record.num_failed,
         record.seconds_this_run,
         record.rows_per_s_this_run,
-        classes,
+        f"; {classes}" if classes else "",
     )
     return {
         "rows": record.num_rows,

@@ -16,21 +16,27 @@ from galaxy_models.config import TrainConfig
 logger = logging.getLogger(__name__)
 
 
+MAIN_METRICS = (
+    "val_accuracy", "val_balanced_accuracy",
+    "val_fraction_error", "val_fraction_error_of_mean",
+)  # fmt: skip
+"""Figures of the validation galaxies that are shown, where the card has them."""
+
+
 def train(config: TrainConfig) -> dict[str, Any]:
     """Train, then log where the model is and how accurate."""
     from galaxy_models.training import fit  # only once the flags are accepted
 
     card = fit(config)
+    main = {name: card.metrics[name] for name in MAIN_METRICS if name in card.metrics}
     logger.info(
-        "model folder %s: validation accuracy %.3f, mean recall of the classes %.3f",
+        "model folder %s: %s",
         config.output,
-        card.metrics["val_accuracy"],
-        card.metrics["val_balanced_accuracy"],
+        ", ".join(f"{name} {value:.3f}" for name, value in main.items()),
     )
     return {
         "epochs": card.num_epochs,
-        "val_accuracy": card.metrics["val_accuracy"],
-        "val_balanced_accuracy": card.metrics["val_balanced_accuracy"],
+        **main,
         "temperature": card.temperature,
         "network": card.network,
         "model_hash": card.model_hash,

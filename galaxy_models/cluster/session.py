@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from typing import Any
 import ray
 import ray.data
 from ray._private import ray_constants
+from ray.job_config import JobConfig
 
 from galaxy_models.cluster.ray_errors import start_error
 from galaxy_models.cluster.ray_output import raylet_in_log
@@ -127,7 +129,7 @@ def _started_ray(address: str | None) -> Iterator[None]:
                 address=address or "local",
                 logging_level=logging.WARNING,
                 log_to_driver=False,  # job_log carries what a reader needs
-                **(_cluster_options() if address else {"include_dashboard": False}),
+                **(_cluster_options() if address else _embedded_options()),
             )
     except Exception as error:  # Ray raises bare ones ("node timed out …")
         raise start_error(address, error) from error
@@ -179,6 +181,18 @@ def _cluster_options() -> dict[str, Any]:
     if not variables:
         return {}
     return {"runtime_env": {"worker_process_setup_hook": _environment_of(variables)}}
+
+
+def _embedded_options() -> dict[str, Any]:
+    """Let the workers import from the working directory only if this process does.
+
+    Ray puts that folder first on their paths, where a stray ``numpy.py`` would be taken
+    for the library, but for drivers that have no folder here, such as Ray Client's.
+    """
+    here = os.path.realpath(os.curdir)
+    imports_here = here in map(os.path.realpath, sys.path)  # "" is here, too
+    job_config = JobConfig(_client_job=not imports_here)
+    return {"include_dashboard": False, "job_config": job_config}
 
 
 def _environment_of(variables: dict[str, str]) -> Callable[[], None]:

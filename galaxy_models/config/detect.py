@@ -13,8 +13,17 @@ from galaxy_models.config.checks import (
 )
 from galaxy_models.config.score import EngineName
 
+HAND_OVERS = ("stamps", "regions", "overlay")
+"""Flags that name folders for what is made of the detections."""
+
 TILE_STEP_PX = 128  # the background's mesh
 TILE_SIZES_PX = range(TILE_STEP_PX, 8192 + 1, TILE_STEP_PX)
+
+
+def is_within(folder: str, other: str) -> bool:
+    """Whether a folder is another one, or lies in it, as far as their texts say."""
+    inner, outer = (f"{uri.rstrip('/')}/" for uri in (folder, other))
+    return inner.startswith(outer)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,16 +31,33 @@ class DetectConfig:
     """Find the sources of wide images, and classify them; write Parquet."""
 
     images: str
-    """Folder of wide images (JPEG, PNG, TIFF, WebP, FITS), or a table of them: Parquet,
-    CSV and whatever else jobs.score takes as --catalog."""
+    """Folder of wide images (JPEG, PNG, TIFF, WebP, FITS), one such image, or a table
+    of them: Parquet, CSV and whatever else jobs.score takes as --catalog."""
 
     output: str
     """Folder for the Parquet files; must not exist, be empty, or contain detections in
     the same images by the same model and flags, finished or not."""
 
+    stamps: str | None = None
+    """Folder for a table of stamps, a row for each primary source with a class:
+    object_id and image_bytes, as jobs.score and jobs.train take them, with class and
+    score. Like the next two, also for a detection that is finished already."""
+
+    regions: str | None = None
+    """Folder for a region file an image, which DS9 and Aladin show: circles of r90,
+    coloured by class."""
+
+    overlay: str | None = None
+    """Folder for a picture (JPEG) an image, with boxes around galaxies, coloured by
+    class."""
+
     model: str = "galaxy-zoo"
     """Model folder of jobs.train, or galaxy-zoo, the model that comes with the
     package."""
+
+    wcs: str | None = None
+    """Folder of FITS headers with the images' sky coordinates, such as those that
+    astrometry.net makes: field/a.wcs for the image field/a.jpg."""
 
     image_root: str | None = None
     """Folder that relative image paths start from; default: the table's folder."""
@@ -117,6 +143,14 @@ class DetectConfig:
             f"must be a multiple of {TILE_STEP_PX} from {TILE_SIZES_PX[0]} to "
             f"{TILE_SIZES_PX[-1]} px",
         )
+        for flag in HAND_OVERS:
+            folder = getattr(self, flag)
+            require(
+                folder is None or not is_within(folder, self.output),
+                flag,
+                folder,
+                f"must not lie in --output {self.output}",
+            )
         require(
             self.tiles_per_file >= 1,
             "tiles_per_file",

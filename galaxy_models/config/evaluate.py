@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from galaxy_models.config.checks import check_endpoint, check_image_prefixes, require
 from galaxy_models.config.label_groups import parse_label_groups
+from galaxy_models.errors import ConfigError
 
 MAX_BINS = 1000
 MAX_GALLERY_SIZE = 200  # about 5 kB of the page a cutout
@@ -11,10 +12,19 @@ MAX_GALLERY_SIZE = 200  # about 5 kB of the page a cutout
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateConfig:
-    """Compare predictions with labels, or describe them; write a report."""
+    """Compare predictions with labels, or detections with a truth; write a report."""
 
-    predictions: str
+    predictions: str | None = None
     """Folder that jobs.score wrote, or a Parquet file or pattern of such rows."""
+
+    detections: str | None = None
+    """Instead of --predictions: folder that jobs.detect wrote, or a Parquet file or
+    pattern of such rows; to be compared with --truth."""
+
+    truth: str | None = None
+    """With --detections: table with a row for each true source, in any catalog format:
+    image (as the detections name it), x, y (px, 0-based), and if known kind (galaxy,
+    star), label, r_magnitude, half_light_radius_px and r90_px."""
 
     output: str
     """Folder for report.html, metrics.json and figures; must not exist, be empty, or,
@@ -31,6 +41,11 @@ class EvaluateConfig:
     label_column: str = "label"
     """Column of class names in --labels; if left out, other usual names are found
     too."""
+
+    volunteers_column: str | None = None
+    """Predicted votes: column of the number of volunteers of each galaxy, where the
+    answers' columns in --labels hold fractions; if left out, num_volunteers and other
+    usual names are found; none: they hold counts."""
 
     label_groups: tuple[str, ...] = ()
     """Labels coarser than the model's classes, such as
@@ -64,6 +79,17 @@ class EvaluateConfig:
     gallery_size: int = 24
     """Galaxies per gallery, and failed rows listed."""
 
+    partial_truth: bool = False
+    """With --detections: the truth lists some sources only, such as galaxies that were
+    added to real images; nothing is said about purity."""
+
+    match_radius: float = 3.0
+    """With --detections: largest distance between a detection and its true source
+    (px); half of a large source's half-light radius, if that is more."""
+
+    min_score: float = 0.5
+    """With --detections: score from which a detection is called a galaxy."""
+
     overwrite: bool = False
     """Replace whatever report is in --output."""
 
@@ -88,9 +114,41 @@ class EvaluateConfig:
             self.gallery_size,
             f"must lie from 0 to {MAX_GALLERY_SIZE}",
         )
+        self._check_detections()
         require(
             not self.exclude_label or self.labels is not None,
             "exclude_label",
             " ".join(self.exclude_label),
             "there are no labels to leave out; name them with --labels",
+        )
+
+    def _check_detections(self) -> None:
+        if (self.predictions is None) == (self.detections is None):
+            raise ConfigError(
+                "name what is to be evaluated, with either --predictions or "
+                "--detections."
+            )
+        if (self.detections is None) != (self.truth is None):
+            raise ConfigError(
+                "--detections and --truth belong together: detections are compared "
+                "with the sources that there are."
+            )
+        require(
+            self.labels is None or self.detections is None,
+            "labels",
+            self.labels,
+            "belongs to --predictions; with --detections the labels are a column of "
+            "--truth",
+        )
+        require(
+            self.match_radius > 0,
+            "match_radius",
+            self.match_radius,
+            "must be above 0 px",
+        )
+        require(
+            0 <= self.min_score <= 1,
+            "min_score",
+            self.min_score,
+            "must lie from 0 to 1",
         )

@@ -12,6 +12,9 @@ class QuickstartConfig:
     output: str = "quickstart"
     """Folder for all results; must not exist."""
 
+    detect: bool = False
+    """Instead of training and scoring: find the galaxies of made-up wide frames."""
+
     num_labelled: int = 800
     """Labelled galaxies to train on."""
 

@@ -66,6 +66,14 @@ class ScoreConfig(CatalogConfig):
     or these and their rotations by 90 degrees (dihedral, 8). The column
     probability_spread gives the scatter. Prediction takes 4 or 8 times as long."""
 
+    plausible_classes: bool = False
+    """Also write a list of the classes that hold the true one for 90 % of galaxies like
+    those that the model was validated with (conformal sets)."""
+
+    posterior: bool = False
+    """Models of votes: also write each answer's Dirichlet concentration, which says how
+    sure the fractions are."""
+
     embedding: int = 0
     """Components of the column embedding, a short vector of each galaxy that
     jobs.similar and jobs.label_page search; 0: no such column; 32 serve well."""

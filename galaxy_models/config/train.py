@@ -1,8 +1,6 @@
 """The flags of ``jobs.train``, their help texts and checks."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import inf
 from typing import Literal, get_args
 
 from galaxy_models.config.catalog import CatalogConfig
@@ -18,67 +16,19 @@ from galaxy_models.config.checks import (
 )
 from galaxy_models.config.decode_rule import DecodeRule
 from galaxy_models.config.label_groups import parse_label_groups
+from galaxy_models.config.train_values import CLASSES_ONLY, RANGES
 
 NetworkName = Literal["mobilenet_v1", "mobilenet_v2", "mobilenet_v2_paper", "lenet5"]
 NETWORK_NAMES: tuple[NetworkName, ...] = get_args(NetworkName)
-NETWORKS_WITH_ALPHA: tuple[NetworkName, ...] = ("mobilenet_v2_paper",)
+NETWORKS_WITH_ALPHA: tuple[NetworkName, ...] = (
+    "mobilenet_v1",
+    "mobilenet_v2_paper",
+)
 ClassWeightName = Literal["none", "balanced", "square_root"]
 PrecisionName = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 
 MIN_IMAGE_SIZE_PX = 32  # below it the last maps of every MobileNet are empty
 MAX_IMAGE_SIZE_PX = 1024
-
-RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
-    (
-        ("epochs", "batch_size", "plateau_patience", "early_stopping_patience"),
-        lambda value: value >= 1,
-        "must be at least 1",
-    ),
-    (
-        ("max_restarts", "head_epochs"),
-        lambda value: value >= 0,
-        "must be 0 or more",
-    ),
-    (
-        ("learning_rate", "head_learning_rate", "alpha"),
-        lambda value: 0 < value < inf,
-        "must be above 0 and finite",
-    ),
-    (
-        ("validation_fraction", "plateau_factor"),
-        lambda value: 0 < value < 1,
-        "must lie between 0 and 1",
-    ),
-    (
-        ("shift_fraction", "zoom_fraction", "test_fraction", "label_smoothing",
-         "weight_averaging", "margin_fraction", "blur_fraction", "colour_fraction"),
-        lambda value: 0 <= value < 1,
-        "must be 0 or more and below 1",
-    ),
-    (
-        ("degraded_fraction",),
-        lambda value: 0 <= value <= 1,
-        "must lie from 0 to 1",
-    ),
-    (
-        ("noise_levels",),
-        lambda value: 0 <= value < 256,
-        "must be 0 or more and below 256 grey levels",
-    ),
-    (("jpeg_quality",), lambda value: 1 <= value <= 100, "choose 1 to 100"),
-    (
-        ("teacher_weight",),
-        lambda value: 0 < value <= 1,
-        "must be above 0 and at most 1",
-    ),
-    (
-        ("rotation_deg",),
-        lambda value: 0 <= value <= 180,
-        "must lie from 0 to 180 degrees",
-    ),
-    (("mantissa_bits",), lambda value: 1 <= value <= 23, "choose 1 to 23"),
-)  # fmt: skip
-"""Flags, what their values must fulfil, and how a refusal says so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +41,17 @@ class TrainConfig(CatalogConfig):
 
     label_column: str = "label"
     """Column of class names; if left out, other usual names are found too."""
+
+    questions: str | None = None
+    """Learn what volunteers answered, in place of classes: decision tree in JSON
+    ({question: {answer: next question or null}}), or galaxy-zoo-2 or galaxy-zoo-desi,
+    which come with the package. The catalog has a column <question>_<answer> for each
+    answer, or with _count, _fraction or _debiased behind."""
+
+    volunteers_column: str | None = None
+    """With --questions: column of the number of volunteers of each galaxy, where the
+    answers' columns hold fractions; if left out, num_volunteers and other usual names
+    are found; none: they hold counts."""
 
     label_groups: tuple[str, ...] = ()
     """Labels that mean one of several classes, such as
@@ -122,7 +83,8 @@ class TrainConfig(CatalogConfig):
     """Architecture to train."""
 
     alpha: float = 1.0
-    """Width multiplier of mobilenet_v2_paper; 1 for the others."""
+    """Width multiplier of mobilenet_v1 and mobilenet_v2_paper, such as 0.5; 1 for the
+    others."""
 
     image_size: int = 224
     """Side of the square input of the network (px)."""
@@ -280,6 +242,7 @@ class TrainConfig(CatalogConfig):
             self.undo_class_weight,
             "there is nothing to undo without --class-weight balanced or square_root",
         )
+        self._check_questions()
         self._check_network()
         self._check_images()
         check_count_or_auto("num_workers", self.num_workers)
@@ -292,6 +255,22 @@ class TrainConfig(CatalogConfig):
         check_endpoint(self.s3_endpoint_url)
         check_seed(self.seed)
 
+    def _check_questions(self) -> None:
+        for flag, default in CLASSES_ONLY.items():
+            value = getattr(self, flag)
+            require(
+                self.questions is None or value == default,
+                flag,
+                " ".join(value) if isinstance(value, tuple) else value,
+                "it is about classes; leave it out with --questions",
+            )
+        require(
+            self.questions is not None or self.volunteers_column is None,
+            "volunteers_column",
+            self.volunteers_column,
+            "it is about votes; name their decision tree with --questions",
+        )
+
     def _check_network(self) -> None:
         require(
             MIN_IMAGE_SIZE_PX <= self.image_size <= MAX_IMAGE_SIZE_PX,
@@ -303,7 +282,8 @@ class TrainConfig(CatalogConfig):
             self.alpha == 1 or self.network in NETWORKS_WITH_ALPHA,
             "alpha",
             self.alpha,
-            f"{self.network} has no width multiplier; {NETWORKS_WITH_ALPHA[0]} has",
+            f"{self.network} has no width multiplier; "
+            f"{' and '.join(NETWORKS_WITH_ALPHA)} have",
         )
 
     def _check_images(self) -> None:

@@ -7,6 +7,7 @@ pipeline.py    the driver: ``detect``
 on_ray.py      its workers on a cluster
 worker.py      what each of them does
 run_record.py  what came out
+hand_over.py   what is made of it: stamps, regions, overlays
 
 tiles.py       core and halo: which part of an image a tile is
 noise.py       an image's noise, from samples of it
@@ -17,7 +18,12 @@ photometry.py  flux, size, shape and position
 quality.py     flags
 sky.py         positions and angles on the sky
 stamps.py      what the network sees of a source
+regions.py     files for DS9 and Aladin
+overlay.py     a picture with boxes
+colours.py     of classes
+opening.py     the images of a table, by number
 rows.py        the rows that people read
+arbitration.py which of a source and its parts is right, by the network
 detector.py    all of these: a tile -> rows
 """
 

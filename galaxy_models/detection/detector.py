@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from galaxy_models.chunks.chunk_result import Stopwatch
 from galaxy_models.config.decode_rule import DecodeRule
+from galaxy_models.detection.arbitration import choose_primary
 from galaxy_models.detection.extraction import Extraction, extract, threshold_of
 from galaxy_models.detection.families import (
     PART,
@@ -26,7 +27,7 @@ from galaxy_models.detection.families import (
 from galaxy_models.detection.noise import Noise
 from galaxy_models.detection.photometry import point_source_radius
 from galaxy_models.detection.region import Region, read_region
-from galaxy_models.detection.rows import R90, source_rows, to_arrow
+from galaxy_models.detection.rows import source_rows, to_arrow
 from galaxy_models.detection.stamps import cut_stamp
 from galaxy_models.detection.tiles import Tile
 from galaxy_models.errors import ImageDecodeError
@@ -97,6 +98,7 @@ class Detector:
             rows = _measured(region, extraction, families)
         with watch.timing("predicting"):
             probabilities = self._classify(region, rows)
+            rows["is_primary"] = choose_primary(rows, probabilities, self.classes)
         return to_arrow(rows, name, probabilities, self.classes, self.schema)
 
     def failed_row(self, name: str, tile: int, error: ImageDecodeError) -> pa.Table:
@@ -112,6 +114,7 @@ class Detector:
             "image": name,
             "parent_id": NO_PARENT,
             "num_children": 0,
+            "is_primary": True,
             "flags": 0,
             "status": STATUS_FAILED,
             "error": str(error),
@@ -127,7 +130,7 @@ class Detector:
             places = rows.loc[is_large, ["x", "y"]].to_numpy() - (whole.left, whole.top)
             stamps = [
                 cut_stamp(region.image, region.planes, (x, y), r90, self.rule)
-                for (x, y), r90 in zip(places, rows.loc[is_large, R90], strict=True)
+                for (x, y), r90 in zip(places, rows.loc[is_large, "r90"], strict=True)
             ]
             probabilities[is_large] = self.predict(np.stack(stamps))
         return probabilities

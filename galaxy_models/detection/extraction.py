@@ -56,6 +56,9 @@ class Sources:
     segments: NDArray[np.int32]
     """Shape of the tile: a source's number from 1; 0 for the sky."""
 
+    peaks: NDArray[np.int64]
+    """Row and column of each source's brightest pixel, shape (sources, 2)."""
+
 
 @dataclass(frozen=True)
 class Extraction:
@@ -94,14 +97,14 @@ def extract(plane: NDArray[np.float32], rms: float, threshold: Threshold) -> Ext
     background = sky.back(dtype=np.float32)
     light -= background
     light[is_unknown] = 0
-    search = _Search(light, is_unknown, rms, threshold)
+    search = _Search(plane, light, is_unknown, rms, threshold)
     parents, is_deblended = search.sources(PARENT_CONTRAST)
     children = parents
     if is_deblended:
         children, is_deblended = search.sources(CHILD_CONTRAST)
     if not is_deblended:
         children = parents
-    of_pixel = parents.segments[children.table["ypeak"], children.table["xpeak"]]
+    of_pixel = parents.segments[children.peaks[:, 0], children.peaks[:, 1]]
     return Extraction(
         light=light,
         background=background,
@@ -115,6 +118,7 @@ def extract(plane: NDArray[np.float32], rms: float, threshold: Threshold) -> Ext
 
 @dataclass(frozen=True)
 class _Search:
+    plane: NDArray[np.float32]
     light: NDArray[np.float32]
     is_unknown: NDArray[np.bool_]
     rms: float
@@ -167,4 +171,22 @@ class _Search:
             deblend_cont=contrast,
             segmentation_map=True,
         )
-        return Sources(table, segments)
+        return Sources(table, segments, _peaks(self.plane, table, segments))
+
+
+def _peaks(
+    plane: NDArray[np.float32], table: NDArray[Any], segments: NDArray[np.int32]
+) -> NDArray[np.int64]:
+    """Find each source's brightest pixel; of equal ones the first, row by row.
+
+    sep's own are those of the light above the background, which differs by less than
+    a bit from tile to tile: enough to choose another of a JPEG's equal pixels, and so
+    another id for the same source.
+    """
+    rows, columns = np.nonzero(segments)
+    labels = segments[rows, columns]
+    order = np.lexsort((columns, rows, -plane[rows, columns], labels))
+    found, first = np.unique(labels[order], return_index=True)
+    peaks = np.stack([table["ypeak"], table["xpeak"]], axis=1).astype(np.int64)
+    peaks[found - 1] = np.stack([rows, columns], axis=1)[order[first]]
+    return peaks

@@ -45,8 +45,7 @@ def own_families(extraction: Extraction, tile: Tile) -> Families:
 
 
 def _peaks_in_core(sources: Sources, tile: Tile) -> NDArray[np.bool_]:
-    x = sources.table["xpeak"] + tile.whole.left
-    y = sources.table["ypeak"] + tile.whole.top
+    y, x = (sources.peaks + (tile.whole.top, tile.whole.left)).T
     core = tile.core
     is_own: NDArray[np.bool_] = (
         (x >= core.left) & (x < core.right) & (y >= core.top) & (y < core.bottom)

@@ -19,6 +19,7 @@ from galaxy_models.cluster.place import chosen_machines, joined_cluster
 from galaxy_models.cluster.progress import Progress
 from galaxy_models.cluster.resources import scoring_workers
 from galaxy_models.config import DetectConfig
+from galaxy_models.detection.hand_over import check_folders, hand_over
 from galaxy_models.detection.plan import Plan, ends_sooner_here, make_plan, on_cpus
 from galaxy_models.detection.request import OUTPUT, open_request, resumes
 from galaxy_models.detection.run_record import RunRecord, finished_record, record_run
@@ -48,16 +49,18 @@ def detect(config: DetectConfig) -> RunRecord:
         >>> record.num_images, record.num_failed
         (2, 0)
         >>> table = pd.read_parquet("detections")
-        >>> sources = table[table["parent_id"] == 0]
+        >>> sources = table[table["is_primary"]]
         >>> len(sources) == record.num_sources
         True
     """
     with s3.endpoint(config.s3_endpoint_url):
+        check_folders(config)
         record = finished_record(config)
         if record is None:
             record = _detect(config)
         else:
             logger.info("%s is finished already: nothing to do", config.output)
+        hand_over(config, record)
     _check_all(record, config)
     return record
 

@@ -12,19 +12,23 @@ from galaxy_models.chunks.run_file import ENGINE_KEY, RUN_RECORD_NAME, VERSION_K
 from galaxy_models.cluster import shared_paths
 from galaxy_models.config import DetectConfig
 from galaxy_models.config.decode_rule import DecodeRule
+from galaxy_models.detection.sidecars import Sidecars, open_sidecars
 from galaxy_models.detection.tile_list import TileList, list_tiles
+from galaxy_models.errors import ConfigError
 from galaxy_models.models.card import ModelCard
 from galaxy_models.models.folder import read_card, required_files
 from galaxy_models.models.shipped import model_reference
 from galaxy_models.storage.output_folder import OutputKind
 from galaxy_models.tables.catalog import Catalog, open_catalog
+from galaxy_models.tables.formats import open_images
 from galaxy_models.tables.formats.numbered_rows import NumberedRows, number_rows
 
-FORMAT_VERSION = 1  # of _run.json and of resume keys
+FORMAT_VERSION = 2  # of _run.json and of resume keys; 1 had no is_primary
 OUTPUT = OutputKind(
     job="jobs.detect",
     results_name=RUN_RECORD_NAME,
     version_1_keys=frozenset({"--images"}),  # there were no markers of version 1
+    foreign_key="catalog_fingerprint",  # jobs.score's
 )
 FITS_FLAGS = ("fits_bands", "fits_stretch", "fits_q")
 
@@ -50,6 +54,8 @@ class Request:
     """The same by their number."""
 
     tiles: TileList
+    sidecars: Sidecars | None = None
+    """Where images' sky coordinates lie, if not in their headers."""
 
     def resume_key(self, engine: str | None = None) -> dict[str, Any]:
         """Name the inputs that determine the output; compared on resume.
@@ -74,6 +80,7 @@ class Request:
                 f"--{name.replace('_', '-')}": getattr(self.rule, name)
                 for name in FITS_FLAGS
             },
+            "--wcs": self.sidecars and self.sidecars.folder,
             "--tile-size": self.config.tile_size,
             "--tiles-per-file": self.config.tiles_per_file,
             VERSION_KEY: FORMAT_VERSION,
@@ -98,6 +105,12 @@ def open_request(config: DetectConfig, staging_uri: str) -> Request:
         StorageError: an object store does not answer.
     """
     card = read_card(config.model)
+    if card.head.kind != "classes":
+        raise ConfigError(
+            f"--model {config.model} predicts {card.head.kind}; detections are given "
+            "classes, so name a model of classes."
+        )
+    sidecars = None if config.wcs is None else open_sidecars(config.wcs)
     shared_paths.check_inputs("--model", required_files(config.model, card))
     catalog = open_catalog(
         config,
@@ -105,6 +118,7 @@ def open_request(config: DetectConfig, staging_uri: str) -> Request:
         for_ray=False,
         check_files=shared_paths.check_inputs,
         flag="--images",
+        open_source=open_images,
     )
     rule = _rule(config, card)
     return Request(
@@ -115,6 +129,7 @@ def open_request(config: DetectConfig, staging_uri: str) -> Request:
         catalog=catalog,
         rows=number_rows(catalog.table),
         tiles=list_tiles(catalog, rule, config.tile_size),
+        sidecars=sidecars,
     )
 
 

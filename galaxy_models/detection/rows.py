@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from galaxy_models.detection.arbitration import galaxy_scores
 from galaxy_models.detection.extraction import Extraction, Sources
 from galaxy_models.detection.families import source_id
 from galaxy_models.detection.photometry import Photometry, measure
@@ -17,9 +18,6 @@ from galaxy_models.detection.quality import source_flags
 from galaxy_models.detection.region import Region
 from galaxy_models.detection.sky import position_angles, sky_positions
 from galaxy_models.tables.prediction_schema import STATUS_OK, probability_column
-
-R90 = "r90"  # a column for the stamps; not among the rows
-NO_GALAXY = ("star", "artefact")  # classes of a model that knows what is none
 
 
 def source_rows(
@@ -40,13 +38,13 @@ def source_rows(
 
     Returns:
         A row each, with the columns of ``detection_schema`` that pixels and the WCS
-        decide, and ``R90``; positions are the image's.
+        decide; positions are the image's.
     """
     table = sources.table[chosen]
     left, top = region.tile.whole.left, region.tile.whole.top
     photometry = measure(extraction, sources, chosen, region.noise.rms)
     x, y = photometry.x + left, photometry.y + top
-    peaks = zip(table["xpeak"] + left, table["ypeak"] + top, strict=True)
+    peaks = sources.peaks[chosen][:, ::-1] + (left, top)
     return pd.DataFrame(
         {
             "object_id": np.array(
@@ -93,7 +91,7 @@ def _light_columns(photometry: Photometry) -> dict[str, NDArray[np.float64]]:
         "flux_error": photometry.flux_error,
         "snr": photometry.snr,
         "half_light_radius": photometry.half_light_radius,
-        R90: photometry.r90,
+        "r90": photometry.r90,
     }
 
 
@@ -116,8 +114,8 @@ def to_arrow(
     """Lay rows out as people read them.
 
     Args:
-        rows: what ``source_rows`` gave, with ``parent_id``, ``num_children`` and
-            ``size_over_psf``.
+        rows: what ``source_rows`` gave, with ``parent_id``, ``num_children``,
+            ``size_over_psf`` and ``is_primary``.
         image: their image's name.
         probabilities: float32, shape (rows, classes); NaN where not classified.
         classes: the model's.
@@ -125,8 +123,7 @@ def to_arrow(
     """
     is_unclassified = np.isnan(probabilities).any(axis=1)
     best = np.nan_to_num(probabilities).argmax(axis=1)
-    no_galaxy = [classes.index(name) for name in NO_GALAXY if name in classes]
-    score = 1 - probabilities[:, no_galaxy].sum(axis=1)
+    scores = galaxy_scores(probabilities, classes)
     known = {
         **{name: pa.array(rows[name].to_numpy()) for name in rows},
         "image": pa.repeat(image, len(rows)),
@@ -137,7 +134,7 @@ def to_arrow(
             probability_column(name): pa.array(of_class, mask=is_unclassified)
             for name, of_class in zip(classes, probabilities.T, strict=True)
         },
-        "score": pa.array(score, mask=is_unclassified | (not no_galaxy)),
+        "score": pa.array(scores, mask=np.isnan(scores)),
         "status": pa.repeat(STATUS_OK, len(rows)),
     }
     columns = [

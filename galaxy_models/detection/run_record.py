@@ -41,7 +41,7 @@ from galaxy_models.tables.object_ids import IdSet
 from galaxy_models.tables.prediction_schema import STATUS_OK
 
 COUNTED_COLUMNS = (
-    "object_id", "ra", "parent_id", "predicted_class", "status", "error",
+    "object_id", "ra", "is_primary", "predicted_class", "status", "error",
 )  # fmt: skip
 
 
@@ -132,7 +132,7 @@ def count_detections(output: str) -> SourceCounts:
             errors, classes = batch.column("error"), batch.column("predicted_class")
             counts.add(errors.to_pylist(), classes.to_pylist())
             is_ok = pc.equal(batch.column("status"), STATUS_OK)
-            num_sources += _number(is_ok, pc.equal(batch.column("parent_id"), 0))
+            num_sources += _number(is_ok, batch.column("is_primary"))
             num_without_position += _number(is_ok, batch.column("ra").is_null())
         if counts.num_rows:
             ids.fingerprint()

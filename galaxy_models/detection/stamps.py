@@ -48,6 +48,28 @@ def cut_stamp(
     return resize_square(image.to_rgb(region), box, rule.image_size, extra_blur=0)
 
 
+def cut_around(
+    image: WideImage, place: tuple[float, float], r90: float, rule: DecodeRule
+) -> NDArray[np.uint8]:
+    """Read as much of an image as a source's stamp needs, and cut it.
+
+    Args:
+        image: open.
+        place: the source's (x, y) in it, px; the rest as for ``cut_stamp``.
+        r90: see there.
+        rule: see there.
+
+    Raises:
+        ImageDecodeError: the image cannot be read there.
+    """
+    reach = math.ceil(CUTOUT_PER_R90 * r90 * rule.crop_fraction / 2 + 2 * MARGIN_PX)
+    starts = [max(0, math.floor(value) - reach) for value in place]
+    rows = slice(starts[1], min(image.height, math.ceil(place[1]) + reach))
+    columns = slice(starts[0], min(image.width, math.ceil(place[0]) + reach))
+    local = place[0] - starts[0], place[1] - starts[1]
+    return cut_stamp(image, image.read(rows, columns), local, r90, rule)
+
+
 def _padded(
     planes: NDArray[np.float32], rows: slice, columns: slice
 ) -> NDArray[np.float32]:

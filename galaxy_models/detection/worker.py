@@ -19,14 +19,12 @@ from galaxy_models.chunks.row_counts import count_rows
 from galaxy_models.chunks.workers import CHUNK_COLUMN, CountsLog
 from galaxy_models.detection.detector import Detector
 from galaxy_models.detection.noise import Noise, measure_noise
+from galaxy_models.detection.opening import Images
 from galaxy_models.detection.plan import Plan
 from galaxy_models.errors import ImageDecodeError
-from galaxy_models.images.wide import open_wide_image
 from galaxy_models.images.wide_image import WideImage
 from galaxy_models.models.calibration import with_temperature
 from galaxy_models.models.engines import load_engine
-from galaxy_models.tables.columns import image_sources
-from galaxy_models.tables.formats.numbered_rows import RowReader
 
 
 @dataclass(frozen=True)
@@ -57,8 +55,7 @@ class TileWorker:
             plan.engine, request.model, request.card, plan.threads
         )
         self._detector = Detector(request.card.classes, request.rule, self._predict)
-        columns = [request.catalog.id_column, request.catalog.image_column]
-        self._reader = RowReader(request.rows, columns)
+        self._images = Images(request)
         self._opened: _Opened | None = None
 
     def __call__(self, chunks: pa.Table) -> Iterator[pa.Table]:
@@ -112,22 +109,9 @@ class TileWorker:
         return self._opened
 
     def _open_anew(self, number: int) -> _Opened:
-        request = self._plan.request
-        catalog = request.catalog
-        row = self._reader.read(number, number + 1)
-        name = str(row[catalog.id_column][0].as_py())
-        (source,) = image_sources(row[catalog.image_column])
+        name = self._images.name(number)
         try:
-            image = open_wide_image(
-                source, catalog.image_root, request.rule, catalog.allowed_prefixes
-            )
-            expected = tuple(request.tiles.shapes[number])
-            if (image.height, image.width) != expected:
-                raise ImageDecodeError(
-                    "unreadable",
-                    f"{image.width}×{image.height} px, but {expected[1]}×{expected[0]}"
-                    " when the work began",
-                )
+            image = self._images.open(number)
             return _Opened(number, name, (image, measure_noise(image)))
         except ImageDecodeError as error:
             return _Opened(number, name, error)

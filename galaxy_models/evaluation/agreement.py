@@ -31,6 +31,7 @@ class Join:
         self._seen = np.zeros(len(labels), bool)
         self._true: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
         self._probabilities = [np.empty((0, num_classes), np.float32)]
+        self._plausible: list[NDArray[np.bool_]] = []
         self.example_ids: list[str] = []
         """The first of the predictions' ids."""
 
@@ -63,6 +64,8 @@ class Join:
         self.num_failed += int((is_found & ~batch.is_ok).sum())
         self._true.append(true[is_used])
         self._probabilities.append(batch.probabilities[is_used])
+        if batch.plausible is not None:
+            self._plausible.append(batch.plausible[is_used])
         return true
 
     def _check_once(
@@ -86,6 +89,24 @@ class Join:
         """Give the classes of the labels and the probabilities, row by row."""
         return np.concatenate(self._true), np.concatenate(self._probabilities)
 
+    def plausible(self) -> NDArray[np.bool_] | None:
+        """Give the plausible classes, row by row; None if they were not predicted."""
+        return np.concatenate(self._plausible) if self._plausible else None
+
+
+@dataclass(frozen=True)
+class PlausibleSets:
+    """How well lists of plausible classes keep their promise."""
+
+    coverage: float
+    """Share of galaxies whose label is among their plausible classes."""
+
+    coverage_interval: tuple[float, float]
+    """Wilson's, 95 %."""
+
+    mean_size: float
+    """Classes of a list."""
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -105,10 +126,15 @@ class Agreement:
     classes: metrics.ClassScores
     reliability: metrics.Reliability
     coverage: metrics.Coverage
+    plausible: PlausibleSets | None = None
+    """None where no plausible classes were predicted."""
 
 
 def measure(
-    true: NDArray[np.int64], probabilities: NDArray[np.float32], num_bins: int
+    true: NDArray[np.int64],
+    probabilities: NDArray[np.float32],
+    num_bins: int,
+    plausible: NDArray[np.bool_] | None = None,
 ) -> Agreement:
     """Compute every metric.
 
@@ -116,6 +142,7 @@ def measure(
         true: shape (galaxies,), index of the label's class.
         probabilities: float32, shape (galaxies, classes).
         num_bins: bins of confidence.
+        plausible: bool, shape (galaxies, classes), if it was predicted.
     """
     predicted = probabilities.argmax(axis=1)
     confidence, is_right = probabilities.max(axis=1), predicted == true
@@ -134,4 +161,22 @@ def measure(
         classes=metrics.class_scores(confusion),
         reliability=bins,
         coverage=metrics.coverage_curve(confidence, is_right),
+        plausible=None if plausible is None else measure_sets(true, plausible),
+    )
+
+
+def measure_sets(
+    true: NDArray[np.int64], plausible: NDArray[np.bool_]
+) -> PlausibleSets:
+    """Count how often the label is among the plausible classes.
+
+    Args:
+        true: shape (galaxies,), index of the label's class.
+        plausible: bool, shape (galaxies, classes).
+    """
+    num_held = int(plausible[np.arange(len(true)), true].sum())
+    return PlausibleSets(
+        coverage=num_held / len(true),
+        coverage_interval=metrics.accuracy_interval(num_held, len(true)),
+        mean_size=float(plausible.sum(axis=1).mean()),
     )

@@ -40,6 +40,17 @@ class CoarseClasses:
         """
         return np.asarray(np.minimum(probabilities @ self.membership, 1), np.float32)
 
+    def any_of(self, members: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Say which coarse classes have a part among some of the model's classes.
+
+        Args:
+            members: bool, shape (galaxies, model classes).
+
+        Returns:
+            bool, shape (galaxies, coarse classes).
+        """
+        return np.asarray(members @ self.membership.astype(bool))
+
 
 def coarse_classes(classes: Sequence[str], groups: LabelGroups) -> CoarseClasses:
     """Apply groups of labels to a model's classes.

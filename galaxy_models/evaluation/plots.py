@@ -25,17 +25,20 @@ SIZE_INCHES = (6.4, 4.8)
 SKY_SIZE_INCHES = (8, 4.4)
 
 
-def history_plot(history: pd.DataFrame, title: str) -> bytes:
-    """Draw accuracy (above) and loss (below) against epochs.
+def history_plot(
+    history: pd.DataFrame, title: str, figure_name: str = "accuracy"
+) -> bytes:
+    """Draw a figure such as the accuracy (above) and loss (below) against epochs.
 
     Args:
         history: a row an epoch, with columns ``epoch`` (from 1), ``accuracy``,
             ``val_accuracy``, ``loss`` and ``val_loss``.
         title: what was trained.
+        figure_name: what the columns ``accuracy`` and ``val_accuracy`` are called.
     """
     figure = Figure(figsize=(7, 7), layout="constrained")
     panels = figure.subplots(2, 1, sharex=True)
-    for panel, name in zip(panels, ("accuracy", "loss"), strict=True):
+    for panel, name in zip(panels, (figure_name, "loss"), strict=True):
         panel.plot(history["epoch"], history[name], "o-", ms=3, label="training")
         panel.plot(
             history["epoch"], history[f"val_{name}"], "o-", ms=3, label="validation"

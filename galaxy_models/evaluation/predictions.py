@@ -28,6 +28,12 @@ class PredictionBatch:
     errors: pa.Array
     """Texts; null where the image did not fail."""
 
+    answers: NDArray[np.float32] | None = None
+    """Of predicted votes: all fractions, then concentrations, if there are any."""
+
+    plausible: NDArray[np.bool_] | None = None
+    """Which classes are plausible, shape (rows, classes), if that was predicted."""
+
     familiarity: NDArray[np.float32] | None = None
     """NaN where the image failed; None where nobody asked for it."""
 
@@ -61,5 +67,7 @@ def read_batches(
             rows.object_ids,
             classes.sums(rows.probabilities),
             rows.errors,
+            rows.answers,
+            None if rows.plausible is None else classes.any_of(rows.plausible),
             rows.familiarity,
         )

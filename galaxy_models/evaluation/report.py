@@ -8,11 +8,18 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from galaxy_models.evaluation.agreement import Agreement
 from galaxy_models.evaluation.cutouts import Cutouts, data_uri
 from galaxy_models.evaluation.gallery_rows import ShownGalaxy, TopRows
 from galaxy_models.evaluation.html_page import SHARED, render
 from galaxy_models.evaluation.results import Evaluation, LabelledPart
-from galaxy_models.evaluation.wording import LABELLED_TERMS, PLOT_TEXTS, TERMS
+from galaxy_models.evaluation.vote_results import vote_facts, vote_tables
+from galaxy_models.evaluation.wording import (
+    LABELLED_TERMS,
+    PLOT_TEXTS,
+    TERMS,
+    VOTE_TERMS,
+)
 
 TEMPLATE_NAME = "report.html.jinja"
 NOT_A_NUMBER = "–"
@@ -32,11 +39,11 @@ def report_page(
         plots: PNG bytes by name, in the order in which they are shown.
         cutouts: images of the galaxies to show; without any there are no galleries.
     """
-    tally, labelled = evaluation.tally, evaluation.labelled
+    tally = evaluation.tally
     return render(
         SHARED,
         TEMPLATE_NAME,
-        title="Predictions against labels" if labelled else "Predictions",
+        title=_title(evaluation),
         lead=_lead(evaluation),
         key_facts=_key_facts(evaluation),
         notes=list(_notes(evaluation)),
@@ -50,12 +57,26 @@ def report_page(
         failed=evaluation.rows.failed,
         failed_lead=f"{_count(tally.num_failed)} of {_count(tally.num_rows)} rows have "
         f"no prediction: {_listed(tally.failed.most_common())}.",
-        terms=[*LABELLED_TERMS, *TERMS] if labelled else TERMS,
+        terms=_terms(evaluation),
     )
+
+
+def _title(evaluation: Evaluation) -> str:
+    if evaluation.votes is not None:
+        return "Predicted votes against votes"
+    return "Predictions against labels" if evaluation.labelled else "Predictions"
+
+
+def _terms(evaluation: Evaluation) -> Sequence[tuple[str, str]]:
+    if evaluation.votes is not None:
+        return [*VOTE_TERMS, TERMS[-1]]
+    return [*LABELLED_TERMS, *TERMS] if evaluation.labelled else TERMS
 
 
 def _lead(evaluation: Evaluation) -> str:
     lead = f"Predictions of {evaluation.predictions.uri}"
+    if evaluation.votes is not None:
+        return f"{lead}, compared with the votes of {evaluation.votes.labels.uri}"
     if evaluation.labelled is None:
         return f"{lead}, which nobody has labelled"
     return f"{lead}, compared with the labels of {evaluation.labelled.labels.uri}"
@@ -63,6 +84,8 @@ def _lead(evaluation: Evaluation) -> str:
 
 def _key_facts(evaluation: Evaluation) -> list[dict[str, str]]:
     tally, facts = evaluation.tally, []
+    if evaluation.votes is not None:
+        facts += vote_facts(evaluation.votes)
     if evaluation.labelled is not None:
         agreement = evaluation.labelled.agreement
         low, high = agreement.accuracy_interval
@@ -105,6 +128,8 @@ def _notes(evaluation: Evaluation) -> Iterable[str]:
 
 
 def _tables(evaluation: Evaluation) -> Iterable[dict[str, Any]]:
+    if evaluation.votes is not None:
+        yield from vote_tables(evaluation.votes)
     if evaluation.labelled is None:
         yield _class_table(evaluation)
         return
@@ -126,9 +151,18 @@ def _tables(evaluation: Evaluation) -> Iterable[dict[str, Any]]:
                 "negative log likelihood (nats)",
                 _share(agreement.negative_log_likelihood),
             ),
+            *_set_rows(agreement),
         ],
     }
     yield _match_table(evaluation, evaluation.labelled)
+
+
+def _set_rows(agreement: Agreement) -> Iterable[tuple[str, str]]:
+    if agreement.plausible is not None:
+        low, high = agreement.plausible.coverage_interval
+        covered = f"{_share(agreement.plausible.coverage)} ({low:.3f}–{high:.3f})"
+        yield "label among the plausible classes", covered
+        yield "plausible classes of a galaxy", f"{agreement.plausible.mean_size:.2f}"
 
 
 def _class_table(evaluation: Evaluation) -> dict[str, Any]:
@@ -227,8 +261,7 @@ def _tile(
     return {
         "src": cutouts.get(galaxy.object_id),
         "alt": f"galaxy {galaxy.object_id}, predicted {predicted}",
-        "predicted": predicted,
-        "confidence": f"{galaxy.confidence:.2f}",
+        "caption": f"{predicted} {galaxy.confidence:.2f}",
         "label": None if galaxy.label is None else classes[galaxy.label],
         "is_wrong": galaxy.label is not None and galaxy.label != galaxy.predicted,
         "object_id": galaxy.object_id,

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from galaxy_models.config.label_groups import LabelGroups
-from galaxy_models.evaluation.agreement import Agreement
+from galaxy_models.evaluation.agreement import Agreement, PlausibleSets
 from galaxy_models.evaluation.gallery_rows import GalleryRows
 from galaxy_models.evaluation.labels import Labels
 from galaxy_models.evaluation.sky_map import SkyMap
 from galaxy_models.evaluation.tally import Tally
+from galaxy_models.evaluation.vote_join import VotesPart
+from galaxy_models.evaluation.vote_results import votes_record
 from galaxy_models.tables.predictions import Predictions
 
 
@@ -45,6 +47,8 @@ class Evaluation:
     rows: GalleryRows
     sky: SkyMap | None
     labelled: LabelledPart | None
+    votes: VotesPart | None = None
+    """Where votes were predicted, and ``--labels`` has some."""
 
     @property
     def missing_classes(self) -> list[str]:
@@ -79,6 +83,8 @@ def metrics_record(evaluation: Evaluation) -> dict[str, Any]:
         "n_on_sky": evaluation.sky.num_positions if evaluation.sky else None,
         "labelled": None,
     }
+    if evaluation.votes is not None:
+        record["votes"] = votes_record(evaluation.votes)
     if labelled is not None:
         record["labelled"] = {
             **_label_counts(labelled, tally.num_rows),
@@ -135,6 +141,17 @@ def _agreement_record(agreement: Agreement, classes: Sequence[str]) -> dict[str,
             "accuracy": _plain(curve.accuracy),
             "threshold": _plain(curve.threshold),
         },
+        "plausible_classes": _sets_record(agreement.plausible),
+    }
+
+
+def _sets_record(sets: PlausibleSets | None) -> dict[str, Any] | None:
+    if sets is None:
+        return None
+    return {
+        "coverage": _plain(sets.coverage),
+        "coverage_interval_95": _plain(sets.coverage_interval),
+        "mean_size": _plain(sets.mean_size),
     }
 
 

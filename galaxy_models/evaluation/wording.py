@@ -6,8 +6,17 @@ COVERAGE = "accuracy_coverage"
 CLASS_COUNTS = "class_counts"
 CONFIDENCE = "confidence"
 SKY = "sky_map"
+VOTE_ERRORS = "vote_errors"
+VOTE_FRACTIONS = "vote_fractions"
+VOTE_RANKS = "vote_ranks"
 
 PLOT_TEXTS = {
+    VOTE_ERRORS: "Mean error of predicted vote fractions by question, and that of "
+    "predicting the mean for every galaxy",
+    VOTE_FRACTIONS: "Predicted fractions of the first question's answers against the "
+    "fractions of votes",
+    VOTE_RANKS: "Where votes lie in the distributions that were predicted for them; "
+    "flat if these mean what they say",
     CONFUSION: "Confusion matrix: galaxies by true class (rows) and predicted class "
     "(columns)",
     RELIABILITY: "Reliability: accuracy against confidence, and how many galaxies "
@@ -63,5 +72,30 @@ LABELLED_TERMS = (
     (
         "Accuracy against coverage",
         "What the accuracy would be if only the most confident galaxies were kept.",
+    ),
+)
+
+VOTE_TERMS = (
+    (
+        "Error",
+        "Mean difference between the predicted and the observed fraction of an answer, "
+        "over answers and galaxies; each galaxy weighs by the volunteers who were "
+        "asked, so a question that nobody was asked weighs nothing.",
+    ),
+    (
+        "Error of the mean",
+        "The same, if the mean fractions of the compared galaxies were predicted for "
+        "every one of them.",
+    ),
+    (
+        "Confidence",
+        "Of predicted votes: the expected fraction of the first question's most common "
+        "answer.",
+    ),
+    (
+        "Inside central intervals",
+        "Share of the votes that lie in the central interval of their predicted "
+        "distribution (Dirichlet-multinomial); of 90 % intervals that mean what they "
+        "say, 90 % of the votes do.",
     ),
 )

@@ -14,6 +14,8 @@ from math import inf
 from typing import Any
 
 from galaxy_models.config.decode_rule import DecodeRule
+from galaxy_models.models.heads import ClassesHead, Head, VotesHead
+from galaxy_models.tables.vote_tables.decision_tree import make_tree
 
 MODEL_NAME = "model.keras"
 INT8_NAME = "model_int8.tflite"
@@ -38,13 +40,15 @@ class LiteRTRecord:
     """SHA-256 of the file."""
 
     agreement: float
-    """Share of galaxies given the class that ``model.keras`` gives, 0 to 1."""
+    """How far it says what ``model.keras`` says, 0 to 1: of classes, the share of
+    galaxies given the same one; see ``heads``."""
 
-    val_accuracy: float
-    """Share of galaxies given their label, 0 to 1; ``metrics`` has Keras'."""
+    val_accuracy: float | None
+    """Share of galaxies given their label, 0 to 1; ``metrics`` has Keras'. None where
+    there are no classes."""
 
     max_probability_difference: float
-    """Largest difference of any class's probability from Keras', 0 to 1."""
+    """Largest difference of any output from Keras'; of classes 0 to 1."""
 
     num_galaxies: int
     """Galaxies compared."""
@@ -84,7 +88,7 @@ class ModelCard:
     """Architecture, a name of ``NETWORKS``."""
 
     classes: tuple[str, ...]
-    """Class names in the order of the network's outputs."""
+    """Class names in the order of the network's outputs; none of another head."""
 
     decode_rule: DecodeRule
     """How an image became pixels in training, and must at scoring."""
@@ -114,8 +118,9 @@ class ModelCard:
     """Epochs that were trained; 0 in folders of older versions."""
 
     temperature: float = 1.0
-    """What scoring divides the logits by, so that probabilities mean what they say;
-    fitted on the validation galaxies. 1, as in folders of version 0.1, for none."""
+    """What scoring divides the logits (of votes: the concentrations) by, so that
+    probabilities mean what they say; fitted on the validation galaxies. 1, as in
+    folders of version 0.1, for none."""
 
     litert: dict[str, LiteRTRecord] = field(default_factory=dict)
     """The folder's LiteRT files by name; empty in folders of version 0.1."""
@@ -125,6 +130,29 @@ class ModelCard:
 
     versions: dict[str, str] = field(default_factory=dict)
     """Library versions in training."""
+
+    plausible_probability: float | None = None
+    """Calibrated probability from which a class is plausible, so that the true class is
+    among them for 90 % of galaxies like those of the validation; see ``conformal``.
+    None where there are no classes, and in folders of earlier versions."""
+
+    questions: dict[str, dict[str, str | None]] | None = None
+    """The decision tree of a model of votes; see ``decision_tree``."""
+
+    @property
+    def head(self) -> Head:
+        """What the network's outputs mean."""
+        if self.questions is not None:
+            return VotesHead(make_tree(self.questions, CARD_NAME))
+        return ClassesHead(self.classes)
+
+
+def head_fields(head: Head) -> dict[str, Any]:
+    """Give the card's fields that say which head a model has."""
+    if isinstance(head, VotesHead):
+        return {"classes": (), "questions": head.tree.to_json()}
+    assert isinstance(head, ClassesHead)
+    return {"classes": head.classes}
 
 
 def hash_model(data: bytes) -> str:
@@ -193,8 +221,12 @@ def _check_values(card: ModelCard) -> None:
     Raises:
         ValueError: saying what is wrong.
     """
+    _ = card.head  # a ConfigError says what is wrong with its questions
     if not 0 < card.temperature < inf:
         raise ValueError(f"temperature {card.temperature}: above 0 and finite")
+    threshold = card.plausible_probability
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise ValueError(f"plausible_probability {threshold}: 0 to 1")
     if not all(isinstance(name, str) for name in card.classes):
         raise ValueError(f"classes {list(card.classes)}: names only")
     if not 0 < card.alpha < inf:

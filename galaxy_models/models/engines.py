@@ -15,6 +15,7 @@ from galaxy_models.config import EngineName
 from galaxy_models.errors import ModelFolderError
 from galaxy_models.models.card import FLOAT_NAME, INT8_NAME, MODEL_NAME, ModelCard
 from galaxy_models.models.folder import load_litert, load_model, read_model_file
+from galaxy_models.models.heads import HEAD_NAME
 from galaxy_models.models.tensorflow_runtime import start_tensorflow
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,8 @@ class Engine(Protocol):
             images: uint8, shape (galaxies, size, size, 3), RGB.
 
         Returns:
-            float32, shape (galaxies, classes); rows sum to 1.
+            float32, shape (galaxies, outputs): what the head says, such as
+            probabilities that sum to 1.
         """
         ...
 
@@ -96,8 +98,8 @@ def explain_engine(
     """Say why int8 is not used where a CPU would be faster with it."""
     if asked == "auto" and INT8_NAME in card.litert and not _int8_agrees(card):
         logger.info(
-            "int8 gives the trained model's class to %.1f %% of validation galaxies, "
-            "fewer than %.0f %%: %s is used",
+            "int8 agrees with the trained model on %.1f %% of the validation galaxies, "
+            "less than %.0f %%: %s is used",
             100 * card.litert[INT8_NAME].agreement,
             100 * MIN_INT8_AGREEMENT,
             chosen,
@@ -168,7 +170,9 @@ class KerasEngine:
 
         network = load_model(model, card)
         if on_gpu:
-            for layer in network.layers[1:-1]:  # but for the pixels and the softmax
+            names = [layer.name for layer in network.layers]
+            end = names.index(HEAD_NAME) + 1  # what follows stays float32
+            for layer in network.layers[1:end]:  # but for the pixels
                 layer.dtype_policy = "mixed_float16"
         signature = tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8)
 

@@ -30,6 +30,7 @@ from galaxy_models.models.card import (
     parse_card,
 )
 from galaxy_models.models.embedding import Embedding
+from galaxy_models.models.heads import HeadKind
 from galaxy_models.models.litert import LiteRTNetwork
 from galaxy_models.models.shipped import model_folder_uri, shipped_names
 
@@ -61,7 +62,7 @@ def read_card(model: str) -> ModelCard:
     if not storage.is_folder(folder_uri):
         raise ModelFolderError(
             f"no model folder at {folder_uri}; check --model: it names a folder that "
-            "`python -m jobs.train` made, or a model that comes with the package: "
+            "jobs.train made, or a model that comes with the package: "
             f"{', '.join(shipped_names())}."
         )
     present = storage.list_names(folder_uri)
@@ -144,8 +145,8 @@ def load_model(model: str, card: ModelCard | None = None) -> Any:
         card: of that folder; read here if left out.
 
     Returns:
-        A ``keras.Model``: uint8 (galaxies, size, size, 3) in, float32 probabilities
-        (galaxies, classes) out.
+        A ``keras.Model``: uint8 (galaxies, size, size, 3) in, float32 (galaxies,
+        outputs of the card's head) out.
 
     Raises:
         ModelFolderError: as for ``read_model_file``, or the network does not fit the
@@ -153,23 +154,30 @@ def load_model(model: str, card: ModelCard | None = None) -> Any:
     """
     card = card or read_card(model)
     data = read_model_file(model, card, MODEL_NAME)
+    num_outputs = len(card.head.output_names)
     try:
         return load_network(
             data,
             card.network,
-            len(card.classes),
+            num_outputs,
             card.decode_rule.image_size,
             card.alpha,
+            card.head.kind,
         )
     except (ValueError, TypeError, ConfigError) as error:
         raise ModelFolderError(
             f"{MODEL_NAME} in {model_folder_uri(model)} is not the {card.network} with "
-            f"{len(card.classes)} classes that {CARD_NAME} says: {error}."
+            f"{num_outputs} {card.head.kind} that {CARD_NAME} says: {error}."
         ) from error
 
 
 def load_network(
-    data: bytes, name: str, num_classes: int, image_size: int, alpha: float
+    data: bytes,
+    name: str,
+    num_classes: int,
+    image_size: int,
+    alpha: float,
+    kind: HeadKind = "classes",
 ) -> Any:
     """Build a network and give it the weights of ``model.keras``; runs nothing of it.
 
@@ -179,6 +187,7 @@ def load_network(
         num_classes: see there.
         image_size: see there.
         alpha: see there.
+        kind: see there.
 
     Raises:
         ConfigError: there is no such network.
@@ -186,7 +195,7 @@ def load_network(
     """
     from galaxy_models.models.networks import build_network
 
-    network = build_network(name, num_classes, image_size, alpha)
+    network = build_network(name, num_classes, image_size, alpha, kind)
     keras_weights.load_weights(network, data)
     return network
 
@@ -219,13 +228,13 @@ def load_litert(
         network = LiteRTNetwork(data, threads, optimised=optimised)
     except ModelFolderError as error:
         raise ModelFolderError(f"{file_name} in {folder_uri}: {error}") from error
-    size = card.decode_rule.image_size
+    size, num_outputs = card.decode_rule.image_size, len(card.head.output_names)
     found = network.input_shape, network.output_shape
-    if found != ((1, size, size, 3), (1, len(card.classes))):
+    if found != ((1, size, size, 3), (1, num_outputs)):
         raise ModelFolderError(
             f"{file_name} in {folder_uri} takes images of shape {found[0]} and puts "
             f"out {found[1]}, but {CARD_NAME} says {size}×{size} px and "
-            f"{len(card.classes)} classes."
+            f"{num_outputs} {card.head.kind}."
         )
     expected = card.embedding.num_features if card.embedding else network.num_features
     if network.num_features != expected:

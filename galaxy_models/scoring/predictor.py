@@ -18,10 +18,10 @@ from galaxy_models.chunks.chunk_result import (
 from galaxy_models.chunks.row_counts import RowCounts, count_rows
 from galaxy_models.chunks.workers import CHUNK_COLUMN, CountsLog
 from galaxy_models.images.decode import decode_files
-from galaxy_models.models.calibration import with_temperature
 from galaxy_models.models.engines import load_engine
 from galaxy_models.models.folder import load_embedding
-from galaxy_models.scoring.augmentation import average_views, symmetric_views
+from galaxy_models.scoring.answers import answer_arrays
+from galaxy_models.scoring.augmentation import symmetric_views
 from galaxy_models.scoring.plan import Plan
 from galaxy_models.scoring.predicted import Embedder, Predicted, join
 from galaxy_models.scoring.prefetch import FILES_PER_READ, prefetch_files
@@ -41,6 +41,7 @@ class Predictor:
         self.plan = plan
         self.log = log
         request, stages = plan.request, plan.stages
+        self._head = request.card.head
         self._engine = load_engine(
             stages.engine,
             request.model,
@@ -104,11 +105,11 @@ class Predictor:
         views, features = [], []
         for view in symmetric_views(images, request.config.tta):
             if embedder is None:
-                probabilities = self._engine.predict(view)
+                outputs = self._engine.predict(view)
             else:
-                probabilities, found = self._engine.predict_with_features(view)
+                outputs, found = self._engine.predict_with_features(view)
                 features.append(found)
-            views.append(with_temperature(probabilities, request.card.temperature))
+            views.append(self._head.calibrated(outputs, request.card.temperature))
         if embedder is None:
             return Predicted(np.stack(views))
         return embedder.predicted(np.stack(views), features)
@@ -256,42 +257,22 @@ def prediction_rows(
         rows: catalog rows.
         predicted: of these rows; views are averaged. Ignored where failed.
         errors: None, or what failed, for each row.
-        request: columns and classes.
+        request: columns and head.
 
     Returns:
         A table with the columns of ``request.schema``; what was predicted is null where
         failed, an embedding NaN.
     """
     failed = np.asarray([error is not None for error in errors], bool)
-    probabilities, spread = average_views(predicted.views)
-    best = probabilities.argmax(axis=1)
-    classes = np.asarray(request.card.classes, object)
     columns = [
         rows[request.catalog.id_column].cast(request.catalog.id_type),
         *(rows[name] for name in request.keep),
-        pa.array(classes[best], pa.string(), mask=failed),
-        pa.array(probabilities.max(axis=1), pa.float32(), mask=failed),
-        *(
-            pa.array(probabilities[:, index], pa.float32(), mask=failed)
-            for index in range(len(classes))
-        ),
-        *(
-            [pa.array(spread, pa.float32(), mask=failed)]
-            if request.config.tta != "none"
-            else []
-        ),
-        *_familiarity(predicted, failed),
+        *answer_arrays(predicted, failed, request.card, request.config),
         pa.array(np.where(failed, STATUS_FAILED, STATUS_OK), pa.string()),
         pa.array(errors, pa.string()),
         *_embedding(predicted, failed),
     ]
     return pa.table(columns, schema=request.schema)
-
-
-def _familiarity(predicted: Predicted, failed: NDArray[np.bool_]) -> list[pa.Array]:
-    if predicted.familiarity is None:
-        return []
-    return [pa.array(predicted.familiarity, pa.float32(), mask=failed)]
 
 
 def _embedding(predicted: Predicted, failed: NDArray[np.bool_]) -> list[pa.Array]:

@@ -17,6 +17,7 @@ from galaxy_models.errors import CatalogError, ConfigError
 from galaxy_models.models.card import ModelCard
 from galaxy_models.models.folder import read_card, required_files
 from galaxy_models.models.shipped import model_reference
+from galaxy_models.scoring.answers import answer_fields
 from galaxy_models.scoring.previous import CarriedOver, Previous, open_previous
 from galaxy_models.scoring.run_file import (
     FORMAT_VERSION,
@@ -30,8 +31,8 @@ from galaxy_models.tables.formats.numbered_rows import (
 )
 from galaxy_models.tables.prediction_schema import (
     SPREAD_COLUMN,
-    predictions_schema,
     probability_column,
+    rows_schema,
 )
 
 PREVIOUS_KEY = "the files of --previous"
@@ -40,6 +41,7 @@ OUTPUT = OutputKind(
     job="jobs.score",
     results_name=RUN_RECORD_NAME,
     version_1_keys=frozenset({"the model's hash"}),
+    foreign_key="images_fingerprint",  # jobs.detect's
 )
 
 
@@ -105,11 +107,21 @@ class Request:
             "the model's hash": card.model_hash,
             "the model's temperature": card.temperature,
             "--tta": self.config.tta,
+            **self._columns_key(),
             "--rows-per-file": self.config.rows_per_file,
             **self._embedding_key(),
             **self._previous_key(),
         }
         return key if engine is None else {**key, ENGINE_KEY: engine}
+
+    def _columns_key(self) -> dict[str, Any]:
+        """Columns that are asked for and that earlier versions did not have."""
+        key: dict[str, Any] = {}
+        if self.config.posterior:
+            key["--posterior"] = True
+        if self.config.plausible_classes:
+            key["--plausible-classes"] = self.card.plausible_probability
+        return key
 
     def _embedding_key(self) -> dict[str, Any]:
         """Name what its columns depend on; None, as in older keys, without them."""
@@ -193,14 +205,25 @@ def _check_model(config: ScoreConfig, card: ModelCard) -> None:
     """Refuse what the model cannot do, whatever the catalog.
 
     Raises:
-        ConfigError: the flags would decode pixels differently than in training; or
+        ConfigError: the flags would decode pixels differently than in training;
             --tta needs mirror images that training did not use, or a class has the
-            name of the spread's column.
+            name of the spread's column; or a column is asked of a model that has
+            none.
     """
     _check_decode_rule(config, card)
     _check_embedding(config, card)
     if config.tta != "none":
         _check_views(config, card)
+    if config.posterior and card.head.kind != "votes":
+        raise ConfigError(
+            f"--posterior: the model {config.model} predicts {card.head.kind}, not "
+            "votes; leave the flag out."
+        )
+    if config.plausible_classes and card.plausible_probability is None:
+        raise ConfigError(
+            f"--plausible-classes: the model {config.model} has no threshold for them; "
+            "train a model of classes with this version, or leave the flag out."
+        )
 
 
 def _check_decode_rule(config: ScoreConfig, card: ModelCard) -> None:
@@ -263,14 +286,8 @@ def _check_columns(
 def _schema(
     config: ScoreConfig, catalog: Catalog, kept: Sequence[pa.Field], card: ModelCard
 ) -> pa.Schema:
-    return predictions_schema(
-        catalog.id_type,
-        kept,
-        card.classes,
-        spread=config.tta != "none",
-        familiarity=config.familiarity,
-        num_components=config.embedding,
-    )
+    predicted = answer_fields(card, config)
+    return rows_schema(catalog.id_type, kept, predicted, config.embedding)
 
 
 def _shown(value: object) -> str:

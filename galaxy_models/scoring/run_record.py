@@ -10,7 +10,7 @@ from dataclasses import replace
 from galaxy_models import storage
 from galaxy_models.chunks.chunk_result import seconds_by_stage
 from galaxy_models.chunks.driver import WorkDone
-from galaxy_models.chunks.row_counts import RowCounts
+from galaxy_models.chunks.row_counts import CLASS_COLUMN, RowCounts
 from galaxy_models.chunks.run_file import (
     check_num_rows,
     check_same_request,
@@ -28,7 +28,7 @@ from galaxy_models.tables.catalog import Catalog
 from galaxy_models.tables.formats import open_parquet_folder
 from galaxy_models.tables.object_ids import IdSet
 
-COUNTED_COLUMNS = ("object_id", "predicted_class", "error")
+COUNTED_COLUMNS = ("object_id", "error", CLASS_COLUMN)
 
 
 def count_predictions(
@@ -48,10 +48,13 @@ def count_predictions(
     try:
         predictions = open_parquet_folder(output)
         ids = IdSet(predictions, "object_id")
-        for batch in predictions.read_batches(COUNTED_COLUMNS):
+        there = [name for name in COUNTED_COLUMNS if name in predictions.schema.names]
+        for batch in predictions.read_batches(there):
             ids.add(batch.column("object_id"))
-            errors, classes = batch.column("error"), batch.column("predicted_class")
-            counts.add(errors.to_pylist(), classes.to_pylist())
+            counts.add(
+                batch.column("error").to_pylist(),
+                batch.column(CLASS_COLUMN).to_pylist() if CLASS_COLUMN in there else (),
+            )
         fingerprint, num_rows = ids.fingerprint()
     except CatalogError as error:  # no fault of the user's: ids twice, say
         raise ScoringError(f"{error} Score again with --overwrite.") from error

@@ -39,6 +39,9 @@ class OutputKind:
     flag: str = "--output"
     """What named the folder, for messages."""
 
+    foreign_key: str = ""
+    """A field of the results file that only another kind's file of that name has."""
+
 
 @dataclass(frozen=True)
 class Marker:
@@ -97,6 +100,7 @@ def check_output(
     for path in (uri, *([] if storage.is_remote(uri) else map(str, Path(uri).parents))):
         if storage.is_file(path):
             raise OutputError(f"{kind.flag} {path} is a file; name a folder.")
+    _check_whose(uri, kind)
     is_unfinished = read_marker(uri, kind) is not None
     names = [name for name in storage.list_names(uri) if not _is_scaffolding(name)]
     if names and kind.results_name not in names and not is_unfinished:
@@ -111,6 +115,22 @@ def check_output(
             "them with --overwrite."
         )
     return uri
+
+
+def _check_whose(uri: str, kind: OutputKind) -> None:
+    """Refuse results of another kind of job, whose file has the same name."""
+    results_uri = storage.join(uri, kind.results_name)
+    if not kind.foreign_key or not storage.is_file(results_uri):
+        return
+    try:
+        content = json.loads(storage.read_bytes(results_uri))
+    except ValueError:  # damaged: nobody's
+        return
+    if isinstance(content, dict) and kind.foreign_key in content:
+        raise OutputError(
+            f"{kind.flag} {uri} holds results of another job than {kind.job}; name a "
+            "new or empty folder."
+        )
 
 
 def begin_output(

@@ -95,6 +95,7 @@ def open_catalog(
     probe: bool = True,
     with_positions: bool = False,
     flag: str = "--catalog",
+    open_source: Callable[[str, str], Table] = open_table,
 ) -> Catalog:
     """Check a catalog, and copy it to Parquet where it cannot be read as it is.
 
@@ -110,13 +111,14 @@ def open_catalog(
         with_positions: whether columns of positions must be there; they may be among
             the further ones.
         flag: that named the catalog, for messages.
+        open_source: opens it, given its URI and the flag.
 
     Raises:
         CatalogError: the catalog is missing, unreadable or empty; lacks a column;
             has null or repeated ids; or none of its first images exists.
         GalaxyBatchError: what ``check_files`` raises.
     """
-    source = open_table(storage.absolute_uri(config.catalog), flag)
+    source = open_source(storage.absolute_uri(config.catalog), flag)
     image_column = _find_column(config.image_column, source, ("image",))
     id_column = image_column  # images that need no other name
     if config.id_column is not None:

@@ -114,6 +114,10 @@ DETECTION_COLUMNS = (
         "of the circle that holds half of the flux",
     ),
     _of(
+        FLOAT, "r90", "pixel", "phys.angSize;src",
+        "of the circle that holds 90 % of the flux; stamps are 8.48 times as wide",
+    ),
+    _of(
         FLOAT, "size_over_psf", "", "phys.angSize;arith.ratio",
         "half_light_radius over that of the tile's point sources",
     ),
@@ -123,12 +127,16 @@ DETECTION_COLUMNS = (
     ),
     _of(
         pa.int64(), "parent_id", "", "meta.id.parent",
-        "object_id of the source that this one was split from; 0 for the others, "
-        "which cover the image once",
+        "object_id of the source that this one was split from; 0 for the others",
     ),
     _of(
         INTEGER, "num_children", "", "meta.number;src",
         "rows that this one can be split into; 0 if it cannot",
+    ),
+    _of(
+        pa.bool_(), "is_primary", "", "meta.code",
+        "whether it is one of the rows that cover the image once: of a source and its "
+        "parts, what the network takes for a galaxy rather than the other",
     ),
     _of(INTEGER, "flags", "", "meta.code.qual", "a sum of bits; 0 is good"),
     _of(

@@ -11,6 +11,7 @@ import pyarrow as pa
 STATUS_OK = "ok"
 STATUS_FAILED = "failed"
 SPREAD_COLUMN = "probability_spread"
+PLAUSIBLE_COLUMN = "plausible_classes"
 FAMILIARITY_COLUMN = "familiarity"
 EMBEDDING_COLUMN = "embedding"
 
@@ -58,6 +59,35 @@ PREDICTION_COLUMNS = (
         "probability of the predicted class, 0 to 0.5; null where failed",
     ),
     Column(
+        PLAUSIBLE_COLUMN,
+        "",
+        "src.class",
+        "with --plausible-classes only: list of the classes, the most probable first, "
+        "that hold the true one for 90 % of galaxies like those of the validation; "
+        "empty where failed",
+    ),
+    Column(
+        "<question>_<answer>_fraction",
+        "",
+        "stat.probability;stat.mean",
+        "models of votes only: expected fraction of the volunteers asked who give this "
+        "answer, 0 to 1; null where failed",
+    ),
+    Column(
+        "<question>_proportion_volunteers_asked",
+        "",
+        "stat.probability",
+        "models of votes only: expected share of all volunteers who come to this "
+        "question, 0 to 1; null where failed",
+    ),
+    Column(
+        "<question>_<answer>_concentration",
+        "",
+        "stat.param",
+        "with --posterior only: concentration of the answer in the Dirichlet "
+        "distribution of the fractions of its question, above 0; null where failed",
+    ),
+    Column(
         FAMILIARITY_COLUMN,
         "",
         "stat.rank",
@@ -77,6 +107,9 @@ PREDICTION_COLUMNS = (
 )
 """Probabilities are float32. ``jobs/README.md`` lists these."""
 
+CLASS_LIST = pa.list_(pa.string())
+COLUMNS_BY_NAME = {column.name: column for column in PREDICTION_COLUMNS}
+
 POSITIONS = {"ra": "pos.eq.ra;meta.main", "dec": "pos.eq.dec;meta.main"}
 """UCDs of kept columns with these names, in degrees, if the catalog gives none."""
 
@@ -87,6 +120,26 @@ DEGREES = ("deg", "degree", "degrees")
 def probability_column(class_name: str) -> str:
     """Name the column that holds a class's probability."""
     return f"probability_{class_name}"
+
+
+def fraction_column(answer: str) -> str:
+    """Name the column of the fraction of votes that an answer is expected to get."""
+    return f"{answer}_fraction"
+
+
+def concentration_column(answer: str) -> str:
+    """Name the column of an answer's Dirichlet concentration."""
+    return f"{answer}_concentration"
+
+
+def votes_column(answer: str) -> str:
+    """Name the column of the votes that an answer got."""
+    return f"{answer}_votes"
+
+
+def asked_column(question: str) -> str:
+    """Name the column of the share of volunteers that comes to a question."""
+    return f"{question}_proportion_volunteers_asked"
 
 
 def classes_of(predictions: pa.Schema) -> tuple[str, ...]:
@@ -146,38 +199,81 @@ def predictions_schema(
         One field a column, in the order in which people read them; probabilities
         are float32 and null where the image failed.
     """
-    meaning = {column.name: column for column in PREDICTION_COLUMNS}
+    predicted = class_fields(classes, spread=spread)
+    if familiarity:
+        predicted.append(familiarity_field())
+    return rows_schema(object_id, kept, predicted, num_components)
 
-    def field(
-        name: str, type_: pa.DataType, described_as: str | None = None
-    ) -> pa.Field:
-        column = meaning[described_as or name]
-        metadata = {"description": column.meaning, "ucd": column.ucd}
-        if column.unit:
-            metadata["unit"] = column.unit
-        return pa.field(name, type_, metadata=metadata)
 
+def rows_schema(
+    object_id: pa.DataType,
+    kept: Sequence[pa.Field],
+    predicted: Sequence[pa.Field],
+    num_components: int = 0,
+) -> pa.Schema:
+    """Put what is predicted between a row's id, with its kept columns, and its status.
+
+    Args:
+        object_id: type of the catalog's ids, string or int64.
+        kept: the catalog's columns that are copied, with their metadata.
+        predicted: null where the image failed.
+        num_components: as for ``predictions_schema``.
+    """
     return pa.schema(
         [
-            field("object_id", object_id),
+            described_field("object_id", object_id),
             *map(_with_position, kept),
-            field("predicted_class", pa.string()),
-            field("confidence", pa.float32()),
-            *(
-                field(probability_column(name), pa.float32(), "probability_<class>")
-                for name in classes
-            ),
-            *([field(SPREAD_COLUMN, pa.float32())] if spread else []),
-            *([field(FAMILIARITY_COLUMN, pa.float32())] if familiarity else []),
-            field("status", pa.string()),
-            field("error", pa.string()),
-            *(
-                [field(EMBEDDING_COLUMN, pa.list_(pa.float16(), num_components))]
-                if num_components
-                else []
-            ),
+            *predicted,
+            described_field("status", pa.string()),
+            described_field("error", pa.string()),
+            *([embedding_field(num_components)] if num_components else []),
         ]
     )
+
+
+def class_fields(
+    classes: Sequence[str], *, spread: bool = False, plausible: bool = False
+) -> list[pa.Field]:
+    """Lay out what is predicted of a galaxy's class; see ``predictions_schema``."""
+    return [
+        described_field("predicted_class", pa.string()),
+        described_field("confidence", pa.float32()),
+        *(
+            described_field(
+                probability_column(name), pa.float32(), "probability_<class>"
+            )
+            for name in classes
+        ),
+        *([described_field(SPREAD_COLUMN, pa.float32())] if spread else []),
+        *([described_field(PLAUSIBLE_COLUMN, CLASS_LIST)] if plausible else []),
+    ]
+
+
+def familiarity_field() -> pa.Field:
+    """Describe the column ``FAMILIARITY_COLUMN``."""
+    return described_field(FAMILIARITY_COLUMN, pa.float32())
+
+
+def embedding_field(num_components: int) -> pa.Field:
+    """Describe the column ``EMBEDDING_COLUMN``."""
+    return described_field(EMBEDDING_COLUMN, pa.list_(pa.float16(), num_components))
+
+
+def described_field(
+    name: str, type_: pa.DataType, described_as: str | None = None
+) -> pa.Field:
+    """Make a column that says what it is.
+
+    Args:
+        name: the column's.
+        type_: of its values.
+        described_as: its name in ``PREDICTION_COLUMNS``, where that is another.
+    """
+    column = COLUMNS_BY_NAME[described_as or name]
+    metadata = {"description": column.meaning, "ucd": column.ucd}
+    if column.unit:
+        metadata["unit"] = column.unit
+    return pa.field(name, type_, metadata=metadata)
 
 
 def _with_position(column: pa.Field) -> pa.Field:

@@ -3,7 +3,7 @@
 Memory holds only the batches that Arrow reads ahead, for any number of rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,13 +16,20 @@ from galaxy_models.errors import PredictionsError
 from galaxy_models.storage.output_folder import UNFINISHED_NAME
 from galaxy_models.tables.formats import ParquetTable, open_table
 from galaxy_models.tables.prediction_schema import (
+    CLASS_LIST,
+    PLAUSIBLE_COLUMN,
     STATUS_OK,
     classes_of,
+    concentration_column,
     familiarity_column,
+    fraction_column,
     probability_column,
 )
+from galaxy_models.tables.vote_columns import tree_of
+from galaxy_models.tables.vote_tables.decision_tree import DecisionTree
 
-NEEDED_COLUMNS = ("object_id", "confidence", "status", "error")
+NEEDED_COLUMNS = ("object_id", "status", "error")
+CLASS_COLUMNS = ("object_id", "confidence", "status", "error")
 LEAST_TOLERANCE = 0.02  # of a sum of probabilities
 STEP_OF_8_BITS = 1 / 256  # by which an 8-bit softmax may be off in every class
 
@@ -33,13 +40,39 @@ class Predictions:
 
     table: ParquetTable
     classes: tuple[str, ...]
-    """The model's, in its order."""
+    """The model's, in its order; of votes the answers to the first question."""
 
     is_unfinished: bool
     """Whether the scoring has not finished: these are its first rows."""
 
     remedy: str
     """What to do where they are something else."""
+
+    tree: DecisionTree | None = None
+    """The questions, where these are predicted votes."""
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of the probabilities of ``classes``."""
+        if self.tree is None:
+            return list(map(probability_column, self.classes))
+        return list(map(fraction_column, self.tree.questions[0].columns))
+
+    @property
+    def answer_columns(self) -> list[str]:
+        """Columns of all fractions, and of concentrations if there are any."""
+        if self.tree is None:
+            return []
+        fractions = list(map(fraction_column, self.tree.columns))
+        concentrations = list(map(concentration_column, self.tree.columns))
+        has_posterior = set(concentrations) <= set(self.table.schema.names)
+        return fractions + concentrations if has_posterior else fractions
+
+    @property
+    def has_plausible(self) -> bool:
+        """Whether there is a list of plausible classes for each galaxy."""
+        is_there = PLAUSIBLE_COLUMN in self.table.schema.names
+        return is_there and self.table.schema.field(PLAUSIBLE_COLUMN).type == CLASS_LIST
 
     @property
     def uri(self) -> str:
@@ -58,7 +91,13 @@ class PredictedRows:
     errors: pa.Array
     """Texts; null where the image did not fail."""
 
-    familiarity: NDArray[np.float32] | None = None
+    answers: NDArray[np.float32]
+    """Of predicted votes, what stands in ``answer_columns``: shape (rows, columns)."""
+
+    plausible: NDArray[np.bool_] | None
+    """Which classes are plausible, shape (rows, classes); None if that is not there."""
+
+    familiarity: NDArray[np.float32] | None
     """Shape (rows,); NaN where the image failed. None where nobody asked for it."""
 
 
@@ -78,12 +117,17 @@ def open_predictions(uri: str, flag: str) -> Predictions:
     if not isinstance(table, ParquetTable):
         raise PredictionsError(f"{table.uri} holds no Parquet files; {remedy}.")
     names = table.schema.names
-    missing = [name for name in NEEDED_COLUMNS if name not in names]
+    tree = tree_of(table.schema, table.uri)
+    needed = CLASS_COLUMNS if tree is None else NEEDED_COLUMNS
+    missing = [name for name in needed if name not in names]
     if missing:
         raise PredictionsError(
             f"{table.uri} has no column {', '.join(missing)}, so it is no table of "
             f"predictions; it has {', '.join(names)}; {remedy}."
         )
+    if tree is not None:
+        answers = tree.questions[0].answers
+        return Predictions(table, answers, _is_unfinished(table), remedy, tree)
     classes = classes_of(table.schema)
     if len(classes) < 2:
         raise PredictionsError(
@@ -108,25 +152,47 @@ def read_predictions(predictions: Predictions) -> Iterator[PredictedRows]:
         PredictionsError: an id is null, or probabilities are none.
         CatalogError: a file cannot be read.
     """
-    columns = list(map(probability_column, predictions.classes))
+    columns, answers = predictions.columns, predictions.answer_columns
     familiar = familiarity_column(predictions.table.schema)
-    needed = ["object_id", "status", "error", *columns, *familiar]
-    for rows in predictions.table.read_batches(needed):
+    needed = dict.fromkeys(
+        ["object_id", "status", "error", *columns, *answers, *familiar]
+    )
+    if predictions.has_plausible:
+        needed[PLAUSIBLE_COLUMN] = None
+    for rows in predictions.table.read_batches(list(needed)):
         is_ok = pc.equal(rows["status"], STATUS_OK).to_numpy(zero_copy_only=False)
-        probabilities = np.column_stack(
-            [
-                rows[name].cast(pa.float32()).to_numpy(zero_copy_only=False)
-                for name in columns
-            ]
-        )
+        probabilities = _numbers(rows, columns)
         _check_rows(predictions, rows["object_id"], probabilities[is_ok])
         probabilities[~is_ok] = np.nan
+        plausible = None
+        if predictions.has_plausible:
+            plausible = _members(rows[PLAUSIBLE_COLUMN], predictions.classes)
         yield PredictedRows(
-            rows["object_id"],
-            probabilities,
-            rows["error"],
-            *(rows[name].to_numpy(zero_copy_only=False) for name in familiar),
+            object_ids=rows["object_id"],
+            probabilities=probabilities,
+            errors=rows["error"],
+            answers=_numbers(rows, answers),
+            plausible=plausible,
+            familiarity=_numbers(rows, familiar)[:, 0] if familiar else None,
         )
+
+
+def _members(lists: pa.ListArray, classes: Sequence[str]) -> NDArray[np.bool_]:
+    """Say which classes stand in each list: bool, shape (rows, classes)."""
+    places = pc.index_in(lists.flatten(), pa.array(classes)).fill_null(-1).to_numpy()
+    rows = pc.list_parent_indices(lists).to_numpy()
+    members = np.zeros((len(lists), len(classes)), bool)
+    members[rows[places >= 0], places[places >= 0]] = True
+    return members
+
+
+def _numbers(rows: pa.RecordBatch, columns: Sequence[str]) -> NDArray[np.float32]:
+    """Put columns of numbers side by side: shape (rows, columns)."""
+    numbers = np.empty((len(rows), len(columns)), np.float32)
+    for index, name in enumerate(columns):
+        values = rows[name].cast(pa.float32()).to_numpy(zero_copy_only=False)
+        numbers[:, index] = values
+    return numbers
 
 
 def _check_rows(

@@ -19,6 +19,7 @@ VERSION_KEY = b"IVOA.VOTable-Parquet.version"
 CONTENT_KEY = b"IVOA.VOTable-Parquet.content"
 VOTABLE_NAMESPACE = "http://www.ivoa.net/xml/VOTable/v1.3"  # of 1.3 and 1.4 alike
 TEXT = "unicodeChar"
+TEXTS = pa.list_(pa.string())
 VOTABLE_TYPES = {
     pa.bool_(): "boolean",
     pa.uint8(): "unsignedByte",
@@ -64,11 +65,15 @@ def votable_metadata(table: pa.Table, table_name: str) -> dict[bytes, bytes]:
 
 
 def _text_lengths(table: pa.Table) -> dict[str, int]:
-    """Characters of the longest text of each column of texts."""
+    """Characters of the longest text of each column of texts, or of lists of them."""
+    texts = {
+        column.name: pc.list_flatten(values) if column.type == TEXTS else values
+        for column, values in zip(table.schema, table.columns, strict=True)
+        if column.type == TEXTS or pa.types.is_string(column.type)
+    }
     return {
-        column.name: max(pc.max(pc.utf8_length(texts)).as_py() or 0, NULL_LENGTH)
-        for column, texts in zip(table.schema, table.columns, strict=True)
-        if pa.types.is_string(column.type)
+        name: max(pc.max(pc.utf8_length(values)).as_py() or 0, NULL_LENGTH)
+        for name, values in texts.items()
     }
 
 
@@ -80,6 +85,8 @@ def _field_of(column: pa.Field, length: int | None) -> ElementTree.Element:
     if pa.types.is_fixed_size_list(column.type):
         datatype = VOTABLE_TYPES.get(column.type.value_type)
         arraysize = str(column.type.list_size)
+    if column.type == TEXTS:
+        length = None  # in a header texts have one dimension
     attributes = {
         "name": column.name,
         "datatype": datatype or TEXT,

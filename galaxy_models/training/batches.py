@@ -31,8 +31,9 @@ class Batch(NamedTuple):
     images: NDArray[np.uint8]
     """Shape (galaxies, size, size, 3)."""
 
-    labels: NDArray[np.int32]
-    """Index of the class, or of a group of them."""
+    labels: NDArray[np.int32] | NDArray[np.float32]
+    """Index of the class, or of a group of them: shape (galaxies,); or the votes of
+    each answer: float32, shape (galaxies, answers)."""
 
     weights: NDArray[np.float32]
     """In the loss; 0 for a galaxy that stands in where a worker has none left."""
@@ -51,7 +52,7 @@ class BatchReader:
     Args:
         examples: the side's galaxies, of all workers.
         config: batch size, seed and augmentation.
-        label_weights: weight of a galaxy of each label.
+        label_weights: weight of a galaxy of each label; None: all weigh 1.
         rank: which worker this is.
         num_workers: of how many.
         threads: CPU threads that transform images.
@@ -62,7 +63,7 @@ class BatchReader:
         self,
         examples: Examples,
         config: TrainConfig,
-        label_weights: Sequence[float],
+        label_weights: Sequence[float] | None,
         *,
         rank: int,
         num_workers: int,
@@ -72,7 +73,9 @@ class BatchReader:
         self._examples = examples
         self._teacher = teacher
         self._config = config
-        self._label_weights = np.asarray(label_weights, np.float32)
+        self._label_weights = (
+            None if label_weights is None else np.asarray(label_weights, np.float32)
+        )
         self._threads = threads
         lanes = Lanes.of_batches(examples.num_galaxies, config.batch_size)
         self.num_steps = lanes.num_steps
@@ -128,7 +131,8 @@ class BatchReader:
     def _batch(self, places: Sequence[Place]) -> Batch:
         """Put one galaxy of every lane that has some left into a batch."""
         places = [places[index] for index in self._in_batch(places)]
-        labels = np.asarray([rows["label"][i] for rows, i, _ in places], np.int32)
+        labels = np.stack([rows["label"][i] for rows, i, _ in places])
+        labels = labels.astype(np.int32 if labels.ndim == 1 else np.float32)
         counts = np.asarray([counts for *_, counts in places], np.float32)
         object_ids = np.asarray([rows["object_id"][i] for rows, i, _ in places])
         probabilities = np.empty((len(labels), 0), np.float32)
@@ -137,10 +141,13 @@ class BatchReader:
         return Batch(
             images=np.stack([rows["image"][i] for rows, i, _ in places]),
             labels=labels,
-            weights=self._label_weights[labels] * counts,
+            weights=self._weights_of(labels) * counts,
             object_ids=object_ids,
             teacher_probabilities=probabilities,
         )
+
+    def _weights_of(self, labels: NDArray[Any]) -> Any:
+        return 1.0 if self._label_weights is None else self._label_weights[labels]
 
     def _in_batch(self, places: Sequence[Place]) -> list[int]:
         """Which places make up a batch: those that count, or else one for the step.

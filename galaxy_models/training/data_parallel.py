@@ -21,13 +21,10 @@ Imports TensorFlow: workers only.
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from galaxy_models.training.collective import Collective
-
-SMALLEST_PROBABILITY = 1e-30  # its logarithm is still a float32
+from galaxy_models.training.objectives import ClassObjective, Objective
 
 
 class DataParallelNetwork:
@@ -38,23 +35,16 @@ class DataParallelNetwork:
     scale a galaxy's loss but not its place in the accuracy.
 
     Args:
-        network: a functional model: uint8 images in, probabilities out.
+        network: a functional model: uint8 images in, what its head says out.
         optimizer: any Keras optimizer.
         collective: the sums over all workers.
+        objective: the loss of a galaxy; left out, the cross-entropy with its class.
         sync_batch_norm: normalise by all workers' galaxies.
-        members: bool, shape (labels, classes): which classes each label may be, where
-            some labels are groups of classes; left out, labels are classes.
-        label_smoothing: share of each label that is spread over all classes, in
-            learning only.
-        teacher_weight: share of a galaxy's loss that is the cross-entropy with what a
-            teacher says of it, in learning only; the label has the rest.
         averaging: share of the running mean of the weights, moving statistics too,
             that outlives a step; 0 keeps none.
 
     Source:
-        Szegedy et al. 2016, arXiv:1512.00567, section 7 (label smoothing); Hinton et
-        al. 2015, arXiv:1503.02531 (teacher); Polyak & Juditsky 1992, SIAM J. Control
-        Optim. 30, 838 (averaging).
+        Polyak & Juditsky 1992, SIAM J. Control Optim. 30, 838 (averaging).
     """
 
     def __init__(
@@ -62,11 +52,9 @@ class DataParallelNetwork:
         network: keras.Model,
         optimizer: keras.optimizers.Optimizer,
         collective: Collective,
+        objective: Objective | None = None,
         *,
         sync_batch_norm: bool = False,
-        members: NDArray[np.bool_] | None = None,
-        label_smoothing: float = 0.0,
-        teacher_weight: float = 0.0,
         averaging: float = 0.0,
     ) -> None:
         self.network = network
@@ -79,12 +67,7 @@ class DataParallelNetwork:
         ]
         for layer in self._batch_norms:
             layer.synchronized = sync_batch_norm
-        num_classes = network.output_shape[1]
-        self._has_groups = members is not None and len(members) > num_classes
-        table = members if self._has_groups else np.eye(num_classes)
-        self._members = tf.constant(table, tf.float32)
-        self._label_smoothing = label_smoothing
-        self._teacher_weight = teacher_weight
+        self._objective = objective or ClassObjective(network.output_shape[1])
         self._averaging = averaging
         self.averaged_weights = [
             tf.Variable(weight, trainable=False)
@@ -95,7 +78,7 @@ class DataParallelNetwork:
         optimizer.build(network.trainable_variables)
         signature = [
             tf.TensorSpec(network.input_shape, tf.uint8),
-            tf.TensorSpec((None,), tf.int32),
+            self._objective.target,
             tf.TensorSpec((None,), tf.float32),
         ]  # with any number of galaxies, or a short batch would be traced anew
         # XLA on CPUs is 10 times slower.
@@ -112,15 +95,15 @@ class DataParallelNetwork:
 
         Args:
             images: uint8, shape (galaxies, size, size, 3); this worker's share.
-            labels: int32, shape (galaxies,): a class, or a group of ``members``.
+            labels: what is known of each galaxy: see ``Objective.target``.
             weights: float32, shape (galaxies,); 0 for padding.
             teacher_probabilities: float32, shape (galaxies, classes), 0 in every
                 class of a galaxy that the teacher does not know; without a teacher,
                 shape (galaxies, 0).
 
         Returns:
-            float32, shape (3,): summed loss, correct predictions and galaxies, of all
-            workers, before the step.
+            float32, shape (3,): summed loss, summed figures (of classes: correct
+            predictions) and galaxies, of all workers, before the step.
         """
         return self._step(images, labels, weights, teacher_probabilities)
 
@@ -178,7 +161,7 @@ class DataParallelNetwork:
     def _sums(
         self, images: Any, labels: Any, weights: Any, teacher_probabilities: Any = None
     ) -> Any:
-        """Summed loss, correct predictions and galaxies of one worker's batch.
+        """Summed loss, summed figures and galaxies of one worker's batch.
 
         In learning there is ``teacher_probabilities``, if only an empty one.
 
@@ -186,42 +169,12 @@ class DataParallelNetwork:
         once a galaxy here so that dividing by all workers' galaxies gives it back.
         """
         learns = teacher_probabilities is not None
-        predicted = self.network(images, training=learns)
-        members = tf.gather(self._members, labels)
-        losses = self._losses(labels, members, predicted, learns)
-        if learns and self._teacher_weight:
-            losses = self._with_teacher(losses, predicted, teacher_probabilities)
+        outputs = self.network(images, training=learns)
+        losses = self._objective.losses(labels, outputs, teacher_probabilities, learns)
         is_galaxy = tf.cast(weights != 0, tf.float32)
         count = tf.reduce_sum(is_galaxy)
         loss = tf.reduce_sum(losses * weights)
         if self.network.losses:
             loss += tf.add_n(self.network.losses) * count
-        guess = tf.argmax(predicted, axis=1, output_type=tf.int32)
-        is_correct = tf.gather(members, guess, batch_dims=1) * is_galaxy
-        return tf.stack([loss, tf.reduce_sum(is_correct), count])
-
-    def _losses(self, labels: Any, members: Any, predicted: Any, learns: bool) -> Any:
-        """Cross-entropy of each galaxy; of a group, that of its summed probability."""
-        smoothing = self._label_smoothing if learns else 0.0
-        if not self._has_groups and not smoothing:
-            return keras.losses.sparse_categorical_crossentropy(labels, predicted)
-        likelihoods = tf.reduce_sum(predicted * members, axis=1)
-        losses = -_logarithms(likelihoods)
-        if not smoothing:
-            return losses
-        spread = -tf.reduce_mean(_logarithms(predicted), axis=1)
-        return (1 - smoothing) * losses + smoothing * spread
-
-    def _with_teacher(
-        self, losses: Any, predicted: Any, teacher_probabilities: Any
-    ) -> Any:
-        """Give the teacher's cross-entropy its share, where it knows the galaxy."""
-        shares = self._teacher_weight * tf.reduce_sum(teacher_probabilities, axis=1)
-        cross_entropies = -tf.reduce_sum(
-            teacher_probabilities * _logarithms(predicted), axis=1
-        )
-        return (1 - shares) * losses + self._teacher_weight * cross_entropies
-
-
-def _logarithms(probabilities: Any) -> Any:
-    return tf.math.log(tf.maximum(probabilities, SMALLEST_PROBABILITY))
+        figures = self._objective.figures(labels, outputs) * is_galaxy
+        return tf.stack([loss, tf.reduce_sum(figures), count])

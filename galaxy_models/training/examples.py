@@ -27,6 +27,7 @@ from galaxy_models.tables.columns import image_sources
 from galaxy_models.tables.formats import ParquetTable
 from galaxy_models.training.labels import Side, label_texts, sides_of
 from galaxy_models.training.request import Request
+from galaxy_models.training.truth import Truth
 
 DECODE_BATCH_SIZE = 64  # galaxies; small enough that every CPU gets some
 ROWS_PER_BLOCK = 128  # galaxies; 19 MB of decoded pixels at 224 px
@@ -65,8 +66,9 @@ class Examples:
             stop: number of the galaxy after the last one.
 
         Returns:
-            ``object_id``, ``label`` (int64) and ``image`` (uint8, shape (galaxies,
-            side, side, 3)), of stop - start galaxies.
+            ``object_id``, ``label`` (int64, or float32 of shape (galaxies, answers))
+            and ``image`` (uint8, shape (galaxies, side, side, 3)), of stop - start
+            galaxies.
         """
         ends = np.cumsum(self.block_sizes)
         parts = []
@@ -137,12 +139,12 @@ def decode_examples(
     Raises:
         TrainingError: a side has fewer readable galaxies than there are workers.
     """
-    catalog, config = request.catalog, request.config
-    label_column = catalog.column(config.label_column)
+    catalog, config, truth = request.catalog, request.config, request.truth
+    known = truth.source_columns(catalog, config)
     rows = (
         stream_rows(
             catalog,
-            columns=[catalog.id_column, catalog.image_column, label_column],
+            columns=[catalog.id_column, catalog.image_column, *known],
             num_blocks=max(MIN_BLOCKS, catalog.num_rows // ROWS_PER_BLOCK),
             num_cpus=DECODE_CPUS,
         )
@@ -151,7 +153,7 @@ def decode_examples(
             batch_size=None,
             batch_format="pyarrow",
             num_cpus=DECODE_CPUS,
-            fn_kwargs={"catalog": catalog, "config": config},
+            fn_kwargs={"catalog": catalog, "config": config, "truth": truth},
         )
         .random_shuffle(seed=config.seed, num_cpus=DECODE_CPUS)
         .materialize()
@@ -165,7 +167,7 @@ def decode_examples(
             num_cpus=DECODE_CPUS,
             fn_kwargs={
                 "side": side,
-                "labels": request.labels.names,
+                "labels": truth.names,
                 "catalog": catalog,
                 "config": config,
                 "log": log,
@@ -182,13 +184,16 @@ def decode_examples(
     return decode("training"), decode("validation")
 
 
-def with_side(rows: pa.Table, *, catalog: Catalog, config: TrainConfig) -> pa.Table:
+def with_side(
+    rows: pa.Table, *, catalog: Catalog, config: TrainConfig, truth: Truth
+) -> pa.Table:
     """Ray step: add the side of the split, so that no later step hashes ids.
 
     Args:
-        rows: id, image and label of some galaxies, by the catalog's names.
+        rows: id, image and label or votes of some galaxies, by the catalog's names.
         catalog: those names.
         config: the split.
+        truth: what is known of all galaxies.
 
     Returns:
         Columns ``object_id``, ``image``, ``label`` and ``side``.
@@ -198,7 +203,7 @@ def with_side(rows: pa.Table, *, catalog: Catalog, config: TrainConfig) -> pa.Ta
         {
             "object_id": object_ids,
             "image": rows[catalog.image_column],
-            "label": rows[catalog.column(config.label_column)],
+            "label": truth.label_column(rows, catalog, config),
             "side": pa.array(sides_of(object_ids, config)),
         }
     )
@@ -229,15 +234,17 @@ def decode_side(
     Args:
         rows: what ``with_side`` gives.
         side: which one.
-        labels: names of classes, then of groups of them.
+        labels: names of classes, then of groups of them; none where the column
+            ``label`` holds lists of numbers.
         catalog: where images lie.
         config: the image size, the crop, and the margin of training images.
         log: names galaxies that cannot be decoded, which are left out, and counts all.
 
     Returns:
-        ``object_id``, ``label`` (int64, its index) and ``image`` (uint8,
-        shape (galaxies, side, side, 3); the side is ``config.decoded_size`` of training
-        galaxies, ``config.image_size`` of validation galaxies).
+        ``object_id``, ``label`` (int64, its index; or float32, shape (galaxies,
+        numbers)) and ``image`` (uint8, shape (galaxies, side, side, 3); the side is
+        ``config.decoded_size`` of training galaxies, ``config.image_size`` of
+        validation galaxies).
     """
     rows = rows.filter(pc.field("side") == side)
     sources = image_sources(rows["image"])
@@ -252,15 +259,24 @@ def decode_side(
             log.say(f"left out galaxy {object_id}: {error}")
     log.count(rows=len(errors), failed=int(np.sum(~is_good)))
     log.flush()  # each task unpickles a handle of its own
-    index = {name: i for i, name in enumerate(labels)}
     label_column = catalog.column(config.label_column)
-    names = label_texts(rows["label"], label_column, catalog.uri)
-    numbers = [index[name] for name in names]
     return {
         "object_id": np.asarray(object_ids, _id_type(catalog))[is_good],
-        "label": np.asarray(numbers, np.int64)[is_good],
+        "label": _encoded(rows["label"], labels, label_column, catalog.uri)[is_good],
         "image": images[is_good],
     }
+
+
+def _encoded(
+    column: pa.ChunkedArray, labels: tuple[str, ...], name: str, uri: str
+) -> NDArray[Any]:
+    """Turn labels into their numbers, and lists of numbers into a table of them."""
+    if pa.types.is_fixed_size_list(column.type):
+        numbers = column.combine_chunks().flatten().to_numpy()
+        return np.asarray(numbers).reshape(len(column), column.type.list_size)
+    index = {name: i for i, name in enumerate(labels)}
+    texts = label_texts(column, name, uri)
+    return np.asarray([index[text] for text in texts], np.int64)
 
 
 def _id_type(catalog: Catalog) -> type:

@@ -37,9 +37,9 @@ from pandas import DataFrame
 from galaxy_models.config import TrainConfig
 from galaxy_models.models.card import FLOAT_NAME, INT8_NAME
 from galaxy_models.models.embedding import MIN_GALAXIES, to_bytes
+from galaxy_models.models.heads import HEAD_NAME, Head
 from galaxy_models.models.litert import LiteRTNetwork
 from galaxy_models.models.litert_outputs import with_features
-from galaxy_models.tables.prediction_schema import probability_column
 from galaxy_models.training.augmentation import central_views
 from galaxy_models.training.degradation import degrade, random_degradations
 from galaxy_models.training.embedding_fit import MAX_GALAXIES, fit_to_images
@@ -50,6 +50,7 @@ NUM_CALIBRATION = 256  # training galaxies whose maps give the ranges of int8
 NUM_TRIAL = 1024  # further training galaxies, on which candidates are compared
 FLOAT_LAYERS = (0, 1, 3, 5, 7, 9, 13)  # leading convolutions in float, tried in turn
 TRIAL_AGREEMENT = 0.993  # of their classes: above what scoring asks for, as they vary
+AFTER_THE_HEAD = r"/concentrations\w*/"  # as ``last_layers`` calls them
 BATCH_SIZE = 64  # galaxies; a batch of decoded images is 10 MB at 224 px
 
 
@@ -57,7 +58,7 @@ def export_litert(
     network: Any,
     training: Examples,
     validation: Examples,
-    classes: Sequence[str],
+    head: Head,
     config: TrainConfig,
 ) -> dict[str, LiteRTFile]:
     """Convert a network to LiteRT files, in float and in int8.
@@ -66,7 +67,7 @@ def export_litert(
         network: the finished Keras network.
         training: decoded galaxies to calibrate on.
         validation: decoded galaxies to predict with each file.
-        classes: class names in the network's order.
+        head: what the network's outputs mean.
         config: how training degraded its views; some of these galaxies are degraded
             likewise, so that the integers suit noise and other colours, too.
 
@@ -75,9 +76,9 @@ def export_litert(
     """
     float_file = to_litert(network)
     galaxies = _galaxies_to_quantize_on(training, config)
-    int8_file, num_float_layers = quantize(network, float_file, galaxies)
+    int8_file, num_float_layers = quantize(network, float_file, galaxies, head)
     return {
-        name: LiteRTFile(data, num_layers, _predict(data, validation, classes))
+        name: LiteRTFile(data, num_layers, _predict(data, validation, head))
         for name, data, num_layers in (
             (FLOAT_NAME, with_features(float_file), 0),
             (INT8_NAME, with_features(int8_file), num_float_layers),
@@ -134,9 +135,9 @@ def to_litert(network: Any) -> bytes:
 
 
 def quantize(
-    network: Any, float_file: bytes, galaxies: NDArray[np.uint8]
+    network: Any, float_file: bytes, galaxies: NDArray[np.uint8], head: Head
 ) -> tuple[bytes, int]:
-    """Quantise a network to int8, with as few float layers as keep its classes.
+    """Quantise a network to int8, with as few float layers as keep what it says.
 
     Where no number of them keeps enough, the best is taken, of equals the most float.
 
@@ -145,22 +146,23 @@ def quantize(
         float_file: its LiteRT file.
         galaxies: uint8, shape (galaxies, size, size, 3), training images. The first
             ``NUM_CALIBRATION`` calibrate, the others decide.
+        head: says how far two predictions agree.
 
     Returns:
-        The LiteRT file (uint8 in, float32 probabilities out), and how many leading
+        The LiteRT file (uint8 in, float32 outputs out), and how many leading
         convolutions it holds in float.
     """
     calibration, trial = galaxies[:NUM_CALIBRATION], galaxies[NUM_CALIBRATION:]
     trial = trial if len(trial) else calibration
     convolutions = _convolution_names(network)
     ranges = _activation_ranges(float_file, convolutions[-1], calibration)
-    expected = LiteRTNetwork(float_file, threads=1).predict(trial).argmax(axis=1)
+    expected = LiteRTNetwork(float_file, threads=1).predict(trial)
     candidates = []
     for num_float_layers in sorted({min(k, len(convolutions)) for k in FLOAT_LAYERS}):
         kept = convolutions[:num_float_layers]
         int8_file = _quantize_but(float_file, kept, convolutions[-1], ranges)
-        found = LiteRTNetwork(int8_file, threads=1).predict(trial).argmax(axis=1)
-        agreement = float(np.mean(found == expected))
+        found = LiteRTNetwork(int8_file, threads=1).predict(trial)
+        agreement = head.agreement(found, expected)
         candidates.append((agreement, int8_file, num_float_layers))
         if agreement >= TRIAL_AGREEMENT:
             break
@@ -213,7 +215,8 @@ def _recipe(float_layers: Sequence[str], last: str) -> Any:
         (".*", Operation.AVERAGE_POOL_2D),
         (".*", Operation.OUTPUT),
         *((_layer(name), Operation.ALL_SUPPORTED) for name in float_layers),
-        (_layer("logits"), Operation.ALL_SUPPORTED),
+        (_layer(HEAD_NAME), Operation.ALL_SUPPORTED),
+        (AFTER_THE_HEAD, Operation.ALL_SUPPORTED),
     ):
         recipe.add_quantization_config(
             pattern, operation, algorithm_key=AlgorithmName.NO_QUANTIZE
@@ -241,14 +244,13 @@ def _quantize_but(
     return bytes(result.quantized_model)
 
 
-def _predict(data: bytes, validation: Examples, classes: Sequence[str]) -> DataFrame:
+def _predict(data: bytes, validation: Examples, head: Head) -> DataFrame:
     """Predict the validation galaxies with a LiteRT file."""
     network = LiteRTNetwork(data, threads=1)
     object_ids, found = [], []
     for batch in validation.batches(BATCH_SIZE):
         object_ids.extend(batch["object_id"].tolist())
         found.append(network.predict(batch["image"]))
-    columns = [probability_column(name) for name in classes]
-    table = DataFrame(np.concatenate(found), columns=columns)
+    table = DataFrame(np.concatenate(found), columns=list(head.output_names))
     table.insert(0, "object_id", object_ids)
     return table

@@ -17,12 +17,11 @@ from galaxy_models.models.folder import (
     read_model_file,
     required_files,
 )
+from galaxy_models.models.heads import HEAD_NAME, Head
 from galaxy_models.models.shipped import model_reference
 
 if TYPE_CHECKING:  # imports TensorFlow
     import keras
-
-HEAD_NAME = "logits"  # the last layer with weights, of every network
 
 
 @dataclass(frozen=True)
@@ -34,24 +33,22 @@ class StartingPoint:
 
     card: ModelCard
     has_new_head: bool
-    """Whether the classes differ, so that the last layer begins anew."""
+    """Whether the head differs, so that the last layer begins anew."""
 
     def copy_weights(self, network: "keras.Model") -> None:
         """Give a new network of the same kind the model's weights, in place."""
         source = load_model(self.model, self.card)
         for layer in network.layers:
-            if layer.name != HEAD_NAME or not self.has_new_head:
+            if layer.weights and not (layer.name == HEAD_NAME and self.has_new_head):
                 layer.set_weights(source.get_layer(layer.name).get_weights())
 
 
-def find_starting_point(
-    config: TrainConfig, classes: tuple[str, ...]
-) -> StartingPoint | None:
+def find_starting_point(config: TrainConfig, head: Head) -> StartingPoint | None:
     """Check the model that training is to start from.
 
     Args:
         config: the flags of ``jobs.train``.
-        classes: of the labelled catalog, in order.
+        head: what is to be learned.
 
     Returns:
         None without ``--start-from``.
@@ -81,4 +78,4 @@ def find_starting_point(
                 f"training is to start from has {value}; add {flag} {value}."
             )
     read_model_file(model, card, MODEL_NAME)  # a damaged one is refused before work
-    return StartingPoint(model, card, has_new_head=card.classes != classes)
+    return StartingPoint(model, card, has_new_head=card.head != head)

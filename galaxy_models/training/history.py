@@ -6,7 +6,7 @@ with the first picture: decoding and training need none.
 
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,19 +25,27 @@ from galaxy_models.models.folder import (
     HISTORY_PLOT_NAME,
     VALIDATION_NAME,
 )
+from galaxy_models.models.heads import HeadKind
 from galaxy_models.tables.prediction_schema import probability_column
 
 logger = logging.getLogger(__name__)
 
 TENSORBOARD_NAME = "tensorboard"
 EVENTS_NAME = "events.out.tfevents.0.galaxy-batch"  # TensorBoard looks for the middle
-SHOWN_IN_TRAINING = ("loss", "accuracy", "learning_rate", "images_per_s")
+SHOWN_IN_TRAINING = ("loss", "learning_rate", "images_per_s")
+FIGURES: dict[HeadKind, str] = {"classes": "accuracy", "votes": "fraction_error"}
+"""What an epoch's row has next to the loss, by the head."""
 
 EpochRow = dict[str, float]
-"""An epoch's figures: ``epoch`` (from 1), ``loss``, ``accuracy``, ``val_loss``,
-``val_accuracy``, ``learning_rate``, ``images_per_s`` (training alone),
-``wait_fraction`` (of training's time, spent waiting for galaxies), ``epoch_s`` (with
-validation) and ``unix_s`` (its end)."""
+"""An epoch's figures: ``epoch`` (from 1), ``loss``, ``accuracy`` (or what ``FIGURES``
+says), ``val_loss``, ``val_accuracy``, ``learning_rate``, ``images_per_s`` (training
+alone), ``wait_fraction`` (of training's time, spent waiting for galaxies), ``epoch_s``
+(with validation) and ``unix_s`` (its end)."""
+
+
+def figure_of(row: Mapping[str, float]) -> str:
+    """Name what an epoch's row has next to the loss."""
+    return next(name for name in FIGURES.values() if name in row)
 
 
 def validation_metrics(
@@ -114,9 +122,10 @@ def write_history(folder_uri: str, history: Sequence[EpochRow]) -> None:
         history: a row for each epoch.
     """
     contents = {HISTORY_NAME: DataFrame(history).to_csv(index=False).encode()}
+    figure = figure_of(history[0])
     for side, names in (
-        ("training", {name: name for name in SHOWN_IN_TRAINING}),
-        ("validation", {"loss": "val_loss", "accuracy": "val_accuracy"}),
+        ("training", {name: name for name in (*SHOWN_IN_TRAINING, figure)}),
+        ("validation", {"loss": "val_loss", figure: f"val_{figure}"}),
     ):
         path = f"{TENSORBOARD_NAME}/{side}/{EVENTS_NAME}"
         contents[path] = _tensorboard_events(history, names)
@@ -134,7 +143,7 @@ def draw_history(folder_uri: str, history: Sequence[EpochRow], title: str) -> No
     """
     from galaxy_models.evaluation import plots
 
-    plot = plots.history_plot(DataFrame(history), title)
+    plot = plots.history_plot(DataFrame(history), title, figure_of(history[0]))
     storage.write_bytes(storage.join(folder_uri, HISTORY_PLOT_NAME), plot)
 
 
@@ -162,12 +171,16 @@ def write_predictions(folder_uri: str, predictions: DataFrame) -> None:
         for name in predictions.columns
         if name.startswith(probability_column(""))
     ]
-    table = pa.Table.from_pandas(predictions, preserve_index=False)
-    write_table(folder_uri, VALIDATION_NAME, table)
+    write_frame(folder_uri, VALIDATION_NAME, predictions)
     plot = plots.confusion_plot(
         _confusion(predictions, classes), classes, "validation galaxies"
     )
     storage.write_bytes(storage.join(folder_uri, CONFUSION_NAME), plot)
+
+
+def write_frame(folder_uri: str, name: str, frame: DataFrame) -> None:
+    """Write a data frame into a folder as Parquet."""
+    write_table(folder_uri, name, pa.Table.from_pandas(frame, preserve_index=False))
 
 
 def write_table(folder_uri: str, name: str, table: pa.Table) -> None:

@@ -7,7 +7,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from galaxy_models.config import TrainConfig
 from galaxy_models.config.label_groups import LabelGroups, members, parse_label_groups
 from galaxy_models.errors import CatalogError
+from galaxy_models.models.heads import ClassesHead, Outputs
 from galaxy_models.tables.catalog import Catalog
 from galaxy_models.tables.object_ids import shown
 
@@ -59,6 +60,41 @@ class Labels:
     def members(self) -> NDArray[np.bool_]:
         """Which classes each label may be: shape (labels, classes)."""
         return members(self.names, self.classes, self.groups)
+
+    digest: ClassVar[None] = None
+
+    @property
+    def head(self) -> ClassesHead:
+        """What a network learns to say."""
+        return ClassesHead(self.classes)
+
+    def source_columns(self, catalog: Catalog, config: TrainConfig, /) -> list[str]:
+        """The catalog's own name of the column of labels."""
+        return [catalog.column(config.label_column)]
+
+    def label_column(
+        self, rows: pa.Table, catalog: Catalog, config: TrainConfig, /
+    ) -> pa.ChunkedArray:
+        """Labels as the catalog has them."""
+        return rows[catalog.column(config.label_column)]
+
+    def label_weights(self, mode: str) -> tuple[float, ...]:
+        """See ``label_weights`` below."""
+        return label_weights(mode, self)
+
+    def columns_of(
+        self, targets: NDArray[np.int32], outputs: Outputs, /
+    ) -> dict[str, NDArray[Any]]:
+        """Columns ``label`` and ``predicted_class``."""
+        names, classes = np.asarray(self.names), np.asarray(self.classes)
+        return {
+            "label": names[targets],
+            "predicted_class": classes[outputs.argmax(axis=1)],
+        }
+
+    def read_test_rows(self, catalog: Catalog, config: TrainConfig, /) -> pa.Table:
+        """See ``read_test_labels``."""
+        return read_test_labels(catalog, config, self)
 
 
 def read_labels(catalog: Catalog, config: TrainConfig) -> Labels:

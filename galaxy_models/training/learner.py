@@ -13,17 +13,18 @@ from numpy.typing import NDArray
 
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import TrainingError
+from galaxy_models.models.heads import HEAD_NAME, Head
 from galaxy_models.models.networks import build_network
-from galaxy_models.tables.prediction_schema import probability_column
 from galaxy_models.training.batches import Batch
 from galaxy_models.training.checkpoint import Arrays
 from galaxy_models.training.collective import Collective
 from galaxy_models.training.data_parallel import DataParallelNetwork
 from galaxy_models.training.fast_layers import with_fast_layers
-from galaxy_models.training.fine_tuning import HEAD_NAME, StartingPoint
-from galaxy_models.training.labels import Labels
+from galaxy_models.training.fine_tuning import StartingPoint
+from galaxy_models.training.objectives import objective_for
+from galaxy_models.training.truth import Truth
 
-Sums = NDArray[np.float64]  # summed loss, correct predictions, galaxies
+Sums = NDArray[np.float64]  # summed loss, summed figures (see objectives), galaxies
 
 
 class DivergedError(TrainingError):
@@ -35,17 +36,17 @@ class Learner:
 
     Args:
         config: which network, and how it learns.
-        num_classes: length of the softmax.
+        head: what it learns to say.
         precision: a Keras dtype policy; weights and probabilities stay float32.
         collective: the sums over all workers.
-        members: see ``DataParallelNetwork``.
+        members: see ``ClassObjective``.
         start: model folder whose weights it starts from.
     """
 
     def __init__(
         self,
         config: TrainConfig,
-        num_classes: int,
+        head: Head,
         precision: str,
         collective: Collective,
         *,
@@ -53,10 +54,10 @@ class Learner:
         start: StartingPoint | None = None,
     ) -> None:
         self._config = config
-        self._num_classes = num_classes
+        self._head = head
         self._precision = precision
         self._collective = collective
-        self._members = members
+        self._objective = objective_for(head, config, members)
         keras.utils.set_random_seed(config.seed)  # the same first weights on all ranks
         keras.config.set_dtype_policy(precision)
         self._network = with_fast_layers(self._build())
@@ -80,10 +81,8 @@ class Learner:
             self._network,
             optimizer,
             self._collective,
+            self._objective,
             sync_batch_norm=self._config.sync_batch_norm,
-            members=self._members,
-            label_smoothing=self._config.label_smoothing,
-            teacher_weight=self._config.teacher_weight if self._config.teacher else 0.0,
             averaging=self._config.weight_averaging,
         )
 
@@ -94,9 +93,10 @@ class Learner:
             self._parallel = self._parallel_network()
 
     def _build(self) -> keras.Model:
-        config = self._config
+        config, head = self._config, self._head
+        num_outputs = len(head.output_names)
         return build_network(
-            config.network, self._num_classes, config.image_size, config.alpha
+            config.network, num_outputs, config.image_size, config.alpha, head.kind
         )
 
     def train_epoch(
@@ -210,30 +210,27 @@ def undo_class_weights(network: keras.Model, weights: Sequence[float]) -> None:
 
 
 def predict_batches(
-    network: keras.Model, batches: Iterator[Batch], labels: Labels
+    network: keras.Model, batches: Iterator[Batch], truth: Truth
 ) -> pd.DataFrame:
     """Predict galaxies and lay the result out as a table.
 
     Args:
         network: a trained one.
         batches: the galaxies.
-        labels: what their labels mean.
+        truth: what is known of them.
 
     Returns:
-        Columns ``object_id``, ``label``, ``predicted_class`` and the probabilities.
+        Columns ``object_id``, those of ``truth`` and the network's outputs.
     """
-    names, classes = np.asarray(labels.names), np.asarray(labels.classes)
     tables = []
     for batch in batches:
         counts = batch.weights > 0
-        probabilities = network.predict_on_batch(batch.images)[counts]
+        outputs = network.predict_on_batch(batch.images)[counts]
         columns = {
             "object_id": batch.object_ids[counts],
-            "label": names[batch.labels[counts]],
-            "predicted_class": classes[probabilities.argmax(axis=1)],
+            **truth.columns_of(batch.labels[counts], outputs),
+            **dict(zip(truth.head.output_names, outputs.T, strict=True)),
         }
-        for index, name in enumerate(labels.classes):
-            columns[probability_column(name)] = probabilities[:, index]
         tables.append(pd.DataFrame(columns))
     return pd.concat(tables)
 

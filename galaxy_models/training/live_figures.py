@@ -30,4 +30,6 @@ class LiveFigures:
     def __call__(self, row: Mapping[str, float]) -> None:
         """Record an epoch's row."""
         for column, (name, label) in METRICS_OF_COLUMNS.items():
+            if column not in row:  # accuracy, where there are no classes
+                continue
             self._metrics.set(name, float(row[column]), **label)

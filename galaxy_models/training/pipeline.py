@@ -26,6 +26,7 @@ from galaxy_models.models.card import (
     EmbeddingRecord,
     ModelCard,
     hash_model,
+    head_fields,
     library_versions,
 )
 from galaxy_models.models.folder import TEST_NAME, write_card
@@ -35,13 +36,9 @@ from galaxy_models.training.embedding_fit import MAX_GALAXIES, record_of
 from galaxy_models.training.examples import decode_examples
 from galaxy_models.training.history import (
     draw_history,
-    fitted_temperature,
-    validation_metrics,
     write_history,
-    write_predictions,
     write_table,
 )
-from galaxy_models.training.labels import read_test_labels
 from galaxy_models.training.live_figures import LiveFigures
 from galaxy_models.training.plan import Plan, Workers
 from galaxy_models.training.progress import DecodeProgress
@@ -52,6 +49,13 @@ from galaxy_models.training.request import (
 )
 from galaxy_models.training.result import Result, read_result
 from galaxy_models.training.trainer import Trainer
+from galaxy_models.training.validation import (
+    log_agreement,
+    val_metrics,
+    val_plausible,
+    val_temperature,
+    write_validation,
+)
 from galaxy_models.training.worker import train_worker
 
 logger = logging.getLogger(__name__)
@@ -116,7 +120,7 @@ def fit(config: TrainConfig) -> ModelCard:
 def _train(request: Request) -> ModelCard:
     """Start Ray, decode, fit and write; all that costs time."""
     config = request.config
-    decoding = DecodeProgress(request.labels.num_to_learn)
+    decoding = DecodeProgress(request.truth.num_to_learn)
     with (
         session.ray_session() as resources,
         job_metrics(request.output) as metrics,
@@ -185,9 +189,9 @@ def _write_folder(plan: Plan, result: Result) -> ModelCard:
     storage.write_bytes(storage.join(output, MODEL_NAME), result.model)
     write_history(output, result.history)
     draw_history(output, result.history, plan.title)
-    write_predictions(output, result.predictions)
+    write_validation(output, result.predictions, request.truth.head)
     if request.config.test_fraction:
-        held_back = read_test_labels(request.catalog, request.config, request.labels)
+        held_back = request.truth.read_test_rows(request.catalog, request.config)
         write_table(output, TEST_NAME, held_back)
     for name, file in result.litert.items():
         storage.write_bytes(storage.join(output, name), file.data)
@@ -201,21 +205,15 @@ def _write_folder(plan: Plan, result: Result) -> ModelCard:
 def _card(plan: Plan, result: Result) -> ModelCard:
     """Describe the model: what it was trained on, and how well it predicts."""
     request = plan.request
-    config, catalog, labels = request.config, request.catalog, request.labels
-    litert = result.litert_records()
+    config, catalog, truth = request.config, request.catalog, request.truth
+    head = truth.head
+    temperature = val_temperature(result.predictions, head)
+    litert = result.litert_records(head)
     for name, record in litert.items():
-        logger.info(
-            "%s: the network's class for %.1f %% of %d validation galaxies, accuracy "
-            "%.3f, %d layer(s) in float",
-            name,
-            100 * record.agreement,
-            record.num_galaxies,
-            record.val_accuracy,
-            record.num_float_layers,
-        )
+        log_agreement(name, record)
     return ModelCard(
         network=config.network,
-        classes=labels.classes,
+        **head_fields(head),
         decode_rule=config.decode_rule,
         model_hash=hash_model(result.model),
         alpha=config.alpha,
@@ -225,14 +223,15 @@ def _card(plan: Plan, result: Result) -> ModelCard:
         data={
             "catalog": catalog.uri,
             "fingerprint": catalog.fingerprint,
-            **{side: dict(counts) for side, counts in labels.counts.items()},
-            "left_out": labels.num_to_learn - plan.num_galaxies,
+            **{side: dict(counts) for side, counts in truth.counts.items()},
+            "left_out": truth.num_to_learn - plan.num_galaxies,
             "start_from": request.start and request.start.card.model_hash,
             "teacher": request.teacher and request.teacher.digest,
         },
-        metrics=validation_metrics(result.predictions, labels.classes),
+        metrics=val_metrics(result.predictions, head),
         num_epochs=len(result.history),
-        temperature=fitted_temperature(result.predictions, labels.classes),
+        temperature=temperature,
+        plausible_probability=val_plausible(result.predictions, head, temperature),
         litert=litert,
         embedding=_embedding_record(plan, result),
         versions=library_versions(),

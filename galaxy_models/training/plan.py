@@ -10,7 +10,6 @@ import ray.train
 from galaxy_models.cluster.resources import Resources, training_workers
 from galaxy_models.config import TrainConfig
 from galaxy_models.training.examples import DECODE_CPUS, Examples
-from galaxy_models.training.labels import label_weights
 from galaxy_models.training.request import Request
 
 
@@ -61,9 +60,9 @@ class Plan:
     validation: Examples
 
     @property
-    def label_weights(self) -> tuple[float, ...]:
-        """Weight of a galaxy of each label in the training loss."""
-        return label_weights(self.request.config.class_weight, self.request.labels)
+    def label_weights(self) -> tuple[float, ...] | None:
+        """Weight of a galaxy of each label in the training loss; None: all weigh 1."""
+        return self.request.truth.label_weights(self.request.config.class_weight)
 
     @property
     def precision(self) -> str:

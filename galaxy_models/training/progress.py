@@ -45,34 +45,41 @@ class EpochProgress:
         epoch: from 1.
         num_epochs: of the whole training.
         num_galaxies: of an epoch.
+        figure: what is summed next to the loss.
     """
 
     def __init__(
-        self, say: Callable[[str], None], epoch: int, num_epochs: int, num_galaxies: int
+        self,
+        say: Callable[[str], None],
+        epoch: int,
+        num_epochs: int,
+        num_galaxies: int,
+        figure: str = "accuracy",
     ) -> None:
         self._say = say
         self._epoch = epoch
         self._num_epochs = num_epochs
         self._num_galaxies = num_galaxies
+        self._figure = figure
         self._started_s = self._last_line_s = time.monotonic()
 
     def __call__(self, sums: NDArray[np.float64]) -> None:
         """Say a line if one is due.
 
         Args:
-            sums: summed loss, correct predictions and galaxies of the epoch so far.
+            sums: summed loss, summed figures and galaxies of the epoch so far.
         """
         now_s = time.monotonic()
         if now_s - self._last_line_s < INTERVAL_S:
             return
         self._last_line_s = now_s
-        loss, correct, done = sums
+        loss, figures, done = sums
         rate = done / (now_s - self._started_s)
         epochs_left = self._num_epochs - self._epoch
         left = self._num_galaxies * (1 + epochs_left) - done
         self._say(
             f"epoch {self._epoch}/{self._num_epochs}: {done:.0f} of "
             f"{self._num_galaxies} galaxies ({100 * done / self._num_galaxies:.0f} %), "
-            f"loss {loss / done:.4f} accuracy {correct / done:.3f}, {rate:.0f} "
+            f"loss {loss / done:.4f} {self._figure} {figures / done:.3f}, {rate:.0f} "
             f"images/s, {left / rate:.0f} s left"
         )

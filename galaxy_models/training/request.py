@@ -13,11 +13,12 @@ from typing import Any
 from galaxy_models import storage
 from galaxy_models.cluster import shared_paths
 from galaxy_models.config import TrainConfig
+from galaxy_models.models.heads import ClassesHead
 from galaxy_models.storage import output_folder
 from galaxy_models.tables.catalog import Catalog, open_catalog
 from galaxy_models.training.distillation import Teacher, read_teacher
 from galaxy_models.training.fine_tuning import StartingPoint, find_starting_point
-from galaxy_models.training.labels import Labels, read_labels
+from galaxy_models.training.truth import Truth, needed_columns, read_truth
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,9 @@ class Request:
     """Whether an unfinished training there is resumed."""
 
     catalog: Catalog
-    labels: Labels
+    truth: Truth
+    """What is known of its galaxies: labels, or votes."""
+
     start: StartingPoint | None
     teacher: Teacher | None
 
@@ -66,8 +69,9 @@ class Request:
             "the set of ids": self.catalog.fingerprint,
             **{
                 f"{side} galaxies by label": dict(sorted(counts.items()))
-                for side, counts in self.labels.counts.items()
+                for side, counts in self.truth.counts.items()
             },
+            **({"the votes": self.truth.digest} if self.truth.digest else {}),
             "the hash of the model to start from": start and start.card.model_hash,
             "the hash of what the teacher says": teacher and teacher.digest,
         }
@@ -107,17 +111,20 @@ def open_request(config: TrainConfig, output: str, resume: bool) -> Request:
     Raises:
         InputError: one of them cannot be used.
     """
+    columns, votes = needed_columns(config)
     catalog = open_catalog(
         config,
         storage.join(output, output_folder.STAGING_NAME),
-        columns=[config.label_column],
+        columns=columns,
         check_files=shared_paths.check_inputs,
     )
-    labels = read_labels(catalog, config)
-    logger.info("%s", "; ".join(f"{s}: {_listed(n)}" for s, n in labels.counts.items()))
-    start = find_starting_point(config, labels.classes)
-    teacher = read_teacher(config, catalog, labels.classes)
-    return Request(config, output, resume, catalog, labels, start, teacher)
+    truth = read_truth(catalog, config, votes)
+    logger.info("%s", "; ".join(f"{s}: {_listed(n)}" for s, n in truth.counts.items()))
+    head = truth.head
+    start = find_starting_point(config, head)
+    classes = head.classes if isinstance(head, ClassesHead) else ()
+    teacher = read_teacher(config, catalog, classes)
+    return Request(config, output, resume, catalog, truth, start, teacher)
 
 
 def _listed(counts: Counter[str]) -> str:

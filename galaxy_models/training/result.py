@@ -26,7 +26,7 @@ from galaxy_models.models.card import (
     LiteRTRecord,
     hash_model,
 )
-from galaxy_models.tables.prediction_schema import probability_column
+from galaxy_models.models.heads import ClassesHead, Head, Outputs
 from galaxy_models.training.checkpoint import read_state
 from galaxy_models.training.history import EpochRow
 
@@ -44,7 +44,7 @@ class LiteRTFile:
     """Leading convolutions that stay in float."""
 
     predictions: DataFrame
-    """Columns ``object_id`` and the probabilities."""
+    """Columns ``object_id`` and the network's outputs."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,10 @@ class Result:
     embedding: bytes | None = None
     """The bytes of ``embedding.npz``."""
 
-    def litert_records(self) -> dict[str, LiteRTRecord]:
+    def litert_records(self, head: Head) -> dict[str, LiteRTRecord]:
         """Compare each LiteRT file's predictions with those of Keras."""
         return {
-            name: litert_record(file, self.predictions)
+            name: litert_record(file, self.predictions, head)
             for name, file in self.litert.items()
         }
 
@@ -131,29 +131,33 @@ def _check_equal_workers(folder: Path) -> None:
         )
 
 
-def litert_record(file: LiteRTFile, predictions: DataFrame) -> LiteRTRecord:
+def litert_record(file: LiteRTFile, predictions: DataFrame, head: Head) -> LiteRTRecord:
     """Compare a LiteRT file's predictions with those of Keras.
 
     Args:
         file: the LiteRT file.
-        predictions: of the same galaxies by Keras: columns ``object_id``, ``label``,
-            ``predicted_class`` and the probabilities.
+        predictions: of the same galaxies by Keras: columns ``object_id``, ``label`` if
+            there are any, and the network's outputs.
+        head: what these mean.
     """
-    columns = list(predictions.filter(like=probability_column("")).columns)
-    classes = np.asarray(
-        [name.removeprefix(probability_column("")) for name in columns]
-    )
-    expected = predictions.set_index("object_id").loc[file.predictions["object_id"]]
-    probabilities = file.predictions[columns].to_numpy()
-    predicted = classes[probabilities.argmax(axis=1)]
-    has_class = expected["label"].isin(classes)  # others: a group of them
-    is_right = (predicted == expected["label"])[has_class]
-    differences = np.abs(probabilities - expected[columns].to_numpy())
+    names = list(head.output_names)
+    by_keras = predictions.set_index("object_id").loc[file.predictions["object_id"]]
+    found, expected = file.predictions[names].to_numpy(), by_keras[names].to_numpy()
+    val_accuracy = None
+    if isinstance(head, ClassesHead):
+        val_accuracy = _accuracy(found, by_keras["label"], head.classes)
     return LiteRTRecord(
         file_hash=hash_model(file.data),
-        agreement=float(np.mean(predicted == expected["predicted_class"])),
-        val_accuracy=float(np.mean(is_right)),
-        max_probability_difference=float(differences.max()),
+        agreement=head.agreement(found, expected),
+        val_accuracy=val_accuracy,
+        max_probability_difference=float(np.abs(found - expected).max()),
         num_galaxies=len(expected),
         num_float_layers=file.num_float_layers,
     )
+
+
+def _accuracy(found: Outputs, labels: pd.Series, classes: tuple[str, ...]) -> float:
+    """Share of galaxies given their label, where it is a class and no group."""
+    has_class = labels.isin(classes).to_numpy()
+    predicted = np.asarray(classes)[found.argmax(axis=1)]
+    return float(np.mean((predicted == labels.to_numpy())[has_class]))

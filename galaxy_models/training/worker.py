@@ -26,7 +26,13 @@ from galaxy_models.training.checkpoint import (
 )
 from galaxy_models.training.distillation import Teacher
 from galaxy_models.training.examples import Examples
-from galaxy_models.training.history import EpochRow, draw_history, write_history
+from galaxy_models.training.history import (
+    FIGURES,
+    EpochRow,
+    draw_history,
+    figure_of,
+    write_history,
+)
 from galaxy_models.training.plan import Plan
 from galaxy_models.training.progress import EpochProgress
 from galaxy_models.training.result import write_litert, write_share
@@ -79,10 +85,10 @@ def train(plan: Plan, log: JobLog, rank: int) -> str | None:
     request = plan.request
     learner = Learner(
         request.config,
-        len(request.labels.classes),
+        request.truth.head,
         plan.precision,
         collective,
-        members=request.labels.members,
+        members=request.truth.members,
         start=request.start,
     )
     training = Training(plan, learner, log, rank)
@@ -113,8 +119,7 @@ class Training:
         self.training = self._reader(
             plan.training, plan.label_weights, teacher=plan.request.teacher
         )
-        num_labels = len(plan.request.labels.names)
-        self.validation = self._reader(plan.validation, [1.0] * num_labels)
+        self.validation = self._reader(plan.validation, None)
         self.drawn_s = time.monotonic()
         self.state = self._first_state()
 
@@ -198,7 +203,8 @@ class Training:
         )
         seconds = time.perf_counter() - started_s
         evaluated = self.learner.evaluate(self.validation.in_order())
-        row = _epoch_row(epoch, trained, evaluated, rate)
+        figure = FIGURES[self.plan.request.truth.head.kind]
+        row = _epoch_row(epoch, trained, evaluated, rate, figure)
         row["images_per_s"] = round(trained[2] / seconds, 2)
         row["wait_fraction"] = round((self.training.waited_s - waited_s) / seconds, 4)
         row["epoch_s"] = round(time.perf_counter() - started_s, 2)
@@ -213,7 +219,8 @@ class Training:
         """Say how an epoch stands: once for all workers, whose sums are the same."""
         num_galaxies = self.plan.training.num_galaxies
         say = self.log.say if self.rank == 0 else lambda _: None
-        return EpochProgress(say, epoch, self.config.epochs, num_galaxies)
+        figure = FIGURES[self.plan.request.truth.head.kind]
+        return EpochProgress(say, epoch, self.config.epochs, num_galaxies, figure)
 
     def _keep(self) -> None:
         """Hand the epoch's checkpoint to Ray Train, then show how training stands."""
@@ -250,7 +257,7 @@ class Training:
 
         network = self._finished_network()
         predictions = predict_batches(
-            network, self.validation.in_order(), self.plan.request.labels
+            network, self.validation.in_order(), self.plan.request.truth
         )
         failure = None
         with tempfile.TemporaryDirectory() as name:
@@ -275,8 +282,8 @@ class Training:
             [round_mantissa(weight, bits) for weight in self.state.best_weights]
         )
         if self.config.undo_class_weight:
-            num_classes = len(self.plan.request.labels.classes)
-            undo_class_weights(network, self.plan.label_weights[:num_classes])
+            weights, head = self.plan.label_weights, self.plan.request.truth.head
+            undo_class_weights(network, (weights or ())[: len(head.output_names)])
         return network
 
     def _write_model(self, network: Any, path: Path) -> None:
@@ -298,7 +305,7 @@ class Training:
                 network,
                 plan.training,
                 plan.validation,
-                plan.request.labels.classes,
+                plan.request.truth.head,
                 self.config,
             )
             embedding = embed_training_galaxies(
@@ -315,27 +322,28 @@ class Training:
 
 
 def _epoch_row(
-    epoch: int, trained: "Sums", evaluated: "Sums", learning_rate: float
+    epoch: int, trained: "Sums", evaluated: "Sums", learning_rate: float, figure: str
 ) -> EpochRow:
     """Turn sums over all workers' galaxies into means."""
     row: EpochRow = {"epoch": epoch}
-    for prefix, (loss, num_correct, num_galaxies) in (
+    for prefix, (loss, sum_of_figures, num_galaxies) in (
         ("", trained),
         ("val_", evaluated),
     ):
         row[f"{prefix}loss"] = loss / num_galaxies
-        row[f"{prefix}accuracy"] = num_correct / num_galaxies
+        row[f"{prefix}{figure}"] = sum_of_figures / num_galaxies
     row["learning_rate"] = learning_rate
     return row
 
 
 def _epoch_line(history: tuple[EpochRow, ...], num_epochs: int) -> str:
     row = history[-1]
+    figure = figure_of(row)
     mean_s = sum(past["epoch_s"] for past in history) / len(history)
     return (
-        f"epoch {row['epoch']}/{num_epochs}: loss {row['loss']:.4f} accuracy "
-        f"{row['accuracy']:.3f}, validation loss {row['val_loss']:.4f} accuracy "
-        f"{row['val_accuracy']:.3f}, rate {row['learning_rate']:.1e}, "
+        f"epoch {row['epoch']}/{num_epochs}: loss {row['loss']:.4f} {figure} "
+        f"{row[figure]:.3f}, validation loss {row['val_loss']:.4f} {figure} "
+        f"{row[f'val_{figure}']:.3f}, rate {row['learning_rate']:.1e}, "
         f"{row['images_per_s']:.0f} images/s, {100 * row['wait_fraction']:.0f} % of it "
         f"waiting for data, {mean_s * (num_epochs - row['epoch']):.0f} s left"
     )

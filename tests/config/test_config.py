@@ -53,7 +53,6 @@ def test_defaults_are_the_recipe_of_the_blog() -> None:
             r"--learning-rate nan: must be above 0 and finite\.",
         ),
         ("alpha", -1.0, r"--alpha -1\.0: must be above 0 and finite\."),
-        ("alpha", 0.5, r"--alpha 0\.5: mobilenet_v1 has no .*; mobilenet_v2_paper has"),
         ("validation_fraction", 0.0, r"--validation-fraction 0\.0: .*between 0 and 1"),
         ("validation_fraction", 1.0, r"--validation-fraction 1\.0: .*between 0 and 1"),
         ("margin_fraction", 0.1, r"--margin-fraction 0\.1: around a crop of 1\.0 no"),
@@ -143,6 +142,14 @@ def test_a_seed_that_numpy_cannot_take_is_refused(seed: int) -> None:
         train_config(seed=seed)
 
 
+def test_a_network_of_one_width_takes_no_alpha() -> None:
+    message = (
+        r"--alpha 0\.5: lenet5 has no .*; mobilenet_v1 and mobilenet_v2_paper have"
+    )
+    with pytest.raises(ConfigError, match=message):
+        train_config(network="lenet5", alpha=0.5)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -152,6 +159,7 @@ def test_a_seed_that_numpy_cannot_take_is_refused(seed: int) -> None:
         {"rotation_deg": 180.0},
         {"crop_fraction": 1.0},
         {"network": "mobilenet_v2_paper", "alpha": 0.35},
+        {"network": "mobilenet_v1", "alpha": 0.25},
         {"num_workers": 1},
         *({"network": name} for name in NETWORK_NAMES),
     ],

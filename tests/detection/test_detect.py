@@ -133,7 +133,7 @@ def test_the_run_record_counts_what_is_there(detected: Path) -> None:
     assert record["num_tiles"] == record["num_tiles_this_run"] == NUM_TILES + 1 + 1 + 3
     assert record["num_rows"] == len(table)
     assert record["num_failed"] == 5
-    assert record["num_sources"] == (is_ok & (table["parent_id"] == 0)).sum()
+    assert record["num_sources"] == (is_ok & table["is_primary"]).sum()
     assert record["num_without_position"] == (is_ok & table["ra"].isna()).sum() > 0
     assert record["failure_reasons"] == {"truncated": 4, "not_an_image": 1}
     assert record["classes"] == table["predicted_class"].value_counts().to_dict()

@@ -67,8 +67,10 @@ def test_rows_have_the_columns_of_the_contract() -> None:
     assert schema.names == [
         *("object_id", "image", "ra", "dec", "x", "y", "x_error", "y_error"),
         *("xmin", "xmax", "ymin", "ymax", "a", "b", "position_angle", "num_pixels"),
-        *("flux", "flux_error", "snr", "half_light_radius", "size_over_psf"),
-        *("background", "parent_id", "num_children", "flags", "predicted_class"),
+        *("flux", "flux_error", "snr", "half_light_radius", "r90"),
+        "size_over_psf",
+        *("background", "parent_id", "num_children", "is_primary", "flags"),
+        "predicted_class",
         *("probability_round", "probability_star", "score", "status", "error"),
     ]
     assert all(field.metadata[b"ucd"] for field in schema)
@@ -89,7 +91,7 @@ def test_nothing_is_found_where_nothing_is(
 ) -> None:
     truth = pd.read_parquet(frames.truth)
     truth = truth[truth["image"] == "frame-0000.fits"]
-    sources = in_fits[(in_fits["parent_id"] == 0) & (in_fits["snr"] > 5)]
+    sources = in_fits[in_fits["is_primary"] & (in_fits["snr"] > 5)]
     distances, _ = nearest(sources, truth)
     assert (distances < 5).mean() >= 0.95
 

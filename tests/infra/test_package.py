@@ -37,6 +37,8 @@ def test_the_wheel_works_in_an_empty_environment_and_folder(
     files = zipfile.ZipFile(package.wheel).namelist()
     packages = {path.partition("/")[0] for path in files}
     assert packages == {"galaxy_models", f"{name}.dist-info"}
+    for library in ("galaxy_models", "keras", "PIL", "pyarrow", "simplejpeg"):
+        (folder / f"{library}.py").write_text("raise OSError('the wrong one')")
     command = programs / "galaxy-batch"
     assert run(folder, command, "--version").split() == [
         "galaxy-batch",

@@ -1,6 +1,7 @@
 """A collection by ``hats-import`` is scored, and ``lsdb`` crossmatches the result."""
 
 import io
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,10 @@ def jpeg(pixels: np.ndarray) -> bytes:
 
 
 def import_collection(folder: Path) -> Path:
-    """Let ``hats-import`` write a collection with a margin of a degree."""
+    """Let ``hats-import`` write a collection with a margin of a degree, and an index.
+
+    It refuses to write an index with Python 3.11 and a Dask of today.
+    """
     from dask.distributed import Client
     from hats_import.collection.arguments import CollectionArguments
     from hats_import.collection.run_import import run
@@ -65,13 +69,15 @@ def import_collection(folder: Path) -> Path:
         highest_healpix_order=6,
     )
     arguments.add_margin(margin_threshold=3600.0, is_default=True)
+    if sys.version_info >= (3, 12):
+        arguments.add_index(indexing_column="objectId")
     with Client(processes=False, n_workers=1, dashboard_address=None) as client:
         run(arguments, client)
     return folder / "survey"
 
 
 def test_a_collection_is_scored_and_its_predictions_crossmatched(
-    model_folder: str, without_actors: None, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     import lsdb
 
@@ -81,8 +87,9 @@ def test_a_collection_is_scored_and_its_predictions_crossmatched(
     record = score(
         ScoreConfig(
             catalog=str(collection),
-            model=model_folder,
+            model="galaxy-zoo",
             output=predictions,
+            plan="local",
             hats=catalog,
         )
     )

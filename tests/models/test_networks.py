@@ -16,7 +16,7 @@ from galaxy_models.models.networks import (
     build_network,
     count_multiply_adds,
 )
-from galaxy_models.models.networks.mobilenet_v2 import scaled_filters
+from galaxy_models.models.networks.blocks import scaled_filters
 
 SMALL_SIZES = (32, 64, 100)  # px; these run a forward pass
 LARGE_SIZES = (128, 160, 224, 256)  # px; these are built only
@@ -248,6 +248,15 @@ def test_fewer_than_2_classes_are_refused(num_classes: int) -> None:
         build_network("lenet5", num_classes, 32)
 
 
+def test_half_of_mobilenet_v1_is_keras_applications_half() -> None:
+    ours = build_network("mobilenet_v1", 2, 32, alpha=0.5)
+    theirs = keras.applications.MobileNet(
+        (32, 32, 3), alpha=0.5, include_top=False, weights=None
+    )
+    maps = keras.Model(ours.input, ours.get_layer("head_pool").output)
+    assert maps.count_params() == theirs.count_params()
+
+
 @pytest.mark.parametrize("alpha", [0.0, -1.0, float("nan"), float("inf")])
 def test_alpha_that_is_no_width_is_refused(alpha: float) -> None:
     message = rf"above 0 and finite; received alpha={alpha}\. Choose"
@@ -255,7 +264,7 @@ def test_alpha_that_is_no_width_is_refused(alpha: float) -> None:
         build_network("mobilenet_v2_paper", 6, 32, alpha)
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v1", "mobilenet_v2", "lenet5"])
+@pytest.mark.parametrize("name", ["mobilenet_v2", "lenet5"])
 def test_alpha_is_refused_where_there_is_one_width(name: str) -> None:
     with pytest.raises(
         ConfigError, match=rf"'{name}' .* alpha=0\.5\. .* mobilenet_v2_paper"

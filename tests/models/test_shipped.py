@@ -12,6 +12,7 @@ from galaxy_models.config import ScoreConfig, TrainConfig
 from galaxy_models.errors import ModelFolderError
 from galaxy_models.models.card import CARD_NAME, INT8_NAME
 from galaxy_models.models.folder import load_model, read_card
+from galaxy_models.models.heads import HEAD_NAME, ClassesHead
 from galaxy_models.models.networks import build_network
 from galaxy_models.models.shipped import (
     FOLDER,
@@ -21,7 +22,7 @@ from galaxy_models.models.shipped import (
 )
 from galaxy_models.scoring import score
 from galaxy_models.simulation import Survey
-from galaxy_models.training.fine_tuning import HEAD_NAME, find_starting_point
+from galaxy_models.training.fine_tuning import find_starting_point
 from galaxy_models.training.labels import sides_of
 
 CLASSES = ("cigar", "edge_on", "in_between", "round", "spiral")
@@ -94,7 +95,7 @@ def test_training_may_start_from_a_shipped_model() -> None:
         alpha=shipped.alpha,
         image_size=48,
     )
-    start = find_starting_point(config, ("featured", "smooth"))
+    start = find_starting_point(config, ClassesHead(("featured", "smooth")))
     assert start is not None
     assert start.card == shipped
     network = build_network(shipped.network, 2, 48, alpha=shipped.alpha)

@@ -8,7 +8,7 @@ import pytest
 
 from galaxy_models import storage
 from galaxy_models.errors import OutputError
-from galaxy_models.evaluation.pipeline import OUTPUT as EVALUATION
+from galaxy_models.evaluation.report_files import OUTPUT as EVALUATION
 from galaxy_models.scoring.request import OUTPUT as SCORING
 from galaxy_models.storage.output_folder import (
     UNFINISHED_NAME,

@@ -23,7 +23,7 @@ LOGGED = (
     r"temperature .*: negative log likelihood .*",
     r"model folder .*: validation accuracy .*",
     # scoring
-    r"int8 gives the trained model's class to .*",
+    r"int8 agrees with the trained model on .*",
     r"scoring \d+ of \d+ galaxies: .*",
     r"starting: no row yet",
     r"\d+ of \d+ rows \(\d+ %\), \d+(\.\d)? images/s, \d+ failed, .*",

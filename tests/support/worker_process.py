@@ -22,6 +22,7 @@ start_tensorflow(threads=1, deterministic=True)
 import keras  # noqa: E402
 
 from galaxy_models.config import TrainConfig  # noqa: E402
+from galaxy_models.models.heads import ClassesHead  # noqa: E402
 from galaxy_models.training.batches import Batch, BatchReader  # noqa: E402
 from galaxy_models.training.collective import Collective  # noqa: E402
 from galaxy_models.training.data_parallel import DataParallelNetwork  # noqa: E402
@@ -31,6 +32,7 @@ from galaxy_models.training.schedule import ScheduleState, after_epoch  # noqa: 
 
 SIZE_PX = 32
 NUM_CLASSES = 3
+HEAD = ClassesHead(("cigar", "round", "spiral"))
 NUM_EPOCHS = 5
 
 Results = dict[str, NDArray[Any]]
@@ -75,7 +77,9 @@ class Worker:
         """Train as a worker does; by default LeNet-5, which has no batch norm."""
         flags = {"network": "lenet5", **flags}
         config = TrainConfig(catalog="c", output="o", image_size=SIZE_PX, **flags)
-        learner = Learner(config, NUM_CLASSES, "float32", self.collective)
+        learner = Learner(
+            config, ClassesHead(("a", "b", "c")), "float32", self.collective
+        )
         training = self.reader(num_galaxies, config)
         validation = self.reader(num_held_back, config)
         schedule, rows = ScheduleState(config.learning_rate), []

@@ -11,6 +11,7 @@ tf = pytest.importorskip("tensorflow")
 from galaxy_models.models.networks import build_network  # noqa: E402
 from galaxy_models.training.collective import Collective  # noqa: E402
 from galaxy_models.training.data_parallel import DataParallelNetwork  # noqa: E402
+from galaxy_models.training.objectives import ClassObjective  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -126,7 +127,7 @@ def test_the_loss_of_a_group_is_that_of_its_summed_probability() -> None:
     labels[::2] = 3
     network = build_network("lenet5", 3, SIZE_PX)
     parallel = DataParallelNetwork(
-        network, keras.optimizers.Adam(), Collective(1), members=MEMBERS
+        network, keras.optimizers.Adam(), Collective(1), ClassObjective(3, MEMBERS)
     )
     loss, correct, _ = np.asarray(
         parallel.evaluate(images, labels, np.ones(NUM_GALAXIES, np.float32))
@@ -145,7 +146,9 @@ def test_a_group_leaves_it_to_the_network_which_of_its_classes_is_right() -> Non
     labels[:] = 3
     network = build_network("lenet5", 3, SIZE_PX)
     optimizer = keras.optimizers.SGD(1e-3)
-    parallel = DataParallelNetwork(network, optimizer, Collective(1), members=MEMBERS)
+    parallel = DataParallelNetwork(
+        network, optimizer, Collective(1), ClassObjective(3, MEMBERS)
+    )
     before = network.predict(images, verbose=0)
     for _ in range(5):
         weights = np.ones(NUM_GALAXIES, np.float32)
@@ -160,7 +163,10 @@ def test_label_smoothing_is_that_of_keras_and_for_learning_only() -> None:
     weights = np.ones(NUM_GALAXIES, np.float32)
     network = build_network("lenet5", 3, SIZE_PX)
     parallel = DataParallelNetwork(
-        network, keras.optimizers.SGD(0.0), Collective(1), label_smoothing=0.1
+        network,
+        keras.optimizers.SGD(0.0),
+        Collective(1),
+        ClassObjective(3, label_smoothing=0.1),
     )
     predicted = network.predict(images, verbose=0)
     for found, smoothing in (
@@ -179,7 +185,10 @@ def test_a_teacher_has_its_share_of_the_loss_of_galaxies_that_it_knows() -> None
     teacher_probabilities[::2] = 0  # unknown to it
     network = build_network("lenet5", 3, SIZE_PX)
     parallel = DataParallelNetwork(
-        network, keras.optimizers.SGD(0.0), Collective(1), teacher_weight=0.7
+        network,
+        keras.optimizers.SGD(0.0),
+        Collective(1),
+        ClassObjective(3, teacher_weight=0.7),
     )
     logs = np.log(network.predict(images, verbose=0))
     of_labels = -logs[np.arange(NUM_GALAXIES), labels]

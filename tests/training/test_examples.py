@@ -15,7 +15,7 @@ from galaxy_models.tables.catalog import Catalog
 from galaxy_models.tables.formats import ParquetTable
 from galaxy_models.training.augmentation import central_views
 from galaxy_models.training.examples import decode_side, with_side
-from galaxy_models.training.labels import Side, label_texts
+from galaxy_models.training.labels import Labels, Side, label_texts
 
 NUM_GALAXIES = 40
 
@@ -66,7 +66,8 @@ def decode(
         num_rows=NUM_GALAXIES,
         fingerprint="",
     )
-    rows = with_side(rows, catalog=catalog, config=config)
+    truth = Labels({"training": Counter(classes)}, {})
+    rows = with_side(rows, catalog=catalog, config=config, truth=truth)
     return decode_side(
         rows, side=side, labels=classes, catalog=catalog, config=config, log=log
     )

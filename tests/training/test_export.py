@@ -11,6 +11,7 @@ from galaxy_models.config import TrainConfig
 from galaxy_models.images.decode import DecodeRule, read_images
 from galaxy_models.models.card import CARD_NAME, FLOAT_NAME, INT8_NAME
 from galaxy_models.models.folder import VALIDATION_NAME, load_model, read_card
+from galaxy_models.models.heads import ClassesHead
 from galaxy_models.models.litert import LiteRTNetwork
 from galaxy_models.simulation import Survey
 from galaxy_models.training import export
@@ -57,7 +58,9 @@ def test_convolutions_stay_in_float_until_the_classes_agree(
     differences = []
     for enough, num_float_layers in ((0, 0), (2, 2)):  # always; never: lenet5 has 2
         monkeypatch.setattr(export, "TRIAL_AGREEMENT", enough)
-        data, num_layers = export.quantize(network, float_file, images)
+        data, num_layers = export.quantize(
+            network, float_file, images, ClassesHead(("a", "b"))
+        )
         assert num_layers == num_float_layers
         found = LiteRTNetwork(data, threads=1).predict(images)
         differences.append(np.abs(found - expected).mean())
@@ -75,7 +78,9 @@ def test_the_integers_are_calibrated_on_views_degraded_as_in_training(
 
     seen: list[np.ndarray] = []
 
-    def noted(_: object, __: object, galaxies: np.ndarray) -> tuple[bytes, int]:
+    def noted(
+        _: object, __: object, galaxies: np.ndarray, ___: object
+    ) -> tuple[bytes, int]:
         seen.append(galaxies)
         return b"", 0
 
@@ -85,7 +90,7 @@ def test_the_integers_are_calibrated_on_views_degraded_as_in_training(
     monkeypatch.setattr(export, "_predict", lambda *_: pd.DataFrame())
     config = TrainConfig(catalog="c", output="o", image_size=32, noise_levels=8.0)
     examples = Grey((), (200,))
-    export.export_litert(None, examples, examples, ("round", "spiral"), config)
+    export.export_litert(None, examples, examples, ClassesHead(("a", "b")), config)
     (galaxies,) = seen
     assert galaxies.shape == (200, 32, 32, 3)
     is_noisy = (galaxies != 100).any(axis=(1, 2, 3))

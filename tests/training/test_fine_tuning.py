@@ -10,9 +10,10 @@ import pytest
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import ConfigError, ModelFolderError
 from galaxy_models.models.folder import load_model, read_card
+from galaxy_models.models.heads import HEAD_NAME, ClassesHead
 from galaxy_models.simulation import Survey
 from galaxy_models.training import fit
-from galaxy_models.training.fine_tuning import HEAD_NAME, find_starting_point
+from galaxy_models.training.fine_tuning import find_starting_point
 
 SmallTraining = Callable[..., TrainConfig]
 
@@ -106,7 +107,7 @@ def test_after_the_head_all_layers_learn_at_their_own_rate(
 def test_no_model_to_start_from_is_refused(tmp_path: Path) -> None:
     config = TrainConfig(catalog="c", output="o", start_from=str(tmp_path / "none"))
     with pytest.raises(ModelFolderError, match="no model folder at"):
-        find_starting_point(config, ("a", "b"))
+        find_starting_point(config, ClassesHead(("a", "b")))
 
 
 @pytest.mark.slow
@@ -122,4 +123,4 @@ def test_a_model_of_another_shape_is_refused(
 ) -> None:
     config = TrainConfig(catalog="c", output="o", start_from=model_folder, **flags)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=message):
-        find_starting_point(config, ("a", "b"))
+        find_starting_point(config, ClassesHead(("a", "b")))

@@ -46,7 +46,7 @@ def learner(precision: str = "float32", **flags: Any) -> Learner:
     config = TrainConfig(
         catalog="c", output="o", network="lenet5", image_size=SIZE_PX, **flags
     )
-    return Learner(config, len(CLASSES), precision, Collective(1))
+    return Learner(config, LABELS.head, precision, Collective(1))
 
 
 def test_loss_falls_and_galaxies_are_counted() -> None:

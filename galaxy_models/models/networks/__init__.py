@@ -11,8 +11,10 @@ import keras
 
 from galaxy_models.config import MIN_IMAGE_SIZE_PX, NETWORKS_WITH_ALPHA
 from galaxy_models.errors import ConfigError
+from galaxy_models.models.heads import HeadKind
 from galaxy_models.models.networks.blocks import BATCH_NORM_MOMENTUM
 from galaxy_models.models.networks.complexity import count_multiply_adds
+from galaxy_models.models.networks.last_layers import with_head
 from galaxy_models.models.networks.lenet5 import lenet5
 from galaxy_models.models.networks.mobilenet_v1 import mobilenet_v1
 from galaxy_models.models.networks.mobilenet_v2 import mobilenet_v2, mobilenet_v2_paper
@@ -35,20 +37,25 @@ NETWORKS: dict[str, Callable[..., keras.Model]] = {
 
 
 def build_network(
-    name: str, num_classes: int, image_size: int, alpha: float = 1.0
+    name: str,
+    num_classes: int,
+    image_size: int,
+    alpha: float = 1.0,
+    kind: HeadKind = "classes",
 ) -> keras.Model:
     """Build an untrained network by its name.
 
     Args:
         name: a key of ``NETWORKS``.
-        num_classes: length of the softmax, at least 2.
+        num_classes: length of the softmax, or outputs of another head, at least 2.
         image_size: height and width of the images, px, at least 32.
         alpha: width multiplier, unitless, above 0; other than 1 only for
             ``NETWORKS_WITH_ALPHA``.
+        kind: what the outputs are; see ``heads``.
 
     Returns:
         The network: uint8 (images, image_size, image_size, 3), values 0 to 255,
-        in; float32 (images, num_classes), rows sum to 1, out.
+        in; float32 (images, num_classes) out: of classes, rows sum to 1.
 
     Raises:
         ConfigError: an argument is outside the limits above.
@@ -57,7 +64,8 @@ def build_network(
     _check_sizes(num_classes, image_size)
     _check_alpha(name, alpha)
     width = {"alpha": alpha} if name in NETWORKS_WITH_ALPHA else {}
-    return NETWORKS[name](num_classes, image_size, **width)
+    network = NETWORKS[name](num_classes, image_size, **width)
+    return network if kind == "classes" else with_head(network, kind)
 
 
 def with_features_output(network: keras.Model) -> keras.Model:

@@ -25,6 +25,25 @@ steps training accuracy stood at 75 % and validation accuracy at 21 %. At 0.9 a
 start value has faded to 0.5 % after 50 steps."""
 
 HEAD_UNITS = 1000  # width of the dense layer before the classes, as in the blog
+CHANNEL_MULTIPLE = 8  # channels; widths stay divisible by it at every alpha
+
+
+def scaled_filters(filters: int, alpha: float) -> int:
+    """Scale a number of channels and round it to a multiple of 8.
+
+    Args:
+        filters: channels at alpha 1.
+        alpha: width multiplier, unitless, above 0.
+
+    Returns:
+        The nearest multiple of 8 to ``alpha * filters`` (halves go up), or the
+        next one above where rounding would lose more than a tenth.
+    """
+    target = alpha * filters
+    multiples = max(1, int(target / CHANNEL_MULTIPLE + 0.5))
+    if multiples * CHANNEL_MULTIPLE < 0.9 * target:
+        multiples += 1
+    return multiples * CHANNEL_MULTIPLE
 
 
 def images_from_uint8(image_size: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:

@@ -47,34 +47,37 @@ BLOCKS = (
 """Howard et al. 2017, arXiv:1704.04861, table 1."""
 
 
-def mobilenet_v1(num_classes: int, image_size: int) -> keras.Model:
+def mobilenet_v1(num_classes: int, image_size: int, alpha: float = 1.0) -> keras.Model:
     """Build MobileNet v1 with a hidden dense layer of 1000 before the classes.
 
     Args:
         num_classes: length of the softmax, at least 2.
         image_size: height and width of the images, px, at least 32.
+        alpha: width multiplier, unitless, above 0.
 
     Returns:
         An untrained network: uint8 (images, image_size, image_size, 3) in,
-        float32 probabilities (images, num_classes) out. At 224 px and 6 classes
-        4,259,870 parameters and 568,746,352 multiply-adds.
+        float32 probabilities (images, num_classes) out. At 224 px, 6 classes and
+        alpha 1 4,259,870 parameters and 568,746,352 multiply-adds.
 
     Source:
-        Howard et al. 2017, arXiv:1704.04861, table 1.
+        Howard et al. 2017, arXiv:1704.04861, table 1 and section 3.3.
     """
     images, maps = blocks.images_from_uint8(image_size)
-    maps = blocks.conv_block(maps, STEM_FILTERS, 3, 2, "bottom_right", name="stem")
+    stem = blocks.scaled_filters(STEM_FILTERS, alpha)
+    maps = blocks.conv_block(maps, stem, 3, 2, "bottom_right", name="stem")
     for row, block in enumerate(BLOCKS, start=1):
         for repeat in range(1, block.repeats + 1):
-            maps = _block(maps, block, f"block_{row}_{repeat}")
+            maps = _block(maps, block, alpha, f"block_{row}_{repeat}")
     outputs = blocks.mobilenet_head(maps, num_classes)
     return keras.Model(images, outputs, name="mobilenet_v1")
 
 
-def _block(maps: keras.KerasTensor, block: Block, name: str) -> keras.KerasTensor:
+def _block(
+    maps: keras.KerasTensor, block: Block, alpha: float, name: str
+) -> keras.KerasTensor:
     if block.border_px:
         border = keras.layers.ZeroPadding2D(block.border_px, name=f"{name}_border")
         maps = border(maps)
-    return blocks.depthwise_block(
-        maps, block.filters, block.stride, block.padding, name=name
-    )
+    filters = blocks.scaled_filters(block.filters, alpha)
+    return blocks.depthwise_block(maps, filters, block.stride, block.padding, name=name)

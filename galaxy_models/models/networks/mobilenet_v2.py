@@ -44,8 +44,6 @@ BLOCKS = (
 
 FEATURES = 1280  # channels of the last 1x1 convolution, same table
 
-CHANNEL_MULTIPLE = 8  # channels; widths stay divisible by it at every alpha
-
 
 def mobilenet_v2(num_classes: int, image_size: int) -> keras.Model:
     """Build MobileNet v2 as a blog builds it.
@@ -92,33 +90,15 @@ def mobilenet_v2_paper(
         Sandler et al. 2018, arXiv:1801.04381, tables 1 and 2, section 4.
     """
     images, maps = blocks.images_from_uint8(image_size)
-    stem = scaled_filters(STEM_FILTERS, alpha)
+    stem = blocks.scaled_filters(STEM_FILTERS, alpha)
     maps = blocks.conv_block(maps, stem, 3, 2, activation="relu6", name="stem")
     for name, block, stride in _bottlenecks():
-        filters = scaled_filters(block.filters, alpha)
+        filters = blocks.scaled_filters(block.filters, alpha)
         maps = _paper_bottleneck(maps, block.expansion, filters, stride, name)
-    features = scaled_filters(FEATURES, max(alpha, 1.0))
+    features = blocks.scaled_filters(FEATURES, max(alpha, 1.0))
     maps = blocks.conv_block(maps, features, activation="relu6", name="features")
     outputs = blocks.mobilenet_head(maps, num_classes)
     return keras.Model(images, outputs, name="mobilenet_v2_paper")
-
-
-def scaled_filters(filters: int, alpha: float) -> int:
-    """Scale a number of channels and round it to a multiple of 8.
-
-    Args:
-        filters: channels at alpha 1.
-        alpha: width multiplier, unitless, above 0.
-
-    Returns:
-        The nearest multiple of 8 to ``alpha * filters`` (halves go up), or the
-        next one above where rounding would lose more than a tenth.
-    """
-    target = alpha * filters
-    multiples = max(1, int(target / CHANNEL_MULTIPLE + 0.5))
-    if multiples * CHANNEL_MULTIPLE < 0.9 * target:
-        multiples += 1
-    return multiples * CHANNEL_MULTIPLE
 
 
 def _bottlenecks() -> list[tuple[str, Block, int]]:

@@ -11,7 +11,7 @@
 Knows files and columns; it does not know what columns mean.
 """
 
-from galaxy_models.tables.formats.opening import open_table
+from galaxy_models.tables.formats.opening import open_images, open_table
 from galaxy_models.tables.formats.parquet import (
     ParquetTable,
     open_parquet,
@@ -22,6 +22,7 @@ from galaxy_models.tables.formats.table import Table
 __all__ = [
     "ParquetTable",
     "Table",
+    "open_images",
     "open_parquet",
     "open_parquet_folder",
     "open_table",

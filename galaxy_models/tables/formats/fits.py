@@ -57,6 +57,23 @@ class FitsTable(Table):
                 yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
+def holds_image(uri: str) -> bool:
+    """Whether an image comes first in a FITS file, and no table; or it is damaged."""
+    from astropy.io import fits
+
+    try:
+        with storage.open_stream(uri) as stream, _quietly():
+            while True:
+                header = fits.Header.fromfile(stream)
+                if header.get("XTENSION") == "BINTABLE":
+                    return bool(header.get("ZIMAGE"))
+                if header.get("NAXIS", 0) >= 2:
+                    return True
+                _skip(stream, header.data_size_padded)
+    except Exception:  # of a bad header astropy makes nearly any type
+        return True
+
+
 @contextmanager
 def _first_table(uri: str) -> Iterator[tuple["fits.Header", pa.NativeFile]]:
     """Open a file at the first row of its first binary table.

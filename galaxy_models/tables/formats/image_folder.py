@@ -6,6 +6,7 @@ from itertools import islice
 
 import pyarrow as pa
 
+from galaxy_models import storage
 from galaxy_models.storage import glob
 from galaxy_models.tables.formats.table import Table
 
@@ -44,6 +45,23 @@ class ImageFolder(Table):
             "label": [folder for _, folder, _ in places],
         }
         return pa.RecordBatch.from_pydict(columns, schema=self.schema)
+
+
+class ImageFile(ImageFolder):
+    """A single image as a table of one row."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(storage.parent(uri))
+        self.uri = uri
+
+    def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        name = self.uri.rpartition("/")[2]
+        row = {
+            "object_id": [without_suffix(name)],
+            "image": [name],
+            "label": [self.image_root.rpartition("/")[2]],
+        }
+        yield pa.RecordBatch.from_pydict(row, schema=self.schema).select(columns)
 
 
 def is_image(path: str) -> bool:

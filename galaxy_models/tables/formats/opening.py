@@ -15,7 +15,7 @@ from galaxy_models.tables.formats import (
 )
 from galaxy_models.tables.formats.delimited import DelimitedTable
 from galaxy_models.tables.formats.fits import FitsTable
-from galaxy_models.tables.formats.image_folder import ImageFolder, is_image
+from galaxy_models.tables.formats.image_folder import ImageFile, ImageFolder, is_image
 from galaxy_models.tables.formats.parquet import open_parquet, open_parquet_folder
 from galaxy_models.tables.formats.table import Table, unreadable
 from galaxy_models.tables.formats.votable import VOTable
@@ -50,6 +50,23 @@ def open_table(uri: str, flag: str = "--catalog") -> Table:
     except OSError as error:
         raise unreadable(uri, error) from error
     raise CatalogError(f"no catalog at {uri}; check the path given to {flag}.")
+
+
+def open_images(uri: str, flag: str) -> Table:
+    """Open a table of images, or a single image as a table of one.
+
+    Args:
+        uri: as for ``open_table``, or an image.
+        flag: what named it, for messages.
+
+    Raises:
+        CatalogError: as for ``open_table``.
+    """
+    if is_image(uri) and storage.is_file(uri):
+        is_fits = uri.lower().endswith((*fits.SUFFIXES, ".fz"))
+        if not is_fits or fits.holds_image(uri):
+            return ImageFile(uri)
+    return open_table(uri, flag)
 
 
 def _open_file(uri: str) -> Table:

@@ -1,0 +1,62 @@
+"""Values that the flags of ``jobs.train`` may have, where a range says it."""
+
+from collections.abc import Callable
+from math import inf
+
+RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
+    (
+        ("epochs", "batch_size", "plateau_patience", "early_stopping_patience"),
+        lambda value: value >= 1,
+        "must be at least 1",
+    ),
+    (
+        ("max_restarts", "head_epochs"),
+        lambda value: value >= 0,
+        "must be 0 or more",
+    ),
+    (
+        ("learning_rate", "head_learning_rate", "alpha"),
+        lambda value: 0 < value < inf,
+        "must be above 0 and finite",
+    ),
+    (
+        ("validation_fraction", "plateau_factor"),
+        lambda value: 0 < value < 1,
+        "must lie between 0 and 1",
+    ),
+    (
+        ("shift_fraction", "zoom_fraction", "test_fraction", "label_smoothing",
+         "weight_averaging", "margin_fraction", "blur_fraction", "colour_fraction"),
+        lambda value: 0 <= value < 1,
+        "must be 0 or more and below 1",
+    ),
+    (
+        ("degraded_fraction",),
+        lambda value: 0 <= value <= 1,
+        "must lie from 0 to 1",
+    ),
+    (
+        ("noise_levels",),
+        lambda value: 0 <= value < 256,
+        "must be 0 or more and below 256 grey levels",
+    ),
+    (("jpeg_quality",), lambda value: 1 <= value <= 100, "choose 1 to 100"),
+    (
+        ("teacher_weight",),
+        lambda value: 0 < value <= 1,
+        "must be above 0 and at most 1",
+    ),
+    (
+        ("rotation_deg",),
+        lambda value: 0 <= value <= 180,
+        "must lie from 0 to 180 degrees",
+    ),
+    (("mantissa_bits",), lambda value: 1 <= value <= 23, "choose 1 to 23"),
+)  # fmt: skip
+"""Flags, what their values must fulfil, and how a refusal says so."""
+
+CLASSES_ONLY = {
+    "label_column": "label", "label_groups": (), "teacher": (), "label_smoothing": 0.0,
+    "class_weight": "none",
+}  # fmt: skip
+"""Flags that mean nothing where there are no classes, and their defaults."""
