@@ -10,10 +10,13 @@ without Ray; predictions are streamed, so their number is not limited by memory.
 """
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from galaxy_models.cli.command_line import Job
 from galaxy_models.config import EvaluateConfig
+
+if TYPE_CHECKING:
+    from galaxy_models.evaluation.votes import QuestionErrors
 
 logger = logging.getLogger(__name__)
 
@@ -37,21 +40,7 @@ def write_report(config: EvaluateConfig) -> dict[str, Any]:
         and agreement.expected_calibration_error,
     }
     if report.vote_errors is not None:
-        total = report.vote_errors.total
-        logger.info(
-            "mean error of a vote fraction %.3f, weighted by voters (of predicting the "
-            "mean: %.3f); %d galaxies compared; %s",
-            total.error,
-            total.error_of_mean,
-            total.num_galaxies,
-            report.page,
-        )
-        return {
-            **figures,
-            "compared": total.num_galaxies,
-            "fraction_error": total.error,
-            "fraction_error_of_mean": total.error_of_mean,
-        }
+        return figures | _vote_figures(report.vote_errors.total, report.page)
     if agreement is None:
         logger.info(
             "%d rows, %d failed, no labels; %s",
@@ -71,6 +60,23 @@ def write_report(config: EvaluateConfig) -> dict[str, Any]:
         report.page,
     )
     return figures
+
+
+def _vote_figures(errors: "QuestionErrors", page: str) -> dict[str, Any]:
+    """Log the error of predicted votes, and give it for the summary."""
+    logger.info(
+        "mean error of a vote fraction %.3f, weighted by voters (of predicting the "
+        "mean: %.3f); %d galaxies compared; %s",
+        errors.error,
+        errors.error_of_mean,
+        errors.num_galaxies,
+        page,
+    )
+    return {
+        "compared": errors.num_galaxies,
+        "fraction_error": errors.error,
+        "fraction_error_of_mean": errors.error_of_mean,
+    }
 
 
 def _write_detection_report(config: EvaluateConfig) -> dict[str, Any]:

@@ -18,7 +18,8 @@ THEMES = {
         "removed_rows", "keep", "resume", "overwrite", "estimate",
     ),
     "Columns and labels": (
-        "id_column", "image_column", "label_column", "questions", "volunteers_column",
+        "id_column", "image_column", "label_column", "target", "questions",
+        "volunteers_column",
         "label_groups", "exclude_label",
         "ra_column", "dec_column",
     ),

@@ -1,8 +1,8 @@
 """Lines of the log below a notebook's cell; a line of progress replaces the last one.
 
 Without this a cell of hours would be silent, and with ``logging.basicConfig`` its lines
-stand in the red box of stderr. Outside of Jupyter's kernels, and where the caller has
-set logging up, nothing is shown and nothing changed.
+stand in the red box of stderr. Outside of Jupyter's kernels nothing is changed; where
+the caller has set logging up, the lines go there alone.
 """
 
 import logging
@@ -15,32 +15,50 @@ from typing import Any
 
 MAX_LINES = 30  # the last ones; a cell is no log file
 OF_PROGRESS = "galaxy_models.cluster.progress"
-NO_WIDGETS = "IProgress not found"  # tqdm's warning, once Ray imports it
+NO_WIDGETS = "IProgress not found"  # tqdm's warning, as Ray is imported
 WIDGETS_LOGGER = "ray.widgets.util"  # likewise
 
 
 @contextmanager
 def lines_in_cell() -> Iterator[None]:
     """Show this package's log below the cell while the block runs."""
-    logger = logging.getLogger("galaxy_models")
-    if not _is_in_kernel() or logger.hasHandlers():
+    if _is_in_kernel():
+        with _widgets_not_missed(), _shown(logging.getLogger("galaxy_models")):
+            yield
+    else:
+        yield
+
+
+@contextmanager
+def _shown(logger: logging.Logger) -> Iterator[None]:
+    """Show a logger's lines, unless they go somewhere already."""
+    if logger.hasHandlers():
         yield
         return
     lines = _CellLines()
     lines.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    of_widgets = logging.getLogger(WIDGETS_LOGGER)
-    levels = logger.level, of_widgets.level
+    level = logger.level
     logger.addHandler(lines)
     logger.setLevel(logging.INFO)
-    of_widgets.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.removeHandler(lines)
+        logger.setLevel(level)
+
+
+@contextmanager
+def _widgets_not_missed() -> Iterator[None]:
+    """Keep Ray and tqdm from asking for widgets, which nothing here shows."""
+    logger = logging.getLogger(WIDGETS_LOGGER)
+    level = logger.level
+    logger.setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", NO_WIDGETS)
             yield
     finally:
-        logger.removeHandler(lines)
-        logger.setLevel(levels[0])
-        of_widgets.setLevel(levels[1])
+        logger.setLevel(level)
 
 
 def _is_in_kernel() -> bool:

@@ -17,10 +17,9 @@ logger = logging.getLogger(__name__)
 
 
 MAIN_METRICS = (
-    "val_accuracy", "val_balanced_accuracy",
-    "val_fraction_error", "val_fraction_error_of_mean",
+    "val_accuracy", "val_balanced_accuracy", "val_fraction_error", "val_r2_",
 )  # fmt: skip
-"""Figures of the validation galaxies that are shown, where the card has them."""
+"""How figures of the validation galaxies begin that are shown, by any head."""
 
 
 def train(config: TrainConfig) -> dict[str, Any]:
@@ -28,7 +27,11 @@ def train(config: TrainConfig) -> dict[str, Any]:
     from galaxy_models.training import fit  # only once the flags are accepted
 
     card = fit(config)
-    main = {name: card.metrics[name] for name in MAIN_METRICS if name in card.metrics}
+    main = {
+        name: value
+        for name, value in card.metrics.items()
+        if name.startswith(MAIN_METRICS)
+    }
     logger.info(
         "model folder %s: %s",
         config.output,

@@ -51,9 +51,9 @@ class DetectConfig:
     """Folder for a picture (JPEG) an image, with boxes around galaxies, coloured by
     class."""
 
-    model: str = "galaxy-zoo"
-    """Model folder of jobs.train, or galaxy-zoo, the model that comes with the
-    package."""
+    model: str = "galaxy-zoo-detect"
+    """Model folder of jobs.train, or a model that comes with the package:
+    galaxy-zoo-detect, which tells stars and artefacts from galaxies."""
 
     wcs: str | None = None
     """Folder of FITS headers with the images' sky coordinates, such as those that
@@ -143,14 +143,7 @@ class DetectConfig:
             f"must be a multiple of {TILE_STEP_PX} from {TILE_SIZES_PX[0]} to "
             f"{TILE_SIZES_PX[-1]} px",
         )
-        for flag in HAND_OVERS:
-            folder = getattr(self, flag)
-            require(
-                folder is None or not is_within(folder, self.output),
-                flag,
-                folder,
-                f"must not lie in --output {self.output}",
-            )
+        self._check_folders()
         require(
             self.tiles_per_file >= 1,
             "tiles_per_file",
@@ -169,6 +162,22 @@ class DetectConfig:
             self.progress_interval_s,
             "must be above 0 seconds",
         )
+
+    def _check_folders(self) -> None:
+        folders = [getattr(self, flag) for flag in HAND_OVERS]
+        for place, (flag, folder) in enumerate(zip(HAND_OVERS, folders, strict=True)):
+            require(
+                folder is None or folder not in folders[:place],
+                flag,
+                folder,
+                "each needs a folder of its own",
+            )
+            require(
+                folder is None or not is_within(folder, self.output),
+                flag,
+                folder,
+                f"must not lie in --output {self.output}",
+            )
 
     @property
     def catalog(self) -> str:

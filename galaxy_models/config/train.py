@@ -53,6 +53,10 @@ class TrainConfig(CatalogConfig):
     answers' columns hold fractions; if left out, num_volunteers and other usual names
     are found; none: they hold counts."""
 
+    target: tuple[str, ...] = ()
+    """Learn measured numbers, such as sizes, in place of classes: columns of them.
+    Scoring gives each a mean and a standard deviation, in the column's unit."""
+
     label_groups: tuple[str, ...] = ()
     """Labels that mean one of several classes, such as
     elliptical=round+in_between+cigar; their loss uses the sum of these classes'
@@ -259,11 +263,24 @@ class TrainConfig(CatalogConfig):
         for flag, default in CLASSES_ONLY.items():
             value = getattr(self, flag)
             require(
-                self.questions is None or value == default,
+                (self.questions is None and not self.target) or value == default,
                 flag,
                 " ".join(value) if isinstance(value, tuple) else value,
-                "it is about classes; leave it out with --questions",
+                "it is about classes; leave it out with "
+                f"--{'target' if self.target else 'questions'}",
             )
+        require(
+            self.questions is None or not self.target,
+            "target",
+            " ".join(self.target),
+            "a model learns these numbers or the votes of --questions; leave one out",
+        )
+        require(
+            len(set(self.target)) == len(self.target),
+            "target",
+            " ".join(self.target),
+            "names a column twice",
+        )
         require(
             self.questions is not None or self.volunteers_column is None,
             "volunteers_column",

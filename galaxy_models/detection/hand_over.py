@@ -1,8 +1,8 @@
 """What is made of finished detections: stamps, regions, overlays.
 
 The driver reads the detections an image at a time, in their order, and opens its image
-once more. A folder is complete when its ``_made_of.json`` is there; one that is not is
-made anew.
+once more. A folder is complete when its record is there (such as ``_stamps.json``); one
+that is not is made anew.
 """
 
 import json
@@ -11,7 +11,6 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,12 +37,6 @@ from galaxy_models.tables.prediction_schema import STATUS_OK
 
 logger = logging.getLogger(__name__)
 
-MADE_OF_NAME = "_made_of.json"
-OUTPUT = output_folder.OutputKind(
-    job="jobs.detect --stamps, --regions, --overlay",
-    results_name=MADE_OF_NAME,
-    version_1_keys=frozenset({MADE_OF_NAME}),  # there were none
-)
 STAMP_QUALITY = 95
 MAX_NAME = 100  # characters of an image's name in a file's
 COLUMNS = (
@@ -76,6 +69,16 @@ class Found:
     """Of whole stamps: the model's crop of them is what the network saw."""
 
 
+def _kind(flag: str) -> output_folder.OutputKind:
+    """What a folder is for."""
+    return output_folder.OutputKind(
+        job=f"jobs.detect --{flag}",
+        results_name=f"_{flag}.json",  # what they were made of
+        version_1_keys=frozenset({"the detections"}),  # there were none
+        flag=f"--{flag}",
+    )
+
+
 def check_folders(config: DetectConfig) -> None:
     """Refuse folders that hold something else, before any work.
 
@@ -86,7 +89,7 @@ def check_folders(config: DetectConfig) -> None:
         folder = getattr(config, flag)
         if folder is not None:
             # What is there of the same kind is made anew where it is of other rows.
-            output_folder.check_output(folder, OUTPUT, overwrite=True)
+            output_folder.check_output(folder, _kind(flag), overwrite=True)
 
 
 def hand_over(config: DetectConfig, record: RunRecord) -> None:
@@ -97,34 +100,23 @@ def hand_over(config: DetectConfig, record: RunRecord) -> None:
         StorageError: an object store does not answer.
     """
     made_of = {"detections": storage.absolute_uri(config.output), **record.resume_key}
-    wanted = {
-        flag: folder
-        for flag in HAND_OVERS
-        if (folder := getattr(config, flag)) is not None
-        and not _is_made(folder, {"kind": flag, **made_of})
-    }
-    for flag, folder in wanted.items():
-        with output_folder.held_output(folder, OUTPUT, True, False) as uri:
-            output_folder.begin_output(uri, OUTPUT, {})
+    made_of_bytes = json.dumps(made_of, indent=2).encode() + b"\n"
+    for flag in HAND_OVERS:
+        folder, kind = getattr(config, flag), _kind(flag)
+        if folder is None or _is_made(folder, kind, made_of_bytes):
+            continue
+        with output_folder.held_output(folder, kind, True, False) as uri:
+            output_folder.begin_output(uri, kind, {})
             _make(MAKERS[flag], uri, config)
-            _write_json(uri, {"kind": flag, **made_of})
+            storage.write_bytes(storage.join(uri, kind.results_name), made_of_bytes)
             output_folder.finish_output(uri)
         logger.info("%s: made of %s", folder, config.output)
 
 
-def _is_made(folder: str, made_of: Mapping[str, Any]) -> bool:
-    uri = storage.join(storage.absolute_uri(folder), MADE_OF_NAME)
-    if not storage.is_file(uri):
-        return False
-    return bool(storage.read_bytes(uri) == _to_json(made_of))
-
-
-def _write_json(folder: str, made_of: Mapping[str, Any]) -> None:
-    storage.write_bytes(storage.join(folder, MADE_OF_NAME), _to_json(made_of))
-
-
-def _to_json(made_of: Mapping[str, Any]) -> bytes:
-    return json.dumps(made_of, indent=2).encode() + b"\n"
+def _is_made(folder: str, kind: output_folder.OutputKind, made_of: bytes) -> bool:
+    """Whether a folder is complete, and was made of the same."""
+    uri = storage.join(storage.absolute_uri(folder), kind.results_name)
+    return storage.is_file(uri) and storage.read_bytes(uri) == made_of
 
 
 Maker = Callable[[Found], tuple[str, bytes | pa.Buffer] | None]

@@ -14,7 +14,13 @@ from math import inf
 from typing import Any
 
 from galaxy_models.config.decode_rule import DecodeRule
-from galaxy_models.models.heads import ClassesHead, Head, VotesHead
+from galaxy_models.models.heads import (
+    ClassesHead,
+    Head,
+    RegressionHead,
+    Target,
+    VotesHead,
+)
 from galaxy_models.tables.vote_tables.decision_tree import make_tree
 
 MODEL_NAME = "model.keras"
@@ -105,10 +111,10 @@ class ModelCard:
     vertical_flip: bool = True
     """Whether training mirrored images top-bottom."""
 
-    training: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict, repr=False)
     """The configuration that ``jobs.train`` ran with."""
 
-    data: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict, repr=False)
     """The labelled catalog: where, its fingerprint, galaxies a class and side."""
 
     metrics: dict[str, float] = field(default_factory=dict)
@@ -118,9 +124,9 @@ class ModelCard:
     """Epochs that were trained; 0 in folders of older versions."""
 
     temperature: float = 1.0
-    """What scoring divides the logits (of votes: the concentrations) by, so that
-    probabilities mean what they say; fitted on the validation galaxies. 1, as in
-    folders of version 0.1, for none."""
+    """What scoring divides the logits (of votes: the concentrations) by, or multiplies
+    standard deviations by, so that they mean what they say; fitted on the validation
+    galaxies. 1, as in folders of version 0.1, for none."""
 
     litert: dict[str, LiteRTRecord] = field(default_factory=dict)
     """The folder's LiteRT files by name; empty in folders of version 0.1."""
@@ -128,7 +134,7 @@ class ModelCard:
     embedding: EmbeddingRecord | None = None
     """None in folders of older versions; ``jobs.embed`` adds it."""
 
-    versions: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict, repr=False)
     """Library versions in training."""
 
     plausible_probability: float | None = None
@@ -139,9 +145,14 @@ class ModelCard:
     questions: dict[str, dict[str, str | None]] | None = None
     """The decision tree of a model of votes; see ``decision_tree``."""
 
+    targets: tuple[Target, ...] = ()
+    """Numbers that a model of a regression predicts."""
+
     @property
     def head(self) -> Head:
         """What the network's outputs mean."""
+        if self.targets:
+            return RegressionHead(self.targets)
         if self.questions is not None:
             return VotesHead(make_tree(self.questions, CARD_NAME))
         return ClassesHead(self.classes)
@@ -151,6 +162,8 @@ def head_fields(head: Head) -> dict[str, Any]:
     """Give the card's fields that say which head a model has."""
     if isinstance(head, VotesHead):
         return {"classes": (), "questions": head.tree.to_json()}
+    if isinstance(head, RegressionHead):
+        return {"classes": (), "targets": head.targets}
     assert isinstance(head, ClassesHead)
     return {"classes": head.classes}
 
@@ -188,6 +201,7 @@ def parse_card(data: bytes) -> ModelCard:
     }
     if content.get("embedding") is not None:
         content["embedding"] = EmbeddingRecord(**content["embedding"])
+    content["targets"] = tuple(Target(**one) for one in content.get("targets", ()))
     card = ModelCard(**content)
     _check_values(card)
     return card
@@ -231,6 +245,8 @@ def _check_values(card: ModelCard) -> None:
         raise ValueError(f"classes {list(card.classes)}: names only")
     if not 0 < card.alpha < inf:
         raise ValueError(f"alpha {card.alpha}: above 0 and finite")
+    if not all(0 < one.scale < inf for one in card.targets):
+        raise ValueError(f"targets {card.targets}: scales above 0 and finite")
     if not isinstance(card.training, dict):
         raise ValueError(f"training {card.training!r}: flags and their values")
     strange = set(card.litert).difference((INT8_NAME, FLOAT_NAME))

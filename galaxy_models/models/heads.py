@@ -2,6 +2,7 @@
 
     ClassesHead      one of several classes: a softmax
     VotesHead        what volunteers would answer: Dirichlet concentrations
+    RegressionHead   measured numbers: a mean and a standard deviation each
 
 A model has one head. The network in front of it, decoding, engines, exactly-once
 scoring and joining by id are the same for all. What depends on the head has one place
@@ -25,8 +26,9 @@ from galaxy_models.tables.prediction_schema import (
 )
 from galaxy_models.tables.vote_tables.decision_tree import DecisionTree
 
-HeadKind = Literal["classes", "votes"]
+HeadKind = Literal["classes", "votes", "regression"]
 HEAD_NAME = "logits"  # the last layer with weights, of every network
+MAX_LOG_SD = 7.0  # of a standard deviation in standard units, either way
 Outputs = NDArray[np.float32]
 """What a network puts out, shape (galaxies, outputs)."""
 
@@ -107,3 +109,62 @@ class VotesHead:
         gaps = np.abs(dirichlet.expected_fractions(found, self.tree) - fractions)
         weights = dirichlet.per_answer(asked, self.tree)
         return float(1 - (gaps * weights).sum() / weights.sum())
+
+
+@dataclass(frozen=True)
+class Target:
+    """A measured number that a network predicts."""
+
+    name: str
+    """Of the catalog's column."""
+
+    center: float
+    """Mean of the training galaxies, in the column's unit."""
+
+    scale: float
+    """Their standard deviation, in the same unit; above 0."""
+
+    unit: str = ""
+    ucd: str = ""
+
+
+@dataclass(frozen=True)
+class RegressionHead:
+    """Measured numbers, each with a normal distribution.
+
+    The network's outputs are in standard units: all means, less ``center`` and over
+    ``scale``; then the logarithms of all standard deviations.
+    """
+
+    targets: tuple[Target, ...]
+    kind: Literal["regression"] = "regression"
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Columns of the outputs."""
+        names = [target.name for target in self.targets]
+        return (
+            *(f"{name}_standard_mean" for name in names),
+            *(f"{name}_standard_log_sd" for name in names),
+        )
+
+    def calibrated(self, outputs: Outputs, temperature: float) -> Outputs:
+        """Give means and standard deviations in the targets' units.
+
+        Returns:
+            Shape (galaxies, outputs): all means, then all standard deviations, which
+            are multiplied by the temperature.
+        """
+        num = len(self.targets)
+        centers = np.asarray([target.center for target in self.targets], np.float32)
+        scales = np.asarray([target.scale for target in self.targets], np.float32)
+        logs = np.clip(outputs[:, num:], -MAX_LOG_SD, MAX_LOG_SD)
+        deviations = np.exp(logs) * scales * np.float32(temperature)
+        means = outputs[:, :num] * scales + centers
+        return np.concatenate([means, deviations], axis=1)
+
+    def agreement(self, found: Outputs, expected: Outputs) -> float:
+        """1 less the mean difference of a mean, in standard units; at least 0."""
+        num = len(self.targets)
+        gap = float(np.abs(found[:, :num] - expected[:, :num]).mean())
+        return max(0.0, 1 - gap)

@@ -13,10 +13,23 @@ from galaxy_models.config import ScoreConfig
 from galaxy_models.models import dirichlet
 from galaxy_models.models.card import ModelCard
 from galaxy_models.models.conformal import plausible_classes
-from galaxy_models.models.heads import ClassesHead, Head, VotesHead
+from galaxy_models.models.heads import (
+    ClassesHead,
+    Head,
+    RegressionHead,
+    Target,
+    VotesHead,
+)
 from galaxy_models.scoring.augmentation import average_views
 from galaxy_models.scoring.predicted import Predicted
-from galaxy_models.tables.prediction_schema import class_fields, familiarity_field
+from galaxy_models.tables.prediction_schema import (
+    TARGET,
+    class_fields,
+    described_field,
+    deviation_column,
+    familiarity_field,
+    mean_column,
+)
 from galaxy_models.tables.vote_columns import vote_fields
 
 Views = NDArray[np.float32]
@@ -32,6 +45,8 @@ def answer_fields(card: ModelCard, config: ScoreConfig) -> list[pa.Field]:
 def _head_fields(head: Head, config: ScoreConfig) -> list[pa.Field]:
     if isinstance(head, VotesHead):
         return vote_fields(head.tree, posterior=config.posterior)
+    if isinstance(head, RegressionHead):
+        return [field for target in head.targets for field in target_fields(target)]
     assert isinstance(head, ClassesHead)
     return class_fields(
         head.classes,
@@ -57,6 +72,9 @@ def answer_arrays(
     head = card.head
     if isinstance(head, VotesHead):
         numbers = _votes(predicted.views, head, posterior=config.posterior)
+        arrays = [pa.array(column, pa.float32(), mask=failed) for column in numbers]
+    elif isinstance(head, RegressionHead):
+        numbers = _values(predicted.views, len(head.targets))
         arrays = [pa.array(column, pa.float32(), mask=failed) for column in numbers]
     else:
         arrays = _classes(predicted.views, failed, card, config)
@@ -115,3 +133,28 @@ def _votes(
         yield of_question
     if posterior:
         yield from concentrations.T
+
+
+def target_fields(target: Target) -> Iterator[pa.Field]:
+    """Describe a number's mean and standard deviation, as its catalog did."""
+    for name, kind in (
+        (mean_column(target.name), "<target>_mean"),
+        (deviation_column(target.name), "<target>_sd"),
+    ):
+        field = described_field(name, pa.float32(), kind)
+        ucd = field.metadata[b"ucd"].decode()
+        if target.ucd:
+            ucd = target.ucd if kind == "<target>_mean" else f"{ucd};{target.ucd}"
+        known = {**field.metadata, b"ucd": ucd.encode(), TARGET: target.name.encode()}
+        if target.unit:
+            known[b"unit"] = target.unit.encode()
+        yield field.with_metadata(known)
+
+
+def _values(views: Views, num_targets: int) -> Iterator[NDArray[np.float32]]:
+    """Join the normal distributions of a galaxy's views: their mixture's moments."""
+    means, deviations = np.split(views.astype(np.float64), [num_targets], axis=2)
+    variances = (deviations**2).mean(axis=0) + means.var(axis=0)
+    for mean, deviation in zip(means.mean(axis=0).T, np.sqrt(variances).T, strict=True):
+        yield mean.astype(np.float32)
+        yield deviation.astype(np.float32)

@@ -12,6 +12,7 @@ STATUS_OK = "ok"
 STATUS_FAILED = "failed"
 SPREAD_COLUMN = "probability_spread"
 PLAUSIBLE_COLUMN = "plausible_classes"
+TARGET = b"target"  # in a field's metadata: the measured number that it is about
 FAMILIARITY_COLUMN = "familiarity"
 EMBEDDING_COLUMN = "embedding"
 
@@ -94,6 +95,20 @@ PREDICTION_COLUMNS = (
         "with --familiarity only: share of the training galaxies that look less usual, "
         "0 (like none of them) to 1; float32, null where failed",
     ),
+    Column(
+        "<target>_mean",
+        "",
+        "stat.value",
+        "models of numbers only: expected value, in the unit of the training's column; "
+        "null where failed",
+    ),
+    Column(
+        "<target>_sd",
+        "",
+        "stat.stdev",
+        "models of numbers only: standard deviation of the value, in the same unit; "
+        "null where failed",
+    ),
     Column("status", "", "meta.code.status", "ok or failed"),
     Column("error", "", "meta.note", "null, or a failure reason, a colon, and details"),
     Column(
@@ -135,6 +150,16 @@ def concentration_column(answer: str) -> str:
 def votes_column(answer: str) -> str:
     """Name the column of the votes that an answer got."""
     return f"{answer}_votes"
+
+
+def mean_column(target: str) -> str:
+    """Name the column of the expected value of a measured number."""
+    return f"{target}_mean"
+
+
+def deviation_column(target: str) -> str:
+    """Name the column of its standard deviation."""
+    return f"{target}_sd"
 
 
 def asked_column(question: str) -> str:

@@ -19,6 +19,7 @@ from galaxy_models.tables.prediction_schema import (
     CLASS_LIST,
     PLAUSIBLE_COLUMN,
     STATUS_OK,
+    TARGET,
     classes_of,
     concentration_column,
     familiarity_column,
@@ -97,7 +98,7 @@ class PredictedRows:
     plausible: NDArray[np.bool_] | None
     """Which classes are plausible, shape (rows, classes); None if that is not there."""
 
-    familiarity: NDArray[np.float32] | None
+    familiarity: NDArray[np.float32] | None = None
     """Shape (rows,); NaN where the image failed. None where nobody asked for it."""
 
 
@@ -117,6 +118,11 @@ def open_predictions(uri: str, flag: str) -> Predictions:
     if not isinstance(table, ParquetTable):
         raise PredictionsError(f"{table.uri} holds no Parquet files; {remedy}.")
     names = table.schema.names
+    if any(TARGET in (field.metadata or {}) for field in table.schema):
+        raise PredictionsError(
+            f"{table.uri} holds predicted numbers; only classes and votes are served "
+            f"here. pandas reads it. For others, {remedy}."
+        )
     tree = tree_of(table.schema, table.uri)
     needed = CLASS_COLUMNS if tree is None else NEEDED_COLUMNS
     missing = [name for name in needed if name not in names]

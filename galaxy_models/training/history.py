@@ -33,7 +33,11 @@ logger = logging.getLogger(__name__)
 TENSORBOARD_NAME = "tensorboard"
 EVENTS_NAME = "events.out.tfevents.0.galaxy-batch"  # TensorBoard looks for the middle
 SHOWN_IN_TRAINING = ("loss", "learning_rate", "images_per_s")
-FIGURES: dict[HeadKind, str] = {"classes": "accuracy", "votes": "fraction_error"}
+FIGURES: dict[HeadKind, str] = {
+    "classes": "accuracy",
+    "votes": "fraction_error",
+    "regression": "standard_error",
+}
 """What an epoch's row has next to the loss, by the head."""
 
 EpochRow = dict[str, float]

@@ -3,6 +3,7 @@
 Imports TensorFlow: workers only.
 """
 
+import math
 from typing import Any, Protocol
 
 import keras
@@ -11,9 +12,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from galaxy_models.config import TrainConfig
-from galaxy_models.models.heads import Head, VotesHead
+from galaxy_models.models.heads import MAX_LOG_SD, Head, RegressionHead, VotesHead
 from galaxy_models.tables.vote_tables.decision_tree import DecisionTree
 
+HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 SMALLEST_PROBABILITY = 1e-30  # its logarithm is still a float32
 
 
@@ -159,12 +161,50 @@ class VoteObjective:
         return (of_answers @ self._to_questions) @ tf.transpose(self._to_questions)
 
 
+class RegressionObjective:
+    """Likelihood of measured numbers under a normal distribution each.
+
+    Numbers are in standard units; one that is not known (NaN) adds nothing.
+
+    Source:
+        Nix & Weigend 1994, Proc. IEEE ICNN, 55.
+    """
+
+    def __init__(self, num_targets: int) -> None:
+        self.target = tf.TensorSpec((None, num_targets), tf.float32)
+        self._num_targets = num_targets
+
+    def losses(
+        self, targets: Any, outputs: Any, _teacher: Any, _learns: bool, /
+    ) -> Any:
+        """Negative log-likelihood of each galaxy's numbers, in nats."""
+        gaps, is_known = self._gaps(targets, outputs)
+        logs = outputs[:, self._num_targets :]
+        logs = tf.clip_by_value(logs, -MAX_LOG_SD, MAX_LOG_SD)
+        losses = logs + 0.5 * tf.square(gaps * tf.exp(-logs)) + HALF_LOG_TWO_PI
+        return tf.reduce_sum(losses * is_known, axis=1)
+
+    def figures(self, targets: Any, outputs: Any) -> Any:
+        """Mean difference of a galaxy's numbers, in standard units."""
+        gaps, is_known = self._gaps(targets, outputs)
+        num_known = tf.reduce_sum(is_known, axis=1)
+        return tf.math.divide_no_nan(tf.reduce_sum(tf.abs(gaps), axis=1), num_known)
+
+    def _gaps(self, targets: Any, outputs: Any) -> tuple[Any, Any]:
+        """Differences, 0 where nothing is known; and where something is."""
+        is_known = tf.math.is_finite(targets)
+        gaps = tf.where(is_known, targets, 0.0) - outputs[:, : self._num_targets]
+        return tf.where(is_known, gaps, 0.0), tf.cast(is_known, tf.float32)
+
+
 def objective_for(
     head: Head, config: TrainConfig, members: NDArray[np.bool_] | None = None
 ) -> Objective:
     """Choose what a head is trained to."""
     if isinstance(head, VotesHead):
         return VoteObjective(head.tree)
+    if isinstance(head, RegressionHead):
+        return RegressionObjective(len(head.targets))
     return ClassObjective(
         len(head.output_names),
         members,

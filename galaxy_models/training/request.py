@@ -71,10 +71,14 @@ class Request:
                 f"{side} galaxies by label": dict(sorted(counts.items()))
                 for side, counts in self.truth.counts.items()
             },
-            **({"the votes": self.truth.digest} if self.truth.digest else {}),
+            **self._truth_key(),
             "the hash of the model to start from": start and start.card.model_hash,
             "the hash of what the teacher says": teacher and teacher.digest,
         }
+
+    def _truth_key(self) -> dict[str, Any]:
+        name = f"the {self.truth.head.kind}"
+        return {name: self.truth.digest} if self.truth.digest else {}
 
 
 def without_later_flags(

@@ -1,4 +1,4 @@
-"""What is known of a catalog's galaxies, whatever the head: labels, or votes.
+"""What is known of a catalog's galaxies, whatever the head: labels, votes, numbers.
 
 Knows the catalog's columns; it knows neither pixels nor networks.
 """
@@ -17,11 +17,12 @@ from galaxy_models.tables.formats import open_table
 from galaxy_models.tables.vote_tables.decision_tree import read_tree
 from galaxy_models.tables.vote_tables.vote_counts import VoteColumns, find_vote_columns
 from galaxy_models.training.labels import Side, read_labels
+from galaxy_models.training.targets import read_targets
 from galaxy_models.training.votes import read_votes
 
 
 class Truth(Protocol):
-    """Labels of classes, or votes."""
+    """Labels of classes, votes, or measured numbers."""
 
     @property
     def head(self) -> Head:
@@ -89,6 +90,8 @@ def needed_columns(config: TrainConfig) -> tuple[list[str], VoteColumns | None]:
         ConfigError: there is no such decision tree.
         CatalogError: there is no table, or it lacks an answer's column.
     """
+    if config.target:
+        return list(config.target), None
     if config.questions is None:
         return [config.label_column], None
     tree = read_tree(config.questions)
@@ -109,4 +112,6 @@ def read_truth(
     """
     if votes is not None:
         return read_votes(catalog, config, votes)
+    if config.target:
+        return read_targets(catalog, config)
     return read_labels(catalog, config)

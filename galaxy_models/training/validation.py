@@ -14,9 +14,10 @@ from galaxy_models.evaluation.votes import VoteErrors, measure_votes
 from galaxy_models.models import conformal, dirichlet
 from galaxy_models.models.card import LiteRTRecord
 from galaxy_models.models.folder import VALIDATION_NAME
-from galaxy_models.models.heads import ClassesHead, Head, VotesHead
+from galaxy_models.models.heads import ClassesHead, Head, RegressionHead, VotesHead
 from galaxy_models.tables.prediction_schema import votes_column
 from galaxy_models.training import history
+from galaxy_models.training.regression import fitted_deviation, regression_metrics
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ def val_metrics(predictions: DataFrame, head: Head) -> dict[str, float]:
     """
     if isinstance(head, VotesHead):
         return _errors(predictions, head).summary()
+    if isinstance(head, RegressionHead):
+        return regression_metrics(predictions, head)
     assert isinstance(head, ClassesHead)
     return history.validation_metrics(predictions, head.classes)
 
@@ -48,6 +51,8 @@ def val_temperature(predictions: DataFrame, head: Head) -> float:
             len(votes),
         )
         return temperature
+    if isinstance(head, RegressionHead):
+        return fitted_deviation(predictions, head)
     assert isinstance(head, ClassesHead)
     return history.fitted_temperature(predictions, head.classes)
 
@@ -75,10 +80,12 @@ def write_validation(folder_uri: str, predictions: DataFrame, head: Head) -> Non
     if isinstance(head, ClassesHead):
         history.write_predictions(folder_uri, predictions)
         return
+    history.write_frame(folder_uri, VALIDATION_NAME, predictions)
+    if isinstance(head, RegressionHead):
+        return
     from galaxy_models.evaluation import vote_plots
 
     assert isinstance(head, VotesHead)
-    history.write_frame(folder_uri, VALIDATION_NAME, predictions)
     plot = vote_plots.errors_plot(_errors(predictions, head), "validation galaxies")
     storage.write_bytes(storage.join(folder_uri, VOTES_PLOT_NAME), plot)
 

@@ -11,7 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from galaxy_models.tables.detection_schema import AT_EDGE, BLENDED, NEAR_BRIGHT_STAR
+from galaxy_models.tables.detection_schema import (
+    AT_EDGE,
+    BLENDED,
+    NEAR_BRIGHT_STAR,
+    SATURATED,
+)
 
 ARTEFACT, GALAXY, STAR = "artefact", "galaxy", "star"
 
@@ -26,6 +31,7 @@ PIECE_SIZE = 0.75  # of its parent's size, below which a galaxy's child is a pie
 NUM_BINS = 12  # of flux, for the sizes of stars
 STAR_SIZES = (0.88, 1.12)  # in units of what most sources of the flux have
 MIN_STAR_ROUNDNESS = 0.8
+BRIGHTEST = 0.97  # share of sources that are fainter
 MAX_STAR_GAP_PX = 4.0
 
 
@@ -95,16 +101,19 @@ def _is_piece(row: Any, parent: Any, truth: pd.DataFrame) -> bool:
 def label_real(rows: pd.DataFrame) -> list[str | None]:
     """Label a real frame's sources, of which most are stars.
 
-    Stars of one flux are of one size; a source that is neither a star nor made of
-    stars, nor in the light of a bright one, has no label.
+    Stars of one flux are of one size, and the brightest, whose light is white, are
+    stars of whatever shape; a source that is neither a star nor made of stars, nor in
+    the light of a bright one, has no label.
     """
-    is_star = like_stars(rows)
+    is_white = (rows["flags"] & SATURATED) > 0
+    is_bright = is_white & (rows["flux"] >= rows["flux"].quantile(BRIGHTEST))
+    is_star = like_stars(rows) | is_bright
     of_parent = is_star.groupby(rows["parent_id"]).all()
     is_pair = (rows["num_children"] > 1) & rows["object_id"].map(of_parent).eq(True)
     is_lit = (rows["flags"] & NEAR_BRIGHT_STAR) > 0
     labels = np.full(len(rows), None, object)
     labels[(is_pair | is_lit).to_numpy()] = ARTEFACT
-    labels[(is_star & ~is_pair).to_numpy()] = STAR
+    labels[(is_star & (is_bright | ~is_pair)).to_numpy()] = STAR
     return list(labels)
 
 

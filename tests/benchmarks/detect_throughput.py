@@ -56,7 +56,7 @@ class Settings:
     num_drawn: int = 2
     """Frames that are drawn without a folder."""
 
-    model: str = DetectConfig.__dataclass_fields__["model"].default
+    model: str = DetectConfig.model
     """Model folder, or a name of one that comes with the package."""
 
     rounds: int = 3
@@ -112,7 +112,7 @@ def plain_photutils(image: WideImage) -> int:
 
     plane, rms, sigma, area = _prepared(image)
     light = plane - Background2D(plane, MESH_PX).background
-    finder = SourceFinder(npixels=area, progress_bar=False)
+    finder = SourceFinder(n_pixels=area, progress_bar=False)
     segments = finder(light, sigma * rms)
     if segments is None:
         return 0
@@ -154,7 +154,7 @@ def measure(
             _timed(lambda: [here.run(path, watch) for path in paths])
         )
     total = sum(watch.seconds.values())
-    shares = {stage: seconds / total for stage, seconds in watch.seconds.items()}
+    shares = {str(stage): part / total for stage, part in watch.seconds.items()}
     rates = {
         name: pixels / 1e6 / statistics.median(seconds)
         for name, seconds in times.items()

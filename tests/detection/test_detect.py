@@ -118,7 +118,7 @@ def test_broken_images_are_failed_rows_with_a_reason(detected: Path) -> None:
 def test_the_files_say_units_and_the_model(detected: Path) -> None:
     path = next(iter(sorted(detected.glob("*.parquet"))))
     metadata = pq.read_schema(path).metadata
-    assert metadata[b"galaxy_batch.model"] == b"galaxy-zoo"
+    assert metadata[b"galaxy_batch.model"] == b"galaxy-zoo-detect"
     table = Table.read(path, format="parquet.votable")
     assert str(table["ra"].unit) == "deg"
     assert str(table["x"].unit) == "pix"

@@ -153,7 +153,7 @@ def test_small_sources_have_no_class_and_say_so(in_fits: pd.DataFrame) -> None:
     probabilities = in_fits.filter(like="probability_")
     assert (probabilities.isna().any(axis=1) == is_small).all()
     np.testing.assert_allclose(probabilities[~is_small].sum(axis=1), 1, atol=1e-3)
-    assert in_fits["score"].isna().all()  # the model knows neither star nor artefact
+    assert (in_fits["score"].isna() == is_small).all()
 
 
 def test_stars_are_as_large_as_the_seeing(
@@ -165,6 +165,23 @@ def test_stars_are_as_large_as_the_seeing(
     distances, indices = nearest(stars, in_fits)
     sizes = in_fits["size_over_psf"].iloc[indices[distances < 1]]
     assert sizes.median() == pytest.approx(1, abs=0.2)
+
+
+def test_galaxies_have_higher_scores_than_stars(
+    frames: Frames, in_fits: pd.DataFrame, in_jpeg: pd.DataFrame
+) -> None:
+    truth = pd.read_parquet(frames.truth)
+    scores: dict[str, list[float]] = {"galaxy": [], "star": []}
+    for found, name in ((in_fits, "frame-0000.fits"), (in_jpeg, "frame-0000.jpg")):
+        sources = truth[truth["image"] == name]
+        classified = found[found["is_primary"] & found["score"].notna()]
+        distances, indices = nearest(classified, sources)
+        kinds = sources["kind"].to_numpy()[indices]
+        for score, kind, gap in zip(classified["score"], kinds, distances, strict=True):
+            scores[kind] += [score] if gap < 8 else []  # full wells have no peak
+    assert np.mean(np.array(scores["galaxy"]) > 0.5) > 0.8
+    assert len(scores["star"]) > 0
+    assert np.mean(np.array(scores["star"]) < 0.5) > 0.5
 
 
 def test_a_saturated_star_is_flagged_and_so_is_what_stands_on_its_light(

@@ -133,7 +133,7 @@ def test_what_is_there_is_not_made_again(made: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in made.rglob("*.reg")}
     detect(config_for(made))
     assert {path: path.stat().st_mtime_ns for path in made.rglob("*.reg")} == before
-    (made / "regions" / "_made_of.json").write_text("{}")
+    (made / "regions" / "_regions.json").write_text("{}")
     detect(config_for(made))
     assert min(path.stat().st_mtime_ns for path in before) > max(before.values())
 
@@ -143,8 +143,14 @@ def test_folders_that_cannot_serve_are_refused_before_any_work(
 ) -> None:
     (tmp_path / "thesis.tex").touch()
     output = str(tmp_path / "out")
-    with pytest.raises(OutputError, match="holds something else"):
+    with pytest.raises(OutputError, match=f"--overlay {tmp_path} holds something else"):
         detect(config_for(made, output=output, overlay=str(tmp_path)))
     assert not Path(output).exists()
+    with pytest.raises(OutputError, match="--overlay .* holds something else"):
+        detect(config_for(made, overlay=str(made / "regions"), regions=None))
+    with pytest.raises(
+        ConfigError, match="--overlay x: each needs a folder of its own"
+    ):
+        config_for(made, regions="x", overlay="x")
     with pytest.raises(ConfigError, match=r"--stamps .*/s: must not lie in --output"):
         config_for(made, stamps=str(made / "found" / "s"))

@@ -92,6 +92,20 @@ def test_a_scoring_that_kept_positions_gains_its_hats_catalog_later(
     assert len(rows_of(config.hats)) == NUM_GALAXIES
 
 
+def test_rows_that_are_carried_over_are_in_the_hats_catalog_too(
+    configure: Configure, tmp_path: Path
+) -> None:
+    previous = str(tmp_path / "previous")
+    score(configure(hats=None, keep=("RAJ2000", "DEJ2000"), output=previous))
+    config = configure(previous=previous)
+
+    record = score(config)
+
+    assert (record.num_rows_carried_over, record.num_rows_this_run) == (NUM_GALAXIES, 0)
+    assert config.hats is not None
+    assert len(rows_of(config.hats)) == NUM_GALAXIES
+
+
 def test_a_job_that_dies_at_its_hats_catalog_resumes_with_that(
     configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ from galaxy_models.models.calibration import with_temperature
 from galaxy_models.models.card import INT8_NAME
 from galaxy_models.models.folder import load_litert, read_card
 
-MODEL = "galaxy-zoo"
+MODEL = "galaxy-zoo-detect"
 
 
 @cache

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from galaxy_models.evaluation.detections.measures import Binned
+from galaxy_models.evaluation.detections.measures import BRIGHT_R, Binned
 from galaxy_models.evaluation.detections.results import DetectionEvaluation
 from galaxy_models.evaluation.metrics import accuracy_interval
 from galaxy_models.evaluation.plots import (
@@ -102,7 +102,8 @@ def _position_plot(evaluation: DetectionEvaluation) -> bytes:
     panel.axvline(evaluation.positions.median, color=ORANGE)
     panel.set_ylim(0, 1.05 * max(counts))
     panel.set_title(
-        f"Position: median {evaluation.positions.median:.2f} px, 95 % within "
+        f"Position of all; of r ≤ {BRIGHT_R:g}: median "
+        f"{evaluation.positions.median:.2f} px, 95 % within "
         f"{evaluation.positions.percentile_95:.2f} px"
     )
     return png_bytes(figure)

@@ -18,7 +18,7 @@ def with_head(network: keras.Model, kind: HeadKind) -> keras.Model:
         kind: of the head, other than classes.
     """
     logits = network.get_layer(HEAD_NAME).output
-    outputs = {"votes": concentrations}[kind](logits)
+    outputs = {"votes": concentrations, "regression": values}[kind](logits)
     return keras.Model(network.input, outputs, name=network.name)
 
 
@@ -44,3 +44,8 @@ def concentrations(logits: keras.KerasTensor) -> keras.KerasTensor:
     for layer in layers:
         logits = layer(logits)
     return logits
+
+
+def values(logits: keras.KerasTensor) -> keras.KerasTensor:
+    """Pass the logits on as they are, in float32."""
+    return keras.layers.Activation("linear", dtype="float32", name="values")(logits)

@@ -1,6 +1,7 @@
 """Trained models that come with the package: model folders with plain names.
 
-    shipped_models/galaxy-zoo/       a model folder; MODEL_CARD.md says what it is
+    shipped/galaxy-zoo/         a model folder; MODEL_CARD.md says what it is
+    shipped/galaxy-zoo-detect/  for stamps of wide images: knows stars and artefacts
 
 A name means the same on every host of a cluster, since each has the package; a path
 would not. So a name travels as it is, and the host that loads the model finds its
