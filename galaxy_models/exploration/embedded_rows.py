@@ -16,7 +16,7 @@ from galaxy_models.tables.prediction_schema import EMBEDDING_COLUMN
 from galaxy_models.tables.predictions import Predictions
 
 Floats = NDArray[np.float32]
-COLUMNS = ("object_id", "predicted_class", "confidence", EMBEDDING_COLUMN)
+SHOWN_COLUMNS = ("object_id", "predicted_class", "confidence")
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class EmbeddedRows:
     """Some rows."""
 
     table: pa.RecordBatch
-    """``object_id``, ``predicted_class`` and ``confidence``."""
+    """``object_id``; ``predicted_class`` and ``confidence`` of models of classes."""
 
     embeddings: Floats
     """Shape (rows, components); NaN where the image failed."""
@@ -55,8 +55,11 @@ def read_embedded_rows(predictions: Predictions) -> Iterator[EmbeddedRows]:
         CatalogError: a file cannot be read.
     """
     num = num_components(predictions)
-    for batch in predictions.table.read_batches(COLUMNS):
-        yield EmbeddedRows(batch.select(COLUMNS[:-1]), vectors(batch.column(3), num))
+    there = predictions.table.schema.names
+    shown = [name for name in SHOWN_COLUMNS if name in there]
+    for batch in predictions.table.read_batches([*shown, EMBEDDING_COLUMN]):
+        embeddings = vectors(batch.column(len(shown)), num)
+        yield EmbeddedRows(batch.select(shown), embeddings)
 
 
 def vectors(lists: pa.Array, num: int) -> Floats:

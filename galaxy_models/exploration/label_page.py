@@ -84,6 +84,11 @@ def make_label_page(config: LabelPageConfig) -> tuple[str, int]:
 
 
 def _classes(config: LabelPageConfig, predictions: Predictions) -> tuple[str, ...]:
+    if predictions.tree is not None:
+        raise PredictionsError(
+            f"{predictions.uri} holds predicted votes, which say no class to be "
+            "uncertain of; score with a model of classes."
+        )
     if config.classes:
         return config.classes
     if len(predictions.classes) > MAX_KEYS:

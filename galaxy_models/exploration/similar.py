@@ -20,7 +20,6 @@ from galaxy_models.errors import PredictionsError
 from galaxy_models.evaluation.cutouts import open_catalog_cutouts, read_cutouts
 from galaxy_models.exploration.anomalies import Oddest, sample
 from galaxy_models.exploration.embedded_rows import (
-    COLUMNS,
     Floats,
     num_components,
     read_embedded_rows,
@@ -31,6 +30,7 @@ from galaxy_models.exploration.nearest import Nearest, squared_lengths
 from galaxy_models.exploration.similar_page import similar_page
 from galaxy_models.storage import output_folder, s3
 from galaxy_models.tables.formats.numbered_rows import RowReader, number_rows
+from galaxy_models.tables.prediction_schema import EMBEDDING_COLUMN
 from galaxy_models.tables.predictions import Predictions, open_predictions
 
 logger = logging.getLogger(__name__)
@@ -54,8 +54,8 @@ class Found:
     """URI of the page."""
 
     neighbours: pa.Table | None
-    """Columns ``like``, ``rank``, ``object_id``, ``distance``, ``predicted_class`` and
-    ``confidence``; None where nobody asked."""
+    """Columns ``like``, ``rank``, ``object_id``, ``distance``, and of models of
+    classes ``predicted_class`` and ``confidence``; None where nobody asked."""
 
     anomalies: pa.Table | None
     """The same but for ``like``; None where nobody asked."""
@@ -142,10 +142,10 @@ def find_anomalies(predictions: Predictions, size: int) -> pa.Table | None:
 def _points(predictions: Predictions, ids: pa.Array, num: int) -> list[Floats]:
     """Read the embeddings of some galaxies."""
     numbers = find_rows(predictions, ids)
-    reader = RowReader(number_rows(predictions.table), [COLUMNS[-1]])
+    reader = RowReader(number_rows(predictions.table), [EMBEDDING_COLUMN])
     points = []
     for object_id, number in zip(ids.to_pylist(), numbers, strict=True):
-        lists = reader.read(number, number + 1)[COLUMNS[-1]].combine_chunks()
+        lists = reader.read(number, number + 1)[EMBEDDING_COLUMN].combine_chunks()
         (point,) = vectors(lists, num)
         if not point[0] == point[0]:
             raise PredictionsError(

@@ -52,8 +52,14 @@ def _tiles(rows: pa.Table, cutouts: Cutouts) -> list[dict[str, Any]]:
         {
             "src": cutouts.get(str(row["object_id"])),
             "object_id": row["object_id"],
-            "text": f"{row['distance']:.2f} · {row['predicted_class']} "
-            f"{row['confidence']:.2f}",
+            "text": _text(row),
         }
         for row in rows.to_pylist()
     ]
+
+
+def _text(row: dict[str, Any]) -> str:
+    """Say how far a galaxy lies, and its class if the model has classes."""
+    if "predicted_class" not in row:
+        return f"{row['distance']:.2f}"
+    return f"{row['distance']:.2f} · {row['predicted_class']} {row['confidence']:.2f}"
