@@ -61,7 +61,6 @@ def test_the_example_of_fit_runs(ray_here: None, folder: Path) -> None:
 
     run_example(fit)
     assert (folder / "model" / "model.keras").exists()
-    run_example(notebook.fit)  # finished already
 
 
 @pytest.mark.slow

@@ -51,17 +51,6 @@ def fit(**flags: Any) -> ModelCard:
     Raises:
         GalaxyBatchError: as ``galaxy_models.training.fit``; ConfigError for a value.
         TypeError: for a keyword that is no flag.
-
-    Example:
-        >>> card = fit(
-        ...     catalog="labelled/catalog.csv",
-        ...     output="model",
-        ...     network="lenet5",
-        ...     image_size=32,
-        ...     epochs=1,
-        ... )
-        >>> card.num_epochs
-        1
     """
     from galaxy_models.training import fit as fit_network
 
