@@ -21,35 +21,37 @@ cd "$3"
 trained() { [ -e "$1/model.json" ]; }
 scored() { [ -e "$1/_run.json" ]; }
 
-# train OUTPUT FLAGS…: both surveys, seen turned, at other scales, seeing, depths,
-# colours and compressions.
-train() {
-    trained "$1" || python -m jobs.train --catalog both.csv --output "$1" \
-        --network mobilenet_v1 --crop-fraction 0.55 --margin-fraction 0.2 \
-        --batch-size 64 --schedule cosine --weight-averaging 0.998 \
-        --early-stopping-patience 60 --label-smoothing 0.02 \
-        --label-groups elliptical=round+in_between+cigar \
-        --class-weight square_root --undo-class-weight \
-        --zoom-fraction 0.4 --shift-fraction 0.05 --blur-fraction 0.02 \
-        --noise-levels 6 --colour-fraction 0.2 --jpeg-quality 40 \
-        --validation-fraction 0.05 --test-fraction 0.05 --num-workers 1 "${@:2}"
-}
+# Galaxies of both surveys, seen turned, at other scales, seeing, depths, colours and
+# compressions.
+recipe=(
+    --network mobilenet_v1 --crop-fraction 0.55 --margin-fraction 0.2
+    --batch-size 64 --schedule cosine --weight-averaging 0.998
+    --early-stopping-patience 60 --label-smoothing 0.02
+    --label-groups elliptical=round+in_between+cigar
+    --class-weight square_root --undo-class-weight
+    --zoom-fraction 0.4 --shift-fraction 0.05 --blur-fraction 0.02
+    --noise-levels 6 --colour-fraction 0.2 --jpeg-quality 40
+    --validation-fraction 0.05 --test-fraction 0.05 --num-workers 1
+)
 
 trained imagenet || python "$here/imagenet_mobilenet_v1.py" "$imagenet" imagenet
 python "$here/galaxy_zoo_catalog.py" "$data" .
 
 # Small pictures first, which cost least.
-train at_64_px --start-from imagenet --head-epochs 0 --image-size 64 \
-    --epochs 12 --learning-rate 1e-3
-train at_96_px --start-from at_64_px --image-size 96 \
-    --epochs 10 --learning-rate 5e-4
+trained at_64_px || python -m jobs.train --catalog both.csv --output at_64_px \
+    --start-from imagenet --head-epochs 0 --image-size 64 \
+    --epochs 12 --learning-rate 1e-3 "${recipe[@]}"
+trained at_96_px || python -m jobs.train --catalog both.csv --output at_96_px \
+    --start-from at_64_px --image-size 96 \
+    --epochs 10 --learning-rate 5e-4 "${recipe[@]}"
 
 # What that says of every galaxy, seen from all sides, teaches the last one beside the
 # labels.
 scored taught_at_96_px || python -m jobs.score --catalog both.csv \
     --model at_96_px --tta dihedral --output taught_at_96_px
-train at_128_px --start-from at_96_px --image-size 128 \
+trained at_128_px || python -m jobs.train --catalog both.csv --output at_128_px \
+    --start-from at_96_px --image-size 128 \
     --epochs 8 --learning-rate 3e-4 --teacher taught_at_96_px --teacher-weight 0.5 \
-    --mantissa-bits 7
+    --mantissa-bits 7 "${recipe[@]}"
 
 python "$here/ship.py" at_128_px galaxy-zoo

@@ -39,6 +39,7 @@ PATHS = (
     "output",
     "start_from",
     "teacher",
+    "questions",
     "image_root",
     "allow_image_prefix",
 )

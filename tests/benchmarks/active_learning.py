@@ -11,6 +11,7 @@ of ``--head-epochs``: a whole fine-tuning is not simulated.
 
 import json
 import sys
+import tempfile
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -172,11 +173,18 @@ def described(
 
     The features are all components of the embedding, with a column of ones.
     """
+    with tempfile.TemporaryDirectory() as staging:
+        return _described(config, staging)
+
+
+def _described(
+    config: SimulationConfig, staging: str
+) -> tuple[Floats, NDArray[np.float32], NDArray[np.int64]]:
     card = read_card(config.model)
     embedding = load_embedding(config.model, card)
     name = choose_engine("auto", card, on_gpus=False)
     engine = load_engine(name, config.model, card, threads=1)
-    catalog = open_catalog(config, "unused", [config.label_column], for_ray=False)
+    catalog = open_catalog(config, staging, [config.label_column], for_ray=False)
     rows = sample_rows(number_rows(catalog.table), config.num_galaxies)
     label_column = catalog.column(config.label_column)
     reader = RowReader(rows, [catalog.image_column, label_column])

@@ -13,6 +13,7 @@ from infra_files import (
     NOTEBOOK,
     SCRIPTS,
     STARTERS,
+    SUPPLY_CHAIN,
     name,
     pin,
 )
@@ -42,6 +43,7 @@ def test_every_file_of_infra_is_looked_at() -> None:
         *STARTERS,
         *MODEL_FILES,
         DASHBOARD,
+        SUPPLY_CHAIN,
         NOTEBOOK,
         INFRA / "constraints.txt",
         INFRA / "README.md",

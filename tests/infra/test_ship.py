@@ -30,11 +30,15 @@ PLACES: dict[str, Any] = {
     "output": "/secret/home/model",
     "start_from": "s3://secret",
     "teacher": ("/secret/one", "s3://secret/two"),
+    "questions": "/secret/tree.json",
     "image_root": "/secret/images",
     "allow_image_prefix": ("/secret/more", "s3://secret/"),
     "s3_endpoint_url": "http://secret:9000",
 }
-NO_PLACES = {"id_column", "image_column", "label_column", "label_groups", "fits_bands"}
+NO_PLACES = {
+    "id_column", "image_column", "label_column", "volunteers_column", "target",
+    "label_groups", "fits_bands",
+}  # fmt: skip
 """Further flags that take any text."""
 
 

@@ -20,6 +20,7 @@ STARTERS = (*MANIFESTS, LAUNCHER, *DOCKERFILES, *SCRIPTS)
 MODEL_FILES = tuple(sorted(INFRA.glob("models/*.*")))
 """What the shipped models come of."""
 
+SUPPLY_CHAIN = INFRA / "supply_chain.sh"
 DASHBOARD = INFRA / "grafana" / "galaxy_batch.json"
 NOTEBOOK = INFRA / "notebooks" / "from_cutouts_to_a_plot.ipynb"
 
