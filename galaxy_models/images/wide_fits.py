@@ -4,6 +4,7 @@ It knows one file that is at hand; where files lie, ``wide`` knows.
 """
 
 import io
+import mmap
 import warnings
 from itertools import islice
 from pathlib import Path
@@ -130,7 +131,23 @@ def _section(band: Band, rows: slice, columns: slice) -> NDArray[Any]:
     if band.stored is not band.hdu:
         return np.asarray(band.hdu.section[region])  # unpacks the tiles it needs
     # A section of a plain image is read row by row, in Python: 50 times slower.
-    return _scaled(band.hdu.data[region], band.hdu.header)
+    scaled = _scaled(band.hdu.data[region], band.hdu.header)
+    _let_go(band.hdu.data)
+    return scaled
+
+
+def _let_go(stored: NDArray[Any]) -> None:
+    """Drop the pages of a mapped file, which is read again where it is needed again.
+
+    Else all of it that was ever read counts as this process's memory.
+    """
+    owner: Any = stored
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    if isinstance(owner, memoryview):
+        owner = owner.obj
+    if isinstance(owner, mmap.mmap):
+        owner.madvise(mmap.MADV_DONTNEED)
 
 
 def _scaled(stored: NDArray[Any], header: Any) -> NDArray[Any]:
