@@ -25,7 +25,7 @@ Source:
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -87,12 +87,12 @@ def export_litert(
 
 
 def embed_training_galaxies(
-    float_file: bytes, training: Examples, image_size: int
+    files: Mapping[str, LiteRTFile], training: Examples, image_size: int
 ) -> bytes | None:
     """Fit the embedding of a network to the galaxies that it learned from.
 
     Args:
-        float_file: its LiteRT file, with features.
+        files: the network's, of ``export_litert``.
         training: decoded galaxies.
         image_size: side of the network's images (px).
 
@@ -107,7 +107,8 @@ def embed_training_galaxies(
         for start in range(0, num_galaxies, BATCH_SIZE)
     )
     views = (central_views(images, image_size) for images in batches)
-    return to_bytes(fit_to_images(LiteRTNetwork(float_file, threads=1), views))
+    network = LiteRTNetwork(files[FLOAT_NAME].data, threads=1)
+    return to_bytes(fit_to_images(network, views))
 
 
 def _galaxies_to_quantize_on(

@@ -15,7 +15,7 @@ import ray.exceptions
 import ray.train
 
 from galaxy_models.cluster.job_log import JobLog
-from galaxy_models.models.card import EMBEDDING_NAME, FLOAT_NAME, MODEL_NAME
+from galaxy_models.models.card import EMBEDDING_NAME, MODEL_NAME
 from galaxy_models.models.tensorflow_runtime import start_tensorflow
 from galaxy_models.training.batches import BatchReader
 from galaxy_models.training.checkpoint import (
@@ -309,7 +309,7 @@ class Training:
                 self.config,
             )
             embedding = embed_training_galaxies(
-                files[FLOAT_NAME].data, plan.training, self.config.image_size
+                files, plan.training, self.config.image_size
             )
         except ray.exceptions.RayError:  # galaxies were lost with their host: try again
             raise

@@ -36,6 +36,7 @@ def test_a_model_folder_holds_everything_that_scoring_and_readers_need(
         "history.csv",
         "history.png",
         "confusion_matrix.png",
+        "embedding.npz",
         "validation_predictions.parquet",
         "tensorboard",
     }

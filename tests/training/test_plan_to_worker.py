@@ -104,6 +104,7 @@ def last_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(ray.train, "report", report)
     monkeypatch.setattr(ray.train, "get_checkpoint", lambda: None)
     monkeypatch.setattr(export, "export_litert", lambda *_: {})
+    monkeypatch.setattr(export, "embed_training_galaxies", lambda *_: None)
     return folder
 
 
