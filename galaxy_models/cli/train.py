@@ -16,10 +16,14 @@ from galaxy_models.config import TrainConfig
 logger = logging.getLogger(__name__)
 
 
-MAIN_METRICS = (
-    "val_accuracy", "val_balanced_accuracy", "val_fraction_error", "val_r2_",
-)  # fmt: skip
-"""How figures of the validation galaxies begin that are shown, by any head."""
+MAIN_METRICS = {
+    "val_accuracy": "validation accuracy",
+    "val_balanced_accuracy": "mean recall of the classes",
+    "val_fraction_error_of_mean": "predicting the mean",
+    "val_fraction_error": "validation error of the fractions",
+    "val_r2_": "explained variance of ",
+}
+"""How figures of the validation galaxies begin that are shown, and what they are."""
 
 
 def train(config: TrainConfig) -> dict[str, Any]:
@@ -30,12 +34,12 @@ def train(config: TrainConfig) -> dict[str, Any]:
     main = {
         name: value
         for name, value in card.metrics.items()
-        if name.startswith(MAIN_METRICS)
+        if name.startswith(tuple(MAIN_METRICS))
     }
     logger.info(
         "model folder %s: %s",
         config.output,
-        ", ".join(f"{name} {value:.3f}" for name, value in main.items()),
+        ", ".join(f"{_words(name)} {value:.3f}" for name, value in main.items()),
     )
     return {
         "epochs": card.num_epochs,
@@ -44,6 +48,14 @@ def train(config: TrainConfig) -> dict[str, Any]:
         "network": card.network,
         "model_hash": card.model_hash,
     }
+
+
+def _words(metric: str) -> str:
+    """Say what a figure is; a column's name stays at its end."""
+    for start, words in MAIN_METRICS.items():
+        if metric.startswith(start):
+            return words + metric.removeprefix(start)
+    raise KeyError(metric)
 
 
 JOB = Job(
