@@ -19,7 +19,7 @@ LOGGED = (
     r"\d+ of \d+ galaxies decoded \(\d+ %\), \d+(\.\d)? images/s, \d+ failed, .*",
     r"epoch \d+/\d+: (\d+ of \d+ galaxies \(\d+ %\), )?loss .* s left",
     r"quantising the network for CPUs",
-    r"model_(int8|float)\.tflite: the network's class for .*",
+    r"model_(int8|float)\.tflite: agrees with the network on .*",
     r"temperature .*: negative log likelihood .*",
     r"model folder .*: validation accuracy .*",
     # scoring
