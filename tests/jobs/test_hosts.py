@@ -80,6 +80,11 @@ class HostCluster:
                 running = self.head.running_node(num_cpus=2, host=host)
                 self.nodes[host.address] = self.stack.enter_context(running)
 
+    def switch_off(self, host: NetworkHost) -> None:
+        """Kill a worker's host, and wait until its Ray is seen to be gone."""
+        host.kill()
+        self.nodes[host.address].process.wait()
+
     def submit(self, module: str, *flags: str) -> JobProcess:
         """Submit a job from the repository's root, on the head."""
         submit = self.head_host.command(
@@ -219,7 +224,7 @@ def test_a_host_killed_and_replaced_and_another_cut_off_cost_no_row(
     job.wait_for("images/s")
     killed, cut_off = cluster.worker_hosts
     cut_off.cut_link()
-    killed.kill()
+    cluster.switch_off(killed)
     cluster.head.wait_until_given_up(cut_off)  # meanwhile nobody can work
     cluster.start_workers()
     cut_off.mend_link()
@@ -235,7 +240,7 @@ def test_training_goes_on_after_a_workers_host_is_lost_and_replaced(
     cluster.start_workers()
     job = cluster.train("disturbed")
     job.wait_for("epoch 2/")
-    cluster.worker_hosts[0].kill()
+    cluster.switch_off(cluster.worker_hosts[0])
     cluster.start_workers()
 
     assert job.exit_code() == 0, job.log
