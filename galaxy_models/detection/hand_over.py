@@ -5,7 +5,6 @@ once more. A folder is complete when its record is there (such as ``_stamps.json
 that is not is made anew.
 """
 
-import json
 import logging
 import re
 import tempfile
@@ -74,7 +73,6 @@ def _kind(flag: str) -> output_folder.OutputKind:
     return output_folder.OutputKind(
         job=f"jobs.detect --{flag}",
         results_name=f"_{flag}.json",  # what they were made of
-        version_1_keys=frozenset({"the detections"}),  # there were none
         flag=f"--{flag}",
     )
 
@@ -100,7 +98,7 @@ def hand_over(config: DetectConfig, record: RunRecord) -> None:
         StorageError: an object store does not answer.
     """
     made_of = {"detections": storage.absolute_uri(config.output), **record.resume_key}
-    made_of_bytes = json.dumps(made_of, indent=2).encode() + b"\n"
+    made_of_bytes = output_folder.json_bytes(made_of)
     for flag in HAND_OVERS:
         folder, kind = getattr(config, flag), _kind(flag)
         if folder is None or _is_made(folder, kind, made_of_bytes):

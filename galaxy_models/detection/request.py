@@ -27,7 +27,6 @@ FORMAT_VERSION = 2  # of _run.json and of resume keys; 1 had no is_primary
 OUTPUT = OutputKind(
     job="jobs.detect",
     results_name=RUN_RECORD_NAME,
-    version_1_keys=frozenset({"--images"}),  # there were no markers of version 1
     foreign_key="catalog_fingerprint",  # jobs.score's
 )
 FITS_FLAGS = ("fits_bands", "fits_stretch", "fits_q")

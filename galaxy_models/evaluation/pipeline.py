@@ -26,7 +26,6 @@ from galaxy_models.evaluation.report import report_page
 from galaxy_models.evaluation.report_files import (
     METRICS_NAME,
     OUTPUT,
-    json_bytes,
     write_files,
 )
 from galaxy_models.evaluation.results import Evaluation, LabelledPart, metrics_record
@@ -98,7 +97,7 @@ def _write_report(config: EvaluateConfig) -> Report:
     plots = dict(_plots(evaluation))
     contents = {
         **{f"{name}.png": png for name, png in plots.items()},
-        METRICS_NAME: json_bytes(metrics_record(evaluation)),
+        METRICS_NAME: output_folder.json_bytes(metrics_record(evaluation)),
     }
     page = report_page(evaluation, plots, cutouts)
     return Report(

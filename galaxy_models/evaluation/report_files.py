@@ -3,7 +3,6 @@
 It knows names and bytes; it knows neither metrics nor pages.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,19 +33,6 @@ def write_files(
     Returns:
         URI of the page.
     """
-    everything = {
-        **contents,
-        REPORT_NAME: page.encode(errors="replace"),
-        RECORD_NAME: json_bytes(asked),
-    }
-    output_folder.begin_output(output, OUTPUT, asked)
-    for name, data in everything.items():
-        storage.write_bytes(storage.join(output, name), data)
-    output_folder.finish_output(output)
+    contents = {**contents, REPORT_NAME: page.encode(errors="replace")}
+    output_folder.write_results(output, OUTPUT, contents, asked)
     return storage.join(output, REPORT_NAME)
-
-
-def json_bytes(record: Mapping[str, Any]) -> bytes:
-    """Write JSON that people can read, too."""
-    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
-    return text.encode(errors="replace") + b"\n"

@@ -4,7 +4,6 @@ Runs in this process alone, without Ray. The page saves a table that training ta
 """
 
 import dataclasses
-import json
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -38,11 +37,9 @@ logger = logging.getLogger(__name__)
 
 PAGE_NAME = "label.html"
 TEMPLATE_NAME = "label.html.jinja"
-RECORD_NAME = "_label_page.json"  # what was asked for; no other job writes it
 OUTPUT = output_folder.OutputKind(
     job="jobs.label_page",
-    results_name=RECORD_NAME,
-    version_1_keys=frozenset({"predictions", "catalog"}),
+    results_name="_label_page.json",  # what was asked for; no other job writes it
 )
 
 
@@ -74,13 +71,10 @@ def make_label_page(config: LabelPageConfig) -> tuple[str, int]:
             galaxies=galaxies,
             uri=predictions.uri,
         )
-        record = json.dumps(dataclasses.asdict(config), indent=2).encode() + b"\n"
-        output_folder.begin_output(output, OUTPUT, dataclasses.asdict(config))
-        uri = storage.join(output, PAGE_NAME)
-        storage.write_bytes(uri, page.encode(errors="replace"))
-        storage.write_bytes(storage.join(output, RECORD_NAME), record)
-        output_folder.finish_output(output)
-    return uri, len(galaxies)
+        contents = {PAGE_NAME: page.encode(errors="replace")}
+        asked = dataclasses.asdict(config)
+        output_folder.write_results(output, OUTPUT, contents, asked)
+    return storage.join(output, PAGE_NAME), len(galaxies)
 
 
 def _classes(config: LabelPageConfig, predictions: Predictions) -> tuple[str, ...]:

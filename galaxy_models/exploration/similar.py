@@ -5,9 +5,7 @@ not grow with their number.
 """
 
 import dataclasses
-import json
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -38,11 +36,9 @@ logger = logging.getLogger(__name__)
 NEIGHBOURS_NAME = "neighbours.parquet"
 ANOMALIES_NAME = "anomalies.parquet"
 PAGE_NAME = "similar.html"
-RECORD_NAME = "_similar.json"  # what was asked for; no other job writes it
 OUTPUT = output_folder.OutputKind(
     job="jobs.similar",
-    results_name=RECORD_NAME,
-    version_1_keys=frozenset({"predictions", "like"}),
+    results_name="_similar.json",  # what was asked for; no other job writes it
 )
 
 
@@ -87,14 +83,13 @@ def similar(config: SimilarConfig) -> Found:
             predictions.uri, config.like, neighbours, anomalies, cutouts
         )
         contents = {
-            NEIGHBOURS_NAME: neighbours,
-            ANOMALIES_NAME: anomalies,
+            NEIGHBOURS_NAME: _to_parquet(neighbours),
+            ANOMALIES_NAME: _to_parquet(anomalies),
             PAGE_NAME: page.encode(errors="replace"),
-            RECORD_NAME: json.dumps(dataclasses.asdict(config), indent=2).encode(),
         }
-        output_folder.begin_output(output, OUTPUT, dataclasses.asdict(config))
-        _write(output, contents)
-        output_folder.finish_output(output)
+        found = {name: data for name, data in contents.items() if data is not None}
+        asked = dataclasses.asdict(config)
+        output_folder.write_results(output, OUTPUT, found, asked)
     return Found(storage.join(output, PAGE_NAME), neighbours, anomalies)
 
 
@@ -164,11 +159,9 @@ def _ranked(rows: pa.Table, distances: ArrayLike) -> pa.Table:
     )
 
 
-def _write(output: str, contents: Mapping[str, pa.Table | bytes | None]) -> None:
-    for name, content in contents.items():
-        if isinstance(content, pa.Table):
-            stream = pa.BufferOutputStream()
-            pq.write_table(content, stream)
-            content = stream.getvalue().to_pybytes()
-        if content is not None:
-            storage.write_bytes(storage.join(output, name), content)
+def _to_parquet(table: pa.Table | None) -> bytes | None:
+    if table is None:
+        return None
+    stream = pa.BufferOutputStream()
+    pq.write_table(table, stream)
+    return bytes(stream.getvalue().to_pybytes())

@@ -33,8 +33,8 @@ class OutputKind:
     results_name: str
     """A file that only this kind of job writes, when its results are complete."""
 
-    version_1_keys: frozenset[str]
-    """Keys that every marker of this job had in format version 1."""
+    version_1_keys: frozenset[str] | None = None
+    """Keys that every marker of this job had in format version 1; None: it had none."""
 
     flag: str = "--output"
     """What named the folder, for messages."""
@@ -168,6 +168,32 @@ def begin_output(
     return False
 
 
+def write_results(
+    uri: str, kind: OutputKind, contents: Mapping[str, bytes], asked: Mapping[str, Any]
+) -> None:
+    """Write everything that a job has to say into a checked folder.
+
+    Args:
+        uri: the folder.
+        kind: the job.
+        contents: files by name.
+        asked: the job's flags, which its results file holds; it comes last.
+
+    Raises:
+        StorageError: a disk is full or cannot be written; or as for any store.
+    """
+    begin_output(uri, kind, asked)
+    for name, data in {**contents, kind.results_name: json_bytes(asked)}.items():
+        storage.write_bytes(storage.join(uri, name), data)
+    finish_output(uri)
+
+
+def json_bytes(record: Mapping[str, Any]) -> bytes:
+    """Write JSON that people can read, too."""
+    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+    return text.encode(errors="replace") + b"\n"
+
+
 def _is_scaffolding(name: str) -> bool:
     """Whether a name is a staged catalog's, the marker's, or of a half-written file."""
     return name == STAGING_NAME or name.startswith(UNFINISHED_NAME)
@@ -215,7 +241,8 @@ def _parse_marker(text: str, kind: OutputKind) -> Marker:
     if not isinstance(content, dict):
         raise ValueError(f"it is no JSON object: {text[:MAX_SHOWN]!r}")
     if "format_version" not in content:
-        if not kind.version_1_keys <= content.keys():
+        expected = kind.version_1_keys
+        if expected is None or not expected <= content.keys():
             raise ValueError(f"its keys are {', '.join(content)[:MAX_SHOWN]!r}")
         return Marker(content, is_emptied=True)
     if content["format_version"] != FORMAT_VERSION:

@@ -6,7 +6,6 @@ galaxies of a catalog, which need no labels. Runs in this process alone, without
 """
 
 import dataclasses
-import json
 import logging
 from collections.abc import Iterator
 
@@ -55,7 +54,6 @@ RECORD_NAME = "_embed.json"  # what was asked for; no other job writes it
 OUTPUT = output_folder.OutputKind(
     job="jobs.embed",
     results_name=RECORD_NAME,
-    version_1_keys=frozenset({"model", "catalog"}),
 )
 
 
@@ -161,5 +159,5 @@ def _write(
     for name, data in changed.items():
         storage.write_bytes(storage.join(output, name), data)
     write_card(output, card)
-    record = json.dumps(dataclasses.asdict(config), indent=2).encode()
-    storage.write_bytes(storage.join(output, RECORD_NAME), record + b"\n")
+    record = output_folder.json_bytes(dataclasses.asdict(config))
+    storage.write_bytes(storage.join(output, RECORD_NAME), record)

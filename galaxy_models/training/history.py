@@ -52,6 +52,25 @@ def figure_of(row: Mapping[str, float]) -> str:
     return next(name for name in FIGURES.values() if name in row)
 
 
+def epoch_line(history: Sequence[EpochRow], num_epochs: int) -> str:
+    """Say in a line of the job's log how the last epoch went.
+
+    Args:
+        history: rows of the epochs so far.
+        num_epochs: that are asked for.
+    """
+    row = history[-1]
+    figure = figure_of(row)
+    mean_s = sum(past["epoch_s"] for past in history) / len(history)
+    return (
+        f"epoch {row['epoch']}/{num_epochs}: loss {row['loss']:.4f} {figure} "
+        f"{row[figure]:.3f}, validation loss {row['val_loss']:.4f} {figure} "
+        f"{row[f'val_{figure}']:.3f}, rate {row['learning_rate']:.1e}, "
+        f"{row['images_per_s']:.0f} images/s, {100 * row['wait_fraction']:.0f} % of it "
+        f"waiting for data, {mean_s * (num_epochs - row['epoch']):.0f} s left"
+    )
+
+
 def validation_metrics(
     predictions: DataFrame, classes: Sequence[str]
 ) -> dict[str, float]:

@@ -4,9 +4,8 @@ Knows the catalog's ids and columns; it knows neither pixels nor networks.
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,34 +16,18 @@ from galaxy_models.config import TrainConfig
 from galaxy_models.errors import CatalogError
 from galaxy_models.models.heads import Outputs, RegressionHead, Target
 from galaxy_models.tables.catalog import Catalog
-from galaxy_models.training.labels import Side, sides_of
+from galaxy_models.training.answers import Answers, count_sides
+from galaxy_models.training.labels import sides_of
 
 MEASURED = "measured"  # in place of a label, where galaxies are counted
 
 
-@dataclass(frozen=True)
-class Targets:
+@dataclass(frozen=True, kw_only=True)
+class Targets(Answers):
     """The measured numbers of a catalog; read again where galaxies are decoded."""
 
     head: RegressionHead
     """What a network learns to say."""
-
-    counts: dict[Side, Counter[str]]
-    digest: str
-    """SHA-256 of the numbers."""
-
-    is_test: NDArray[np.bool_] = field(
-        default_factory=lambda: np.zeros(0, bool), compare=False
-    )
-    """Which of the catalog's galaxies are held back for tests, in its order."""
-
-    names: tuple[str, ...] = ()
-    members: None = None
-
-    @property
-    def num_to_learn(self) -> int:
-        """Galaxies to train and to validate with."""
-        return self.counts["training"].total() + self.counts["validation"].total()
 
     def source_columns(self, _catalog: Catalog, _config: TrainConfig, /) -> list[str]:
         """See ``Truth``."""
@@ -61,9 +44,6 @@ class Targets:
         flat = pa.array(values.astype(np.float32).ravel())
         return pa.FixedSizeListArray.from_arrays(flat, len(names))
 
-    def label_weights(self, _mode: str, /) -> None:
-        """All galaxies weigh the same."""
-
     def columns_of(
         self, targets: NDArray[np.float32], _outputs: Outputs, /
     ) -> dict[str, NDArray[Any]]:
@@ -72,13 +52,6 @@ class Targets:
             target.name: column * target.scale + target.center
             for target, column in zip(self.head.targets, targets.T, strict=True)
         }
-
-    def read_test_rows(self, catalog: Catalog, _config: TrainConfig, /) -> pa.Table:
-        """Their ids and the catalog's own columns of numbers."""
-        names = [catalog.id_column, *(target.name for target in self.head.targets)]
-        table = pa.Table.from_batches(catalog.table.read_batches(names)).select(names)
-        table = table.rename_columns(["object_id", *names[1:]])
-        return table.filter(pa.array(self.is_test))
 
 
 def read_targets(catalog: Catalog, config: TrainConfig) -> Targets:
@@ -98,21 +71,11 @@ def read_targets(catalog: Catalog, config: TrainConfig) -> Targets:
         parts.append(values)
         sides.append(sides_of(ids, config))
     table, side_of = np.concatenate(parts), np.concatenate(sides)
-    wanted: list[Side] = ["training", "validation"]
-    if config.test_fraction:
-        wanted.append("test")
-    counts = {
-        side: Counter({MEASURED: int((side_of == side).sum())}) for side in wanted
-    }
-    for side, counter in counts.items():
-        if not counter[MEASURED]:
-            raise CatalogError(
-                f"the split of {catalog.uri} leaves no galaxy for {side}; add galaxies "
-                "or change --validation-fraction and --test-fraction."
-            )
+    counts = count_sides(side_of, MEASURED, catalog, config)
     head = RegressionHead(_targets(table[side_of == "training"], names, catalog))
     is_test = side_of == "test" if config.test_fraction else np.zeros(0, bool)
-    return Targets(head, counts, hashlib.sha256(table.tobytes()).hexdigest(), is_test)
+    digest = hashlib.sha256(table.tobytes()).hexdigest()
+    return Targets(head=head, counts=counts, digest=digest, is_test=is_test)
 
 
 def _targets(

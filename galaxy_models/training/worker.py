@@ -30,7 +30,7 @@ from galaxy_models.training.history import (
     FIGURES,
     EpochRow,
     draw_history,
-    figure_of,
+    epoch_line,
     write_history,
 )
 from galaxy_models.training.plan import Plan
@@ -232,7 +232,7 @@ class Training:
                 checkpoint = ray.train.Checkpoint.from_directory(folder)
             ray.train.report(dict(row), checkpoint=checkpoint)
         if self.rank == 0:
-            self.log.say(_epoch_line(self.state.history, self.config.epochs))
+            self.log.say(epoch_line(self.state.history, self.config.epochs))
             self.log.show(row)
             write_history(self.output, self.state.history)
             if time.monotonic() - self.drawn_s > DRAW_INTERVAL_S:
@@ -334,19 +334,6 @@ def _epoch_row(
         row[f"{prefix}{figure}"] = sum_of_figures / num_galaxies
     row["learning_rate"] = learning_rate
     return row
-
-
-def _epoch_line(history: tuple[EpochRow, ...], num_epochs: int) -> str:
-    row = history[-1]
-    figure = figure_of(row)
-    mean_s = sum(past["epoch_s"] for past in history) / len(history)
-    return (
-        f"epoch {row['epoch']}/{num_epochs}: loss {row['loss']:.4f} {figure} "
-        f"{row[figure]:.3f}, validation loss {row['val_loss']:.4f} {figure} "
-        f"{row[f'val_{figure}']:.3f}, rate {row['learning_rate']:.1e}, "
-        f"{row['images_per_s']:.0f} images/s, {100 * row['wait_fraction']:.0f} % of it "
-        f"waiting for data, {mean_s * (num_epochs - row['epoch']):.0f} s left"
-    )
 
 
 def _digest(arrays: Arrays) -> str:

@@ -23,22 +23,26 @@ trained() { [ -e "$1/model.json" ]; }
 trained narrow || python "$here/narrower.py" galaxy-zoo 0.5 narrow
 [ -e stamps.parquet ] || python "$here/detection_catalog.py" "$data" stamps.parquet
 
-train() { # OUTPUT, START, EPOCHS, LEARNING RATE, AVERAGING
-    trained "$1" || python -m jobs.train --catalog stamps.parquet --output "$1" \
-        --start-from "$2" --head-epochs 0 --epochs "$3" --learning-rate "$4" \
-        --weight-averaging "$5" --network mobilenet_v1 --alpha 0.5 --image-size 64 \
-        --crop-fraction 0.45 --margin-fraction 0.2 --batch-size 64 \
-        --label-groups galaxy=round+in_between+cigar+edge_on+spiral \
-        --early-stopping-patience 60 --schedule cosine --label-smoothing 0.02 \
-        --zoom-fraction 0.12 --shift-fraction 0.03 --blur-fraction 0.015 \
-        --noise-levels 4 --colour-fraction 0.15 --jpeg-quality 60 \
-        --validation-fraction 0.06 --mantissa-bits 9 --num-workers 1
-}
+recipe=(
+    --head-epochs 0 --network mobilenet_v1 --alpha 0.5 --image-size 64
+    --crop-fraction 0.45 --margin-fraction 0.2 --batch-size 64
+    --label-groups galaxy=round+in_between+cigar+edge_on+spiral
+    --early-stopping-patience 60 --schedule cosine --label-smoothing 0.02
+    --zoom-fraction 0.12 --shift-fraction 0.03 --blur-fraction 0.015
+    --noise-levels 4 --colour-fraction 0.15 --jpeg-quality 60
+    --validation-fraction 0.06 --mantissa-bits 9 --num-workers 1
+)
 
 # What is left of the wide network learns anew, then more of the same.
-train first narrow 8 1.5e-3 0.99
-train second first 10 1e-3 0.995
-train third second 6 8e-4 0.995
+trained first || python -m jobs.train --catalog stamps.parquet --output first \
+    --start-from narrow --epochs 8 --learning-rate 1.5e-3 \
+    --weight-averaging 0.99 "${recipe[@]}"
+trained second || python -m jobs.train --catalog stamps.parquet --output second \
+    --start-from first --epochs 10 --learning-rate 1e-3 \
+    --weight-averaging 0.995 "${recipe[@]}"
+trained third || python -m jobs.train --catalog stamps.parquet --output third \
+    --start-from second --epochs 6 --learning-rate 8e-4 \
+    --weight-averaging 0.995 "${recipe[@]}"
 
 python "$here/ship.py" third galaxy-zoo-detect
 python "$here/detection_test.py" "$data" third test

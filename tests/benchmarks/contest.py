@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from galaxy_models.config import NetworkName
 from galaxy_models.models.card import MODEL_NAME, ModelCard
 from galaxy_models.models.folder import read_card
 from galaxy_models.simulation import write_survey
@@ -61,6 +62,27 @@ class Contest:
     def read_catalog(self) -> pa.Table:
         """All rows; a contest's catalog fits into memory."""
         return pq.read_table(self.catalog)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """Flags of several benchmarks: which galaxies, which model."""
+
+    images: str | None = None
+    """Folder of JPEG files, searched with all below it; left out: make galaxies up."""
+
+    num_galaxies: int = 500
+    """Made-up galaxies, 424 px as in Galaxy Zoo 2; left out with --images."""
+
+    model: str | None = None
+    """Model folder, or a name such as galaxy-zoo; left out: train one for an epoch on
+    made-up galaxies."""
+
+    network: NetworkName = "mobilenet_v1"
+    """Architecture; left out with --model."""
+
+    image_size: int = 224
+    """Side of the square that the network sees (px); left out with --model."""
 
 
 def say(line: str) -> None:

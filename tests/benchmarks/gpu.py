@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 from contest import (
+    Given,
     check_rows,
     list_images,
     num_cpus,
@@ -29,7 +30,6 @@ from contest import (
     write_catalog,
 )
 
-from galaxy_models.config import NetworkName
 from galaxy_models.images.decode import read_images
 from galaxy_models.models.engines import load_engine
 from galaxy_models.models.folder import read_card
@@ -41,24 +41,8 @@ BARE_RUNS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Benchmark:
+class Benchmark(Given):
     """Score on a GPU, and beside it predict alone."""
-
-    images: str | None = None
-    """Folder of JPEG files, searched with all below it; left out: make galaxies up."""
-
-    num_galaxies: int = 500
-    """Made-up galaxies, 424 px as in Galaxy Zoo 2; left out with --images."""
-
-    model: str | None = None
-    """Model folder, or a name such as galaxy-zoo; left out: train one for an epoch on
-    made-up galaxies."""
-
-    network: NetworkName = "mobilenet_v1"
-    """Architecture; left out with --model."""
-
-    image_size: int = 224
-    """Side of the square that the network sees (px); left out with --model."""
 
     num_images: tuple[int, int] = (2_000, 50_000)
     """Images of the short run and of the long one."""

@@ -41,6 +41,7 @@ from typing import Any, Literal, get_args
 
 import tyro
 from contest import (
+    Given,
     check_rows,
     has_daft,
     list_images,
@@ -52,7 +53,6 @@ from contest import (
 )
 from short_and_long_runs import Result, measure
 
-from galaxy_models.config import NetworkName
 from galaxy_models.models.card import INT8_NAME
 from galaxy_models.models.folder import read_card
 from galaxy_models.models.shipped import model_folder_uri, model_reference
@@ -65,24 +65,8 @@ IMAGE_PX = 424  # as in Galaxy Zoo 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Benchmark:
+class Benchmark(Given):
     """Compare ways of scoring galaxies."""
-
-    images: str | None = None
-    """Folder of JPEG files, searched with all below it; left out: make galaxies up."""
-
-    num_galaxies: int = 500
-    """Made-up galaxies, 424 px as in Galaxy Zoo 2; left out with --images."""
-
-    model: str | None = None
-    """Model folder, or a name such as galaxy-zoo; left out: train one for an epoch on
-    made-up galaxies."""
-
-    network: NetworkName = "mobilenet_v1"
-    """Architecture; left out with --model."""
-
-    image_size: int = 224
-    """Side of the square that the network sees (px); left out with --model."""
 
     rounds: int = 3
     """Times that every contestant runs; the medians count."""

@@ -41,6 +41,7 @@ from unittest import mock
 import psutil
 import tyro
 from contest import (
+    Given,
     check_rows,
     list_images,
     num_cpus,
@@ -53,7 +54,6 @@ from pyarrow import fs
 from short_and_long_runs import Result, measure
 
 from galaxy_models import storage
-from galaxy_models.config import NetworkName
 from galaxy_models.errors import ImageDecodeError
 from galaxy_models.models.shipped import model_reference
 from galaxy_models.scoring import prefetch
@@ -75,14 +75,8 @@ READS_PER_BATCH = 4  # 32 files, as an actor on CPUs asks for
 
 
 @dataclass(frozen=True, kw_only=True)
-class Benchmark:
+class Benchmark(Given):
     """Compare images on disk with images in an object store."""
-
-    images: str | None = None
-    """Folder of JPEG files, searched with all below it; left out: make galaxies up."""
-
-    num_galaxies: int = 500
-    """Made-up galaxies, 424 px as in Galaxy Zoo 2; left out with --images."""
 
     stages: tuple[Stage, ...] = ("reading", "scoring")
     """What is measured."""
@@ -98,16 +92,6 @@ class Benchmark:
 
     num_reads: int = 4000
     """Images of a run of the reading stage: the same files again and again."""
-
-    model: str | None = None
-    """Model folder, or a name such as galaxy-zoo; left out: train one for an epoch on
-    made-up galaxies."""
-
-    network: NetworkName = "mobilenet_v1"
-    """Architecture; left out with --model."""
-
-    image_size: int = 224
-    """Side of the square that the network sees (px); left out with --model."""
 
     rounds: int = 3
     """Times that everything is measured; the medians count."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from infra_files import MODEL_SCRIPT, SCRIPTS, SLURM, TWO_NODES, name
+from infra_files import MODEL_SCRIPTS, SCRIPTS, SLURM, TWO_NODES, name
 
 # Says what it was told, and stands as a node does until it is stopped.
 RAY = """#!/usr/bin/env bash
@@ -43,7 +43,7 @@ printf 'node7\\nnode8\\n'
 COMMAND = 'echo "$RAY_ADDRESS" >"$RECORD/address"; exit 7'
 
 of_each_script = pytest.mark.parametrize("path", SCRIPTS, ids=name)
-of_all_bash = pytest.mark.parametrize("path", [*SCRIPTS, MODEL_SCRIPT], ids=name)
+of_all_bash = pytest.mark.parametrize("path", [*SCRIPTS, *MODEL_SCRIPTS], ids=name)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from infra_files import LAUNCHER, MANIFESTS, MODEL_SCRIPT, ROOT, STARTERS, name
+from infra_files import LAUNCHER, MANIFESTS, MODEL_SCRIPTS, ROOT, STARTERS, name
 
 from galaxy_models.cli.command_line import parse
 from jobs.reference import JOBS as CONFIGS
@@ -62,7 +62,7 @@ COMMANDS = [
     (name(path), *command) for path in READMES for command in commands_of_readme(path)
 ] + [
     (name(path), *command)
-    for path in (*STARTERS, MODEL_SCRIPT)
+    for path in (*STARTERS, *MODEL_SCRIPTS)
     for command in commands_of(path)
 ]
 
@@ -92,7 +92,7 @@ def test_commands_are_found_in_each_kind_of_file() -> None:
     places = {where for where, _, _ in COMMANDS}
     assert {"README.md", "jobs/README.md", "infra/README.md"} <= places
     assert {"infra/local/two_nodes.sh", name(LAUNCHER)} <= places
-    assert name(MODEL_SCRIPT) in places
+    assert set(map(name, MODEL_SCRIPTS)) <= places
     assert {name(path) for path in MANIFESTS} <= places
     entrypoints = [
         job for where, job, _ in COMMANDS if where == "infra/kuberay/train.yaml"

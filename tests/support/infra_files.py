@@ -10,7 +10,7 @@ MANIFESTS = tuple(sorted(INFRA.glob("kuberay/*.yaml")))
 LAUNCHER = INFRA / "aws" / "cluster.yaml"
 DOCKERFILES = tuple(sorted(INFRA.glob("docker/*.Dockerfile")))
 SLURM = INFRA / "slurm" / "ray_job.sbatch"
-MODEL_SCRIPT = INFRA / "models" / "galaxy_zoo.sh"
+MODEL_SCRIPTS = tuple(sorted(INFRA.glob("models/*.sh")))
 TWO_NODES = INFRA / "local" / "two_nodes.sh"
 SCRIPTS = (SLURM, TWO_NODES)
 

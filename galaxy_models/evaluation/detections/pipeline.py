@@ -20,7 +20,6 @@ from galaxy_models.evaluation.detections.tables import read_tables
 from galaxy_models.evaluation.report_files import (
     METRICS_NAME,
     OUTPUT,
-    json_bytes,
     write_files,
 )
 from galaxy_models.storage import output_folder, s3
@@ -54,7 +53,7 @@ def evaluate_detections(config: EvaluateConfig) -> DetectionReport:
         page = _page(evaluation, drawn, config)
         contents = {
             **{f"{name}.png": png for name, png in drawn.items()},
-            METRICS_NAME: json_bytes(detection_record(evaluation)),
+            METRICS_NAME: output_folder.json_bytes(detection_record(evaluation)),
         }
         uri = write_files(output, contents, page, asdict(config))
     return DetectionReport(uri, evaluation)
