@@ -66,6 +66,9 @@ class EngineWork:
     is_local: bool
     """Whether this process predicts, without Ray."""
 
+    on_gpus: bool = False
+    """Whether the predicting actors hold GPUs; none but Keras uses them."""
+
     predictions_per_worker: int = 0
     """0 where the engine's share of the work is small."""
 
@@ -97,7 +100,7 @@ def settle_engine(work: EngineWork, begun: EngineChoice | None = None) -> Engine
         return EngineChoice(work.asked, begun.trials if begun else {})
     names = cpu_candidates(work.card)
     is_small = work.predictions_per_worker < MIN_MEASURED_PREDICTIONS
-    if work.by_rule == "keras" or is_small or len(names) < 2:
+    if work.on_gpus or is_small or len(names) < 2:
         return EngineChoice(work.by_rule)
     return _measured(names, work)
 

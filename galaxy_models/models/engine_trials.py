@@ -3,21 +3,21 @@
 Measures and compares; where that is worth its time, and what follows, the wings know.
 """
 
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from galaxy_models.cluster.ray_output import stderr_unheard
 from galaxy_models.config import EngineName
 from galaxy_models.config.score import OPENVINO_ENGINES
 from galaxy_models.errors import InputError
 from galaxy_models.models.card import MIN_AGREEMENT, ModelCard
-from galaxy_models.models.engines import agreement_of, load_engine
+from galaxy_models.models.engines import Engine, agreement_of, load_engine
 from galaxy_models.models.openvino_network import check_installed, has_bf16
 from galaxy_models.models.sample_galaxies import sample_galaxies
-
-logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 32  # galaxies, as actors predict them on CPUs
 TRIAL_S = 0.5  # of each engine, after a first batch
@@ -80,16 +80,24 @@ def _try(name: EngineName, model: str, card: ModelCard, threads: int) -> EngineT
     if agreement is not None and agreement < MIN_AGREEMENT:
         trouble = f"it agrees on less than {100 * MIN_AGREEMENT:.0f} % of galaxies"
         return EngineTrial(None, agreement, trouble)
-    with stderr_unheard():  # LiteRT announces its first engine there
-        engine = load_engine(name, model, card, threads)
-    images = sample_galaxies(BATCH_SIZE, card.decode_rule.image_size)
+    try:
+        with stderr_unheard():  # LiteRT announces its first engine there
+            engine = load_engine(name, model, card, threads)
+        rate = _rate(engine, sample_galaxies(BATCH_SIZE, card.decode_rule.image_size))
+    except (InputError, RuntimeError, ValueError) as error:
+        return EngineTrial(None, agreement, str(error))
+    return EngineTrial(round(rate, 1), agreement)
+
+
+def _rate(engine: Engine, images: NDArray[np.uint8]) -> float:
+    """Time an engine: images a second of one core's time, of its fastest batch."""
     engine.predict(images)  # the first is slow
     batch_s: list[float] = []
     while sum(batch_s) < TRIAL_S:
         started_s = time.process_time()
         engine.predict(images)
         batch_s.append(time.process_time() - started_s)
-    return EngineTrial(round(BATCH_SIZE / min(batch_s), 1), agreement)
+    return len(images) / min(batch_s)
 
 
 def fastest(trials: Mapping[EngineName, EngineTrial]) -> EngineName | None:

@@ -53,10 +53,19 @@ def has_bf16() -> bool:
 
 @lru_cache(maxsize=1)
 def _core() -> Any:
-    """Give this process's OpenVINO."""
-    import openvino
+    """Give this process's OpenVINO.
 
-    return openvino.Core()
+    Raises:
+        ConfigError: it is installed, and does not run here.
+    """
+    try:
+        import openvino
+
+        return openvino.Core()
+    except (ImportError, OSError, RuntimeError) as error:
+        raise ConfigError(
+            f"OpenVINO does not run here ({error}); choose another --engine."
+        ) from error
 
 
 class OpenVINONetwork:

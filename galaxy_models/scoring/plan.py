@@ -166,6 +166,7 @@ def engine_work(
         card=card,
         threads=stages.threads,
         is_local=is_local,
+        on_gpus=stages.on_gpus,
         predictions_per_worker=_num_predictions(request) // stages.num_actors,
     )
 

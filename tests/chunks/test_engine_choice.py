@@ -85,7 +85,7 @@ def test_a_large_job_takes_the_fastest_that_agrees(
     "changes",
     [
         {"predictions_per_worker": MIN_MEASURED_PREDICTIONS - 1},
-        {"by_rule": "keras"},
+        {"by_rule": "keras", "on_gpus": True},
         {"asked": "litert-int8"},
     ],
     ids=["a small job", "on GPUs", "asked for"],
