@@ -85,13 +85,11 @@ def test_outputs_and_features_are_those_of_the_litert_file(
     assert outputs.dtype == np.float32 and len(outputs) == len(IMAGES)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_a_galaxy_s_outputs_depend_neither_on_the_others_nor_on_threads(
-    threads: int, model_folder: str, card: ModelCard
+def test_a_galaxy_s_outputs_do_not_depend_on_the_others(
+    model_folder: str, card: ModelCard
 ) -> None:
-    expected = load_engine("openvino-float", model_folder, card, threads=1)
-    engine = load_engine("openvino-float", model_folder, card, threads)
-    outputs, features = expected.predict_with_features(IMAGES)
+    engine = load_engine("openvino-float", model_folder, card, threads=1)
+    outputs, features = engine.predict_with_features(IMAGES)
     alone = [engine.predict_with_features(IMAGES[i : i + 1]) for i in range(12)]
     np.testing.assert_array_equal(np.concatenate([one[0] for one in alone]), outputs)
     np.testing.assert_array_equal(np.concatenate([one[1] for one in alone]), features)
