@@ -135,7 +135,7 @@ def _evaluate(config: EvaluateConfig) -> Evaluation:
         tally=tally,
         rows=rows,
         sky=read_sky_map(predictions.table),
-        labelled=_conclude(join, config, predictions) if join else None,
+        labelled=_conclude(join, config.num_bins) if join else None,
         votes=vote_join.conclude() if vote_join else None,
     )
 
@@ -184,31 +184,16 @@ def _check_any_succeeded(predictions: Predictions, tally: Tally) -> None:
         )
 
 
-def _conclude(
-    join: Join, config: EvaluateConfig, predictions: Predictions
-) -> LabelledPart:
+def _conclude(join: Join, num_bins: int) -> LabelledPart:
     """Measure what was joined.
 
     Raises:
         PredictionsError: nothing was, or all of it failed.
     """
-    labels = join.labels
-    if join.num_found == 0:
-        raise PredictionsError(
-            f"no id of --labels {labels.uri} (such as {', '.join(labels.example_ids)}) "
-            f"is in --predictions {predictions.uri} (such as "
-            f"{', '.join(join.example_ids)}); name the labels of the same galaxies, or "
-            "their ids with --id-column."
-        )
-    if join.num_failed == join.num_found:
-        raise PredictionsError(
-            f"all {join.num_found} galaxies of --predictions {predictions.uri} that "
-            "have a label failed; find out why in their column 'error', and score "
-            "again."
-        )
+    join.check_any()
     return LabelledPart(
-        labels=labels,
-        agreement=measure(*join.rows(), config.num_bins, join.plausible()),
+        labels=join.labels,
+        agreement=measure(*join.rows(), num_bins, join.plausible()),
         num_found=join.num_found,
         num_failed=join.num_failed,
     )

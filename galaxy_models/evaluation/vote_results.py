@@ -18,7 +18,7 @@ def votes_record(part: VotesPart) -> dict[str, Any]:
         "labels": part.labels.uri,
         "n": part.num,
         "n_failed": part.num_failed,
-        "n_labels": len(part.labels.votes),
+        "n_labels": len(part.labels),
         **_figures(errors.total),
         "questions": {one.name: _figures(one) for one in errors.questions},
         "coverage": None,
