@@ -33,12 +33,14 @@ class ShownNumber:
 
     def tile(self, cutouts: Cutouts) -> dict[str, Any]:
         """Give what the page shows."""
-        caption = f"{measure(self.mean)} ± {measure(self.deviation)} {self.number.unit}"
+        caption = f"{measure(self.mean)} ± {measure(self.deviation)}"
+        if self.number.unit:
+            caption += f" {self.number.unit}"
         is_known = not np.isnan(self.truth)
         return {
             "src": cutouts.get(self.object_id),
             "alt": f"galaxy {self.object_id}, predicted {self.number.name} {caption}",
-            "caption": caption.strip(),
+            "caption": caption,
             "label": measure(self.truth) if is_known else None,
             "is_wrong": abs(self.mean - self.truth) > FAR_OFF * self.deviation,
             "object_id": self.object_id,

@@ -169,10 +169,8 @@ def _draw_points(
     if len(x) <= MAX_DOTS:
         panel.plot(x, y, ".", ms=4, alpha=0.4, color=BLUE)
         return
-    mesh = panel.hexbin(
-        x, y, gridsize=60, extent=(*limits[0], *limits[1]), bins="log", mincnt=1,
-        cmap="Blues",
-    )  # fmt: skip
+    extent = (*limits[0], *limits[1])
+    mesh = panel.hexbin(x, y, gridsize=60, extent=extent, bins="log", mincnt=1)
     figure.colorbar(mesh, ax=panel, label="galaxies", shrink=0.8)
 
 
