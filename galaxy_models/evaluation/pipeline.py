@@ -3,6 +3,7 @@
 Runs in this process alone, without Ray or TensorFlow. Predictions are streamed:
 memory holds the batches that are read ahead (0.7 GB in all for 10⁷ rows, and for more),
 and of each galaxy with a label (five classes) 100 bytes, or 250 if its id is a text.
+Findings about classes and votes are made here, those about numbers in ``numbers``.
 """
 
 import logging
