@@ -7,6 +7,7 @@
     driver.py        the driver's loop
     in_process.py    workers in threads of this process
     ray_workers.py   workers on a cluster
+    engine_choice.py which engine the job predicts with
 
-It knows neither pixels nor networks; the wings give it their work.
+But for the engines it knows neither pixels nor networks; the wings give it their work.
 """

@@ -2,6 +2,7 @@
 
     session.py       Ray on this machine, or the cluster that a job was submitted to
     resources.py     CPUs and GPUs, and how many workers fit
+    hosts.py         hosts that work, each asked by a small task
     shared_paths.py  whether every host sees the same files
     ray_errors.py    Ray's errors -> this project's
     ray_output.py    Ray's own output, moved into the job's log

@@ -7,23 +7,18 @@ in the files. Without a Ray that runs there are no other hosts, and none is impo
 """
 
 import hashlib
-import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from galaxy_models import storage
-from galaxy_models.cluster.this_machine import ray_is_up
+from galaxy_models.cluster.hosts import ask, listed, other_hosts
 from galaxy_models.errors import ResourceError
-
-logger = logging.getLogger(__name__)
 
 MAX_FILES = 32  # of many, evenly spread; each host reads the ends of each
 END_BYTES = 64 * 2**10  # a Parquet file's footer, a card
-ANSWER_TIMEOUT_S = 120.0  # a host must start a process first
 APPEARS_WITHIN_S = 5.0  # a file that another host wrote; NFS is not instant
 PROBE_NAME = f"{storage.UNFINISHED_NAME}-probe"
 REMEDY = "put it on s3:// or in a folder that all hosts share, at the same path."
@@ -41,7 +36,7 @@ def check_inputs(what: str, uris: Sequence[str]) -> None:
     """
     paths = [uri for uri in uris if not storage.is_remote(uri)]
     paths = paths[:: max(1, -(-len(paths) // MAX_FILES))]
-    answers = _ask_other_hosts(_fingerprints, paths) if paths else []
+    answers = ask(other_hosts(), _fingerprints, paths) if paths else []
     for index, expected in enumerate(_fingerprints(paths) if answers else []):
         found = [(host, seen[index]) for host, seen in answers]
         if blind := [host for host, one in found if one is None]:
@@ -59,14 +54,14 @@ def check_output(uri: str) -> None:
         ResourceError: naming the folder and the hosts.
         StorageError: nothing can be written there.
     """
-    if storage.is_remote(uri) or not _other_hosts():
+    if storage.is_remote(uri) or not other_hosts():
         return
     folders = [Path(uri), *Path(uri).parents]
     folder = next(path for path in folders if path.is_dir())
     probe = str(folder / f"{PROBE_NAME}-{secrets.token_hex(8)}")
     storage.write_bytes(probe, b"seen?")
     try:
-        answers = _ask_other_hosts(_appears, probe)
+        answers = ask(other_hosts(), _appears, probe)
     finally:
         storage.delete_file(probe)
     if blind := [host for host, sees_it in answers if not sees_it]:
@@ -75,13 +70,8 @@ def check_output(uri: str) -> None:
 
 def _refusal(what: str, path: str, how: str, hosts: list[str]) -> ResourceError:
     return ResourceError(
-        f"{what} {path} {how} on {_listed(hosts)} of this cluster; {REMEDY}"
+        f"{what} {path} {how} on {listed(hosts)} of this cluster; {REMEDY}"
     )
-
-
-def _listed(hosts: list[str]) -> str:
-    shown = ", ".join(hosts[:3])
-    return f"host {shown}" + (f" and {len(hosts) - 3} more" if hosts[3:] else "")
 
 
 def _fingerprints(paths: Sequence[str]) -> list[str | None]:
@@ -109,52 +99,3 @@ def _appears(path: str) -> bool:
             return False
         time.sleep(0.2)
     return True
-
-
-def _other_hosts() -> dict[str, str]:
-    """List the other hosts that may get work: Ray's ids and addresses."""
-    if not ray_is_up():
-        return {}
-
-    import ray
-
-    own_id = ray.get_runtime_context().get_node_id()
-    return {
-        node["NodeID"]: node["NodeManagerAddress"]
-        for node in ray.nodes()
-        if node["Alive"] and node["Resources"].get("CPU") and node["NodeID"] != own_id
-    }
-
-
-def _ask_other_hosts(look: Callable[[Any], Any], at: Any) -> list[tuple[str, Any]]:
-    """Call a function on every other host; return their addresses and answers.
-
-    A host that is lost meanwhile, or too busy to answer, is skipped.
-
-    Raises:
-        ResourceError: a host cannot run this package's code.
-    """
-    hosts = _other_hosts()
-    if not hosts:
-        return []
-
-    import ray
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    from galaxy_models.cluster.ray_errors import host_error
-
-    tasks = {}
-    for node_id, address in hosts.items():
-        there = NodeAffinitySchedulingStrategy(node_id, soft=False)
-        task = ray.remote(num_cpus=0)(look).options(scheduling_strategy=there)
-        tasks[task.remote(at)] = address
-    done, _ = ray.wait(list(tasks), num_returns=len(tasks), timeout=ANSWER_TIMEOUT_S)
-    answers = []
-    for task in done:
-        try:
-            answers.append((tasks[task], ray.get(task)))
-        except ray.exceptions.RayTaskError as error:
-            raise host_error(tasks[task], error) from error
-        except ray.exceptions.RayError:
-            logger.warning("host %s is lost, or cannot be asked", tasks[task])
-    return answers

@@ -94,7 +94,8 @@ class DetectConfig:
 
     engine: EngineName | Literal["auto"] = "auto"
     """Inference engine; auto: litert-int8 if it agreed with the trained network on the
-    validation galaxies, otherwise litert-float."""
+    validation galaxies, otherwise litert-float. Those of OpenVINO need
+    `pip install 'galaxy-batch[openvino]'`."""
 
     plan: Literal["auto", "local", "ray"] = "auto"
     """local: one thread of this process, without Ray; ray: actors on all CPUs, of this
@@ -134,7 +135,8 @@ class DetectConfig:
             self.plan != "local" or self.engine != "keras",
             "plan",
             self.plan,
-            "it predicts with LiteRT; with --engine keras choose another plan",
+            "it predicts with LiteRT or OpenVINO; with --engine keras choose another "
+            "plan",
         )
         require(
             self.tile_size in TILE_SIZES_PX,

@@ -10,6 +10,7 @@ from functools import partial
 
 from galaxy_models import storage
 from galaxy_models.chunks.driver import WorkDone, do_what_remains
+from galaxy_models.chunks.engine_choice import check_hosts, choice_begun_with
 from galaxy_models.chunks.in_process import LocalWork, local_workers
 from galaxy_models.chunks.ledger import CHUNKS_NAME, Remaining
 from galaxy_models.chunks.row_counts import RowCounts
@@ -99,9 +100,13 @@ def _detect(config: DetectConfig) -> RunRecord:
             shared_paths.check_output(output)
         staging_uri = storage.join(output, output_folder.STAGING_NAME)
         request = open_request(config, staging_uri)
+        if resumes(config):
+            begun = choice_begun_with(output_folder.read_marker(output, OUTPUT))
+            request = request.with_engine(begun.name) if begun else request
         ends_here = partial(ends_sooner_here, request)
         with chosen_machines(config.plan, ends_here, joined) as (resources, is_local):
             plan = make_plan(request, resources, output, is_local=is_local)
+            check_hosts(plan.engine, plan.engine_work)
             check_engine(plan.engine, request.model, request.card)
             _begin(plan)
             started_s = time.monotonic()

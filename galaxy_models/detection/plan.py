@@ -6,10 +6,12 @@ Knows CPUs and tiles; it starts nothing.
 from dataclasses import dataclass, replace
 from typing import Any
 
+from galaxy_models.chunks.engine_choice import EngineWork
 from galaxy_models.chunks.ledger import Ledger
 from galaxy_models.chunks.run_file import VERSION_KEY, check_format_version
 from galaxy_models.cluster.resources import Resources, cpus_for_each, scoring_workers
 from galaxy_models.config import DetectConfig, EngineName
+from galaxy_models.config.score import CPU_ENGINES
 from galaxy_models.detection.request import (
     FORMAT_VERSION,
     OUTPUT,
@@ -17,7 +19,7 @@ from galaxy_models.detection.request import (
     resumes,
 )
 from galaxy_models.errors import ConfigError
-from galaxy_models.models.engines import LITERT_FILES, choose_engine, explain_engine
+from galaxy_models.models.engines import choose_engine, explain_engine
 from galaxy_models.storage import output_folder
 
 ACTOR_CPUS = 0.5  # so that tasks that make files find room, as in scoring
@@ -56,6 +58,18 @@ class Plan:
         model, model_hash = self.request.model, self.request.card.model_hash
         return {MODEL_KEY: model.encode(), MODEL_HASH_KEY: model_hash.encode()}
 
+    @property
+    def engine_work(self) -> EngineWork:
+        """What the engine is wanted for; most of the time goes to the sources."""
+        return EngineWork(
+            asked=self.request.config.engine,
+            by_rule=self.engine,
+            model=self.request.model,
+            card=self.request.card,
+            threads=self.threads,
+            is_local=self.is_local,
+        )
+
     def described(self) -> str:
         """Say it in a line of the job's log."""
         if self.is_local:
@@ -73,7 +87,7 @@ def ends_sooner_here(request: Request, machine: Resources) -> bool:
     if machine.num_hosts > 1 or request.config.num_workers not in ("auto", 1):
         return False
     engine = choose_engine(request.config.engine, request.card, on_gpus=False)
-    return engine in LITERT_FILES and request.tiles.num_pixels <= MAX_LOCAL_PIXELS
+    return engine in CPU_ENGINES and request.tiles.num_pixels <= MAX_LOCAL_PIXELS
 
 
 def make_plan(
@@ -98,10 +112,11 @@ def make_plan(
     # sep keeps the interpreter's lock, so that threads would wait for each other.
     num_actors = 1 if is_local else scoring_workers(config.num_workers, resources)
     engine = choose_engine(config.engine, card, on_gpus=False)
-    if is_local and engine not in LITERT_FILES:
+    if is_local and engine not in CPU_ENGINES:
         raise ConfigError(
             f"--plan local: it predicts with LiteRT, and the model {config.model} has "
-            "no LiteRT file that agrees with it; leave the flag out."
+            "no LiteRT file that agrees with it; leave the flag out, or name an engine "
+            "of OpenVINO."
         )
     explain_engine(engine, config.engine, card)
     marker = output_folder.read_marker(output, OUTPUT) if resumes(config) else None

@@ -10,7 +10,7 @@ from typing import Any
 
 from galaxy_models.chunks.run_file import ENGINE_KEY, RUN_RECORD_NAME, VERSION_KEY
 from galaxy_models.cluster import shared_paths
-from galaxy_models.config import DetectConfig
+from galaxy_models.config import DetectConfig, EngineName
 from galaxy_models.config.decode_rule import DecodeRule
 from galaxy_models.detection.sidecars import Sidecars, open_sidecars
 from galaxy_models.detection.tile_list import TileList, list_tiles
@@ -55,6 +55,13 @@ class Request:
     tiles: TileList
     sidecars: Sidecars | None = None
     """Where images' sky coordinates lie, if not in their headers."""
+
+    def with_engine(self, name: EngineName) -> "Request":
+        """Ask for an engine, unless one is asked for already."""
+        if self.config.engine != "auto":
+            return self
+        config = dataclasses.replace(self.config, engine=name)
+        return dataclasses.replace(self, config=config)
 
     def resume_key(self, engine: str | None = None) -> dict[str, Any]:
         """Name the inputs that determine the output; compared on resume.

@@ -28,6 +28,7 @@ INT8_NAME = "model_int8.tflite"
 FLOAT_NAME = "model_float.tflite"
 EMBEDDING_NAME = "embedding.npz"
 CARD_NAME = "model.json"
+MIN_AGREEMENT = 0.99  # of an engine with the network; with less, auto leaves it out
 FORMAT_VERSION = 3  # of model.json; 1 had none, and no fields of alpha and the flips
 VERSIONED_PACKAGES = (
     "ai-edge-litert", "astropy", "keras", "numpy", "opencv-python-headless", "pillow",
@@ -61,6 +62,11 @@ class LiteRTRecord:
 
     num_float_layers: int = 0
     """int8 only: leading convolutions kept in float, so that faint light survives."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether it says enough of what the trained network says."""
+        return self.agreement >= MIN_AGREEMENT
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galaxy_models.config import EngineName
+from galaxy_models.config.score import OPENVINO_ENGINES
 from galaxy_models.errors import ModelFolderError
-from galaxy_models.models.card import FLOAT_NAME, INT8_NAME, MODEL_NAME, ModelCard
+from galaxy_models.models.card import (
+    FLOAT_NAME,
+    INT8_NAME,
+    MIN_AGREEMENT,
+    MODEL_NAME,
+    ModelCard,
+)
 from galaxy_models.models.folder import load_litert, load_model, read_model_file
 from galaxy_models.models.heads import HEAD_NAME
+from galaxy_models.models.openvino_files import load_openvino, openvino_files
+from galaxy_models.models.openvino_network import check_installed, is_installed
 from galaxy_models.models.tensorflow_runtime import start_tensorflow
 
 logger = logging.getLogger(__name__)
-
-MIN_INT8_AGREEMENT = 0.99  # of validation galaxies; below it auto predicts in float
 
 LITERT_FILES: dict[EngineName, str] = {
     "litert-int8": INT8_NAME,
@@ -62,7 +69,7 @@ class Engine(Protocol):
 def choose_engine(
     asked: EngineName | Literal["auto"], card: ModelCard, *, on_gpus: bool
 ) -> EngineName:
-    """Settle which engine predicts.
+    """Settle which engine predicts, without measuring.
 
     Args:
         asked: what ``--engine`` says.
@@ -71,6 +78,7 @@ def choose_engine(
 
     Raises:
         ModelFolderError: the folder lacks the file of the engine asked for.
+        ConfigError: the engine asked for is not installed.
     """
     served = [name for name, file in LITERT_FILES.items() if file in card.litert]
     if asked != "auto":
@@ -80,30 +88,67 @@ def choose_engine(
                 f"can serve {', '.join([*served, 'keras'])}. Training it again adds "
                 "the file."
             )
+        if asked in OPENVINO_ENGINES:
+            check_installed(f"--engine {asked}")
         return asked
     if on_gpus:
         return "keras"
-    if "litert-int8" in served and _int8_agrees(card):
+    if "litert-int8" in served and card.litert[INT8_NAME].agrees:
         return "litert-int8"
     return "litert-float" if "litert-float" in served else "keras"
 
 
-def _int8_agrees(card: ModelCard) -> bool:
-    return card.litert[INT8_NAME].agreement >= MIN_INT8_AGREEMENT
+def cpu_candidates(card: ModelCard) -> list[EngineName]:
+    """Name the engines between which measuring may decide on CPUs.
+
+    Those of LiteRT whose files agree, and those of OpenVINO if it is installed.
+    Keras is none: it has never been the fastest there.
+    """
+    litert = [
+        name
+        for name, file in LITERT_FILES.items()
+        if file in card.litert and card.litert[file].agrees
+    ]
+    return [*litert, *(OPENVINO_ENGINES if is_installed() else ())]
 
 
 def explain_engine(
     chosen: EngineName, asked: EngineName | Literal["auto"], card: ModelCard
 ) -> None:
     """Say why int8 is not used where a CPU would be faster with it."""
-    if asked == "auto" and INT8_NAME in card.litert and not _int8_agrees(card):
-        logger.info(
-            "int8 agrees with the trained model on %.1f %% of the validation galaxies, "
-            "less than %.0f %%: %s is used",
-            100 * card.litert[INT8_NAME].agreement,
-            100 * MIN_INT8_AGREEMENT,
-            chosen,
-        )
+    if asked == "auto" and INT8_NAME in card.litert:
+        int8 = card.litert[INT8_NAME]
+        if not int8.agrees:
+            logger.info(
+                "int8 agrees with the trained model on %.1f %% of the validation "
+                "galaxies, less than %.0f %%: %s is used",
+                100 * int8.agreement,
+                100 * MIN_AGREEMENT,
+                chosen,
+            )
+
+
+def agreement_of(name: EngineName, model: str, card: ModelCard) -> float | None:
+    """Say how far an engine says what the trained network says, 0 to 1.
+
+    Args:
+        name: which engine.
+        model: a ``model_reference``.
+        card: the model's.
+
+    Returns:
+        Of LiteRT the card's figure, on the validation galaxies; of OpenVINO that of
+        made-up galaxies, None where this processor cannot run it. Keras is the
+        network.
+
+    Raises:
+        ModelFolderError: OpenVINO cannot take the network.
+    """
+    if name in LITERT_FILES:
+        return card.litert[LITERT_FILES[name]].agreement
+    if name in OPENVINO_ENGINES:
+        return openvino_files(model, card).agreements.get(name)
+    return 1.0
 
 
 def load_engine(
@@ -125,24 +170,41 @@ def load_engine(
 
     Raises:
         ModelFolderError: the engine's file does not fit the card.
+        ConfigError: the engine is not installed.
     """
     if name == "keras":
         return KerasEngine(model, card, threads, on_gpu=on_gpu)
+    if name in OPENVINO_ENGINES:
+        return load_openvino(model, card, name, threads)
     return load_litert(model, card, LITERT_FILES[name], threads)
 
 
 def check_engine(name: EngineName, model: str, card: ModelCard) -> None:
     """Refuse a damaged or foreign file before work begins; reads that file once.
 
-    Keras' own loading needs TensorFlow and is left to the actors.
+    An engine that says too often what the trained network does not say is there only
+    because it was asked for by name; the log says so. Keras' own loading needs
+    TensorFlow and is left to the actors.
 
     Raises:
         ModelFolderError: the engine's file does not fit the card.
+        ConfigError: the engine is not installed.
     """
     if name == "keras":
         read_model_file(model, card, MODEL_NAME)
+    elif name in OPENVINO_ENGINES:
+        load_openvino(model, card, "openvino-float", threads=1)  # from the same files
     else:
         load_litert(model, card, LITERT_FILES[name], threads=1, optimised=False)
+    agreement = agreement_of(name, model, card)
+    if agreement is not None and agreement < MIN_AGREEMENT:
+        logger.warning(
+            "%s agrees with the trained model on %.1f %% of galaxies only, and is used "
+            "because it was asked for; auto chooses one that agrees on %.0f %%",
+            name,
+            100 * agreement,
+            100 * MIN_AGREEMENT,
+        )
 
 
 class KerasEngine:

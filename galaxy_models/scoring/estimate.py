@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from galaxy_models import storage
+from galaxy_models.chunks.engine_choice import settle_engine
 from galaxy_models.chunks.in_process import Counts
 from galaxy_models.chunks.ledger import to_parquet
 from galaxy_models.chunks.row_counts import RowCounts
@@ -23,7 +24,7 @@ from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import PredictionsError
 from galaxy_models.images.decode import decode_files
 from galaxy_models.scoring.carry_over import carry_over
-from galaxy_models.scoring.plan import Plan, make_plan
+from galaxy_models.scoring.plan import Plan, engine_work, make_plan
 from galaxy_models.scoring.predicted import join
 from galaxy_models.scoring.predictor import Predictor, prediction_rows
 from galaxy_models.scoring.prefetch import FILES_PER_READ, prefetch_files
@@ -96,9 +97,12 @@ def estimate(config: ScoreConfig) -> Estimate:
                 f"--estimate: every row is carried over from {config.previous}; there "
                 "is nothing to predict."
             )
-        plan = make_plan(
-            request, joined or this_machine(), storage.absolute_uri(config.output)
+        resources, output = (
+            joined or this_machine(),
+            storage.absolute_uri(config.output),
         )
+        choice = settle_engine(engine_work(request, resources, is_local=False))
+        plan = make_plan(request, resources, output, choice)
         stages = replace(plan.stages, threads=1)
         return _measured(replace(plan, stages=stages))
 

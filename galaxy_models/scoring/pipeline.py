@@ -10,6 +10,7 @@ from functools import partial
 
 from galaxy_models import storage
 from galaxy_models.chunks.driver import WorkDone, do_what_remains
+from galaxy_models.chunks.engine_choice import choice_begun_with, settle_engine
 from galaxy_models.chunks.in_process import LocalWork, local_workers
 from galaxy_models.chunks.ledger import CHUNKS_NAME, Remaining
 from galaxy_models.chunks.row_counts import RowCounts
@@ -27,6 +28,7 @@ from galaxy_models.scoring.plan import (
     Plan,
     check_resources,
     ends_sooner_here,
+    engine_work,
     make_plan,
 )
 from galaxy_models.scoring.predictor import FusedPredictor
@@ -99,8 +101,14 @@ def _score(config: ScoreConfig) -> RunRecord:
         request = open_request(config, staging_uri)
         sky_catalog.check_positions(request.catalog)
         request, carried = carry_over(request)
+        begun = None
+        if resumes(config):
+            begun = choice_begun_with(output_folder.read_marker(output, OUTPUT))
+            request = request.with_engine(begun.name) if begun else request
         with _machines(request, joined) as (resources, is_local):
-            plan = make_plan(request, resources, output, is_local=is_local)
+            work = engine_work(request, resources, is_local=is_local)
+            choice = settle_engine(work, begun)
+            plan = make_plan(request, resources, output, choice, is_local=is_local)
             check_engine(plan.stages.engine, request.model, request.card)
             _begin(plan)
             started_s = time.monotonic()

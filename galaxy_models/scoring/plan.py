@@ -3,16 +3,19 @@
 Knows CPUs, GPUs and rows; it starts nothing.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from galaxy_models.chunks.engine_choice import TRIALS_KEY, EngineChoice, EngineWork
 from galaxy_models.chunks.ledger import Ledger
 from galaxy_models.chunks.run_file import VERSION_KEY, check_format_version
 from galaxy_models.cluster.resources import Resources, cpus_for_each, scoring_workers
 from galaxy_models.config import EngineName, ScoreConfig
+from galaxy_models.config.score import CPU_ENGINES
 from galaxy_models.errors import ConfigError, OutputError, ResourceError
 from galaxy_models.models.card import ModelCard
-from galaxy_models.models.engines import LITERT_FILES, choose_engine, explain_engine
+from galaxy_models.models.engines import choose_engine, explain_engine
 from galaxy_models.scoring.augmentation import NUM_VIEWS
 from galaxy_models.scoring.request import OUTPUT, Request, resumes
 from galaxy_models.scoring.run_file import (
@@ -97,6 +100,9 @@ class Plan:
     format_version: int = FORMAT_VERSION
     """Of the output: an older one is resumed as it was begun."""
 
+    engine_trials: Mapping[str, Any] = field(default_factory=dict)
+    """What was measured before the engine was chosen; see ``EngineChoice``."""
+
     def resume_key(self) -> dict[str, Any]:
         """Name the inputs that determine the output, and how it is cut."""
         key = self.request.resume_key(self.stages.engine, self.format_version)
@@ -105,6 +111,8 @@ class Plan:
             key[CHOSEN_KEY] = self.request.rows.chosen.hexdigest()
         if self.format_version > 1:
             key[VERSION_KEY] = self.format_version
+        if self.engine_trials:
+            key[TRIALS_KEY] = dict(self.engine_trials)
         return key
 
     @property
@@ -126,14 +134,50 @@ def ends_sooner_here(request: Request, machine: Resources) -> bool:
         return False
     if _usable(config, machine).num_gpus:
         return False
-    if choose_engine(config.engine, request.card, on_gpus=False) not in LITERT_FILES:
+    if choose_engine(config.engine, request.card, on_gpus=False) not in CPU_ENGINES:
         return False
-    num_predictions = request.rows.num_rows * NUM_VIEWS[config.tta]
-    return num_predictions <= MAX_LOCAL_PREDICTIONS
+    return _num_predictions(request) <= MAX_LOCAL_PREDICTIONS
+
+
+def _num_predictions(request: Request) -> int:
+    """Count the views of galaxies that are predicted."""
+    return request.rows.num_rows * NUM_VIEWS[request.config.tta]
+
+
+def engine_work(
+    request: Request, resources: Resources, *, is_local: bool
+) -> EngineWork:
+    """Say what an engine is wanted for, so that one can be chosen.
+
+    Args:
+        request: what was asked for.
+        resources: what the cluster, or this process, may use.
+        is_local: whether this process predicts, without Ray.
+
+    Raises:
+        ResourceError, ModelFolderError, ConfigError: as for ``make_plan``.
+    """
+    config, card = request.config, request.card
+    stages = plan_stages(config, card, resources, is_local=is_local)
+    return EngineWork(
+        asked=config.engine,
+        by_rule=stages.engine,
+        model=request.model,
+        card=card,
+        threads=stages.threads,
+        is_local=is_local,
+        on_gpus=stages.on_gpus,
+        predictions_per_worker=_num_predictions(request) // stages.num_actors,
+    )
 
 
 def make_plan(
-    request: Request, resources: Resources, output: str, *, is_local: bool = False
+    request: Request,
+    resources: Resources,
+    output: str,
+    choice: EngineChoice | None = None,
+    *,
+    is_local: bool = False,
 ) -> Plan:
     """Plan a scoring; one that is resumed keeps the chunks that it was cut into.
 
@@ -141,6 +185,7 @@ def make_plan(
         request: what was asked for.
         resources: what the cluster, or this process, may use.
         output: URI of the predictions' folder.
+        choice: the engine; without one it is chosen by rule.
         is_local: whether this process predicts, without Ray.
 
     Raises:
@@ -152,6 +197,8 @@ def make_plan(
     """
     config, card = request.config, request.card
     stages = plan_stages(config, card, resources, is_local=is_local)
+    choice = choice or EngineChoice(stages.engine)
+    stages = replace(stages, engine=choice.name)
     explain_engine(stages.engine, config.engine, card)
     marker = output_folder.read_marker(output, OUTPUT) if resumes(config) else None
     begun = marker.resume_key if marker else {}
@@ -167,7 +214,7 @@ def make_plan(
         rows_per_file = -(-rows_per_file // rows_per_chunk) * rows_per_chunk
     first_file = request.carried.num_files if request.carried else 0
     ledger = Ledger(output, num_rows, rows_per_chunk, rows_per_file, first_file)
-    return Plan(request, stages, ledger, version)
+    return Plan(request, stages, ledger, version, choice.trials)
 
 
 def plan_stages(
@@ -200,11 +247,11 @@ def plan_stages(
         batch_size = GPU_BATCH_SIZE if on_gpus else CPU_BATCH_SIZE
     two_stage = config.plan == "two-stage" or (config.plan == "auto" and on_gpus)
     engine = choose_engine(config.engine, card, on_gpus=on_gpus)
-    if is_local and engine not in LITERT_FILES:
+    if is_local and engine not in CPU_ENGINES:
         raise ConfigError(
             f"--plan local: it predicts with LiteRT, and the model {config.model} has "
-            "no LiteRT file that agrees with it; leave the flag out, or train the "
-            "model again."
+            "no LiteRT file that agrees with it; leave the flag out, name an engine of "
+            "OpenVINO, or train the model again."
         )
     return Stages(
         engine=engine,

@@ -13,7 +13,7 @@ import pyarrow as pa
 from galaxy_models import storage
 from galaxy_models.chunks.run_file import ENGINE_KEY
 from galaxy_models.config import EngineName, ScoreConfig
-from galaxy_models.config.score import LITERT_ENGINES
+from galaxy_models.config.score import CPU_ENGINES
 from galaxy_models.errors import PredictionsError
 from galaxy_models.scoring.run_file import RunRecord, read_run_record
 from galaxy_models.storage.output_folder import UNFINISHED_NAME, changes
@@ -129,10 +129,10 @@ def _check_same_model(
             f"--previous {uri} was made with another model or other flags: "
             f"{'; '.join(changed)}; ask for the same, {REMEDY}."
         )
-    is_litert = record.engine in LITERT_ENGINES
+    is_for_cpus = record.engine in CPU_ENGINES
     for flag, clashes in (
-        ("--device gpu", config.device == "gpu" and is_litert),
-        ("--plan local", config.plan == "local" and not is_litert),
+        ("--device gpu", config.device == "gpu" and is_for_cpus),
+        ("--plan local", config.plan == "local" and not is_for_cpus),
     ):
         if clashes:
             raise PredictionsError(

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from galaxy_models.chunks.run_file import ENGINE_KEY, RUN_RECORD_NAME
 from galaxy_models.cluster import shared_paths
-from galaxy_models.config import ScoreConfig
+from galaxy_models.config import EngineName, ScoreConfig
 from galaxy_models.errors import CatalogError, ConfigError
 from galaxy_models.models.card import ModelCard
 from galaxy_models.models.folder import read_card, required_files
@@ -84,6 +84,12 @@ class Request:
         """The predictions' columns."""
         kept = [self.catalog.schema.field(name) for name in self.keep]
         return _schema(self.config, self.catalog, kept, self.card)
+
+    def with_engine(self, name: EngineName) -> "Request":
+        """Ask for an engine, unless one is asked for already."""
+        if self.config.engine != "auto":
+            return self
+        return replace(self, config=replace(self.config, engine=name))
 
     def resume_key(
         self, engine: str | None = None, format_version: int = FORMAT_VERSION
@@ -196,9 +202,7 @@ def _with_previous(request: Request) -> Request:
     config, asked = request.config, request.config.engine
     key = request.resume_key(None if asked == "auto" else asked)
     previous = open_previous(config, request.schema, key)
-    if asked == "auto":
-        config = replace(config, engine=previous.engine)
-    return replace(request, config=config, previous=previous)
+    return replace(request.with_engine(previous.engine), previous=previous)
 
 
 def _check_model(config: ScoreConfig, card: ModelCard) -> None:

@@ -71,6 +71,11 @@ class RunRecord:
     predicting, writing, and waiting, which is to be started, too (s). Workers that are
     fed by decoding tasks neither read nor decode."""
 
+    engine_trials: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    """What was measured before ``engine`` was chosen: of each one images/s of a core,
+    its agreement with the trained network (0 to 1), and why it cannot be used, if so.
+    Empty where nothing was measured."""
+
     resume_key: dict[str, Any] = field(default_factory=dict, repr=False)
     """Inputs that determine the output; the same command finds them unchanged."""
 

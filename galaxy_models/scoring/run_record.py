@@ -128,6 +128,7 @@ def record_run(plan: Plan, done: WorkDone, seconds: float) -> RunRecord:
         model_hash=request.card.model_hash,
         temperature=request.card.temperature,
         engine=engine,
+        engine_trials=dict(plan.engine_trials),
         tta=request.config.tta,
         num_rows=counts.num_rows,
         num_failed=counts.num_failed,

@@ -12,8 +12,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
 @pytest.fixture(scope="module")
 def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
-    with running_head(tmp_path_factory.mktemp("ray"), num_cpus=1) as head:
-        yield head
+    folder = tmp_path_factory.mktemp("ray")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))  # what OpenVINO keeps
+        with running_head(folder, num_cpus=1) as head:
+            yield head
 
 
 def actors_of(node: RayNode) -> list[int]:
@@ -21,15 +24,22 @@ def actors_of(node: RayNode) -> list[int]:
     return node.pids("ray::MapWorker") or node.pids("ray::_MapWorker")
 
 
-@pytest.mark.parametrize("plan", ["fused", "two-stage"])
+@pytest.mark.parametrize(
+    ("plan", "engine"), [("fused", "litert-float"), ("two-stage", "openvino-float")]
+)
 def test_a_node_that_is_killed_costs_no_row(
-    plan: str, head: RayHead, many_galaxies: Path, model_folder: str, tmp_path: Path
+    plan: str,
+    engine: str,
+    head: RayHead,
+    many_galaxies: Path,
+    model_folder: str,
+    tmp_path: Path,
 ) -> None:
     output = tmp_path / "out"
     environment = {**head.environment, "RAY_ADDRESS": head.address}
     with head.running_node(num_cpus=1) as node:
         job = ScoreJob(
-            *(many_galaxies, model_folder, output),
+            *(many_galaxies, model_folder, output, "--engine", engine),
             plan=plan,
             environment=environment,
         )
