@@ -4,18 +4,21 @@
     galaxy-batch evaluate --detections found --truth truth.parquet --output report
 
 The output is a folder with report.html (one file that needs no network), metrics.json
-and the figures as PNG. Without --labels the report describes the predictions: classes,
-confidence, positions on the sky, example galaxies. It runs on this machine only,
-without Ray; predictions are streamed, so their number is not limited by memory.
+and the figures as PNG. Without --labels the report describes the predictions: classes
+and confidence, or distributions of numbers, positions on the sky, example galaxies. It
+runs on this machine only, without Ray; predictions are streamed, so their number is not
+limited by memory.
 """
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from galaxy_models.cli.command_line import Job
 from galaxy_models.config import EvaluateConfig
 
 if TYPE_CHECKING:
+    from galaxy_models.evaluation.numbers.errors import NumberErrors
     from galaxy_models.evaluation.votes import QuestionErrors
 
 logger = logging.getLogger(__name__)
@@ -41,6 +44,8 @@ def write_report(config: EvaluateConfig) -> dict[str, Any]:
     }
     if report.vote_errors is not None:
         return figures | _vote_figures(report.vote_errors.total, report.page)
+    if report.number_errors is not None:
+        return figures | _number_figures(report.number_errors, report.page)
     if agreement is None:
         logger.info(
             "%d rows, %d failed, no labels; %s",
@@ -76,6 +81,28 @@ def _vote_figures(errors: "QuestionErrors", page: str) -> dict[str, Any]:
         "compared": errors.num_galaxies,
         "fraction_error": errors.error,
         "fraction_error_of_mean": errors.error_of_mean,
+    }
+
+
+def _number_figures(errors: "Sequence[NumberErrors]", page: str) -> dict[str, Any]:
+    """Log the errors of predicted numbers, and give them for the summary."""
+    for one in errors:
+        logger.info(
+            "%s: RMS error %.4g %s (of predicting the mean: %.4g), R² %.3f, bias %.2g, "
+            "%d galaxies compared",
+            one.number.name,
+            one.rms_error,
+            one.number.unit,
+            one.rms_error_of_mean,
+            one.r2,
+            one.bias,
+            one.num,
+        )
+    logger.info("%s", page)
+    return {
+        "compared": max(one.num for one in errors),
+        "rms_errors": {one.number.name: one.rms_error for one in errors},
+        "r2": {one.number.name: one.r2 for one in errors},
     }
 
 

@@ -31,7 +31,8 @@ class EvaluateConfig:
     with --overwrite, contain a report."""
 
     labels: str | None = None
-    """Table with ids and labels, in any catalog format; without it the report describes
+    """Table with ids and labels, in any catalog format: classes, votes, or measured
+    numbers in columns of the names that were learned; without it the report describes
     the predictions alone."""
 
     id_column: str = "object_id"

@@ -15,7 +15,7 @@ import numpy as np
 import sep
 from numpy.typing import NDArray
 
-from galaxy_models.detection.tiles import MESH_PX
+from galaxy_models.detection.background import background_of
 from galaxy_models.errors import ImageDecodeError
 from galaxy_models.images.wide_image import WideImage
 
@@ -93,8 +93,7 @@ def extract(plane: NDArray[np.float32], rms: float, threshold: Threshold) -> Ext
     """
     is_unknown = ~np.isfinite(plane)
     light = np.where(is_unknown, np.float32(0), plane)
-    sky = sep.Background(light, mask=is_unknown, bw=MESH_PX, bh=MESH_PX)
-    background = sky.back(dtype=np.float32)
+    background = background_of(light, is_unknown)
     light -= background
     light[is_unknown] = 0
     search = _Search(plane, light, is_unknown, rms, threshold)

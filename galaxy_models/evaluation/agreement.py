@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from galaxy_models.errors import PredictionsError
 from galaxy_models.evaluation import metrics
+from galaxy_models.evaluation.id_join import IdJoin
 from galaxy_models.evaluation.labels import UNUSED, Labels
 from galaxy_models.evaluation.predictions import PredictionBatch
 from galaxy_models.tables.id_index import NOT_FOUND
 
 
-class Join:
+class Join(IdJoin[Labels]):
     """Rows of predictions that have a label, as they come.
 
     Args:
@@ -26,22 +26,10 @@ class Join:
     """
 
     def __init__(self, labels: Labels, num_classes: int, predictions_uri: str) -> None:
-        self.labels = labels
-        self._uri = predictions_uri
-        self._seen = np.zeros(len(labels), bool)
+        super().__init__(labels, predictions_uri)
         self._true: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
         self._probabilities = [np.empty((0, num_classes), np.float32)]
         self._plausible: list[NDArray[np.bool_]] = []
-        self.example_ids: list[str] = []
-        """The first of the predictions' ids."""
-
-        self.num_failed = 0
-        """Rows with a label whose image failed."""
-
-    @property
-    def num_found(self) -> int:
-        """Labels that have a prediction, failed ones included."""
-        return int(self._seen.sum())
 
     def add(self, batch: PredictionBatch) -> NDArray[np.int64]:
         """Look for the labels of a batch.
@@ -52,38 +40,15 @@ class Join:
         Raises:
             PredictionsError: a galaxy that has a label is there more than once.
         """
-        if not self.example_ids:
-            self.example_ids = list(map(str, batch.object_ids[:2].to_pylist()))
-        places = self.labels.index.find(batch.object_ids)
+        places = self.find(batch)
         is_found = places != NOT_FOUND
-        found = places[is_found]
-        self._check_once(batch, places, found)
-        self._seen[found] = True
         true = np.where(is_found, self.labels.classes[places], UNUSED).astype(np.int64)
         is_used = is_found & batch.is_ok
-        self.num_failed += int((is_found & ~batch.is_ok).sum())
         self._true.append(true[is_used])
         self._probabilities.append(batch.probabilities[is_used])
         if batch.plausible is not None:
             self._plausible.append(batch.plausible[is_used])
         return true
-
-    def _check_once(
-        self,
-        batch: PredictionBatch,
-        places: NDArray[np.int64],
-        found: NDArray[np.int64],
-    ) -> None:
-        again = found[self._seen[found]]
-        if not len(again) and len(np.unique(found)) < len(found):
-            values, counts = np.unique(found, return_counts=True)
-            again = values[counts > 1]
-        if len(again):
-            row = int(np.flatnonzero(places == again[0])[0])
-            raise PredictionsError(
-                f"{self._uri} has galaxy {batch.object_ids[row]} more than once; name "
-                "the predictions of one scoring with --predictions."
-            )
 
     def rows(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Give the classes of the labels and the probabilities, row by row."""

@@ -4,8 +4,9 @@ Memory holds every id and its hash: of integers some 40 bytes, of texts 150. Thi
 knows neither probabilities nor metrics.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,8 @@ from galaxy_models.tables.id_index import IdIndex
 from galaxy_models.tables.object_ids import fingerprint_ids, shown
 
 UNUSED = -1  # in place of a class: excluded, or no label at all
+ONE_ROW = "leave one row for each galaxy"
+Number = TypeVar("Number", np.float32, np.float64)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,46 @@ class Labels:
         return len(self.classes)
 
 
+def open_labels(config: EvaluateConfig) -> tuple[Table, str]:
+    """Open the table that ``--labels`` names, and find its column of ids.
+
+    Raises:
+        CatalogError: the table or the column is not there.
+    """
+    table = open_table(storage.absolute_uri(str(config.labels)), "--labels")
+    names = table.schema.names
+    id_column = find_column(
+        config.id_column, names, table.uri, ("object_id",), table.stated_columns
+    )
+    return table.with_text(id_column), id_column
+
+
+def read_by_id(
+    table: Table,
+    id_column: str,
+    columns: Sequence[str],
+    read: Callable[[pa.RecordBatch], NDArray[Number]],
+) -> tuple[pa.ChunkedArray, NDArray[Number]]:
+    """Read ids, and numbers of the same rows.
+
+    Args:
+        table: at least one row.
+        id_column: of ids, which are unique.
+        columns: that ``read`` needs.
+        read: gives a batch's numbers, shape (rows, numbers).
+
+    Raises:
+        CatalogError: ids are repeated or null; or as ``read``.
+    """
+    fingerprint_ids(table, id_column, ONE_ROW)
+    ids: list[pa.Array] = []
+    numbers: list[NDArray[Number]] = []
+    for batch in table.read_batches([id_column, *columns]):
+        ids.append(batch.column(id_column))
+        numbers.append(read(batch))
+    return pa.chunked_array(ids), np.concatenate(numbers)
+
+
 def read_labels(
     config: EvaluateConfig, classes: CoarseClasses, id_type: pa.DataType
 ) -> Labels:
@@ -57,13 +100,10 @@ def read_labels(
             no label is left.
         ConfigError: labels are neither classes nor groups nor left out.
     """
-    table = open_table(storage.absolute_uri(str(config.labels)), "--labels")
-    names = table.schema.names
-    id_column = find_column(
-        config.id_column, names, table.uri, ("object_id",), table.stated_columns
+    table, id_column = open_labels(config)
+    label_column = find_column(
+        config.label_column, table.schema.names, table.uri, ("label",)
     )
-    label_column = find_column(config.label_column, names, table.uri, ("label",))
-    table = table.with_text(id_column)
     fingerprint_ids(table, id_column, "leave one label for each galaxy")
     ids, codes, labels = _read(table, id_column, label_column)
     class_of = _classes_of(labels, config, classes, table.uri)

@@ -3,24 +3,30 @@
 Runs in this process alone, without Ray or TensorFlow. Predictions are streamed:
 memory holds the batches that are read ahead (0.7 GB in all for 10⁷ rows, and for more),
 and of each galaxy with a label (five classes) 100 bytes, or 250 if its id is a text.
+Findings about classes and votes are made here, those about numbers in ``numbers``.
 """
 
 import logging
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from functools import partial
 
 import numpy as np
 
 from galaxy_models.config import EvaluateConfig
 from galaxy_models.config.label_groups import parse_label_groups
-from galaxy_models.errors import ConfigError, PredictionsError
+from galaxy_models.errors import ConfigError
 from galaxy_models.evaluation import plots, vote_plots
 from galaxy_models.evaluation import wording as names
 from galaxy_models.evaluation.agreement import Agreement, Join, measure
 from galaxy_models.evaluation.coarse_classes import CoarseClasses, coarse_classes
 from galaxy_models.evaluation.cutouts import Cutouts, open_cutouts, read_cutouts
+from galaxy_models.evaluation.findings import Findings, rows_read
 from galaxy_models.evaluation.gallery_rows import GalleryRows
 from galaxy_models.evaluation.labels import UNUSED, read_labels
+from galaxy_models.evaluation.layout import Plot
+from galaxy_models.evaluation.numbers.errors import NumberErrors
+from galaxy_models.evaluation.numbers.pipeline import number_findings
 from galaxy_models.evaluation.predictions import read_batches
 from galaxy_models.evaluation.report import report_page
 from galaxy_models.evaluation.report_files import (
@@ -29,14 +35,22 @@ from galaxy_models.evaluation.report_files import (
     write_files,
 )
 from galaxy_models.evaluation.results import Evaluation, LabelledPart, metrics_record
-from galaxy_models.evaluation.sky_map import read_sky_map
 from galaxy_models.evaluation.tally import Tally
 from galaxy_models.evaluation.vote_join import VoteJoin, VotesPart, read_vote_labels
 from galaxy_models.evaluation.votes import VoteErrors
 from galaxy_models.storage import output_folder, s3
-from galaxy_models.tables.predictions import Predictions, open_predictions
+from galaxy_models.tables.predictions import Kind, Predictions, open_predictions
 
 logger = logging.getLogger(__name__)
+
+FLAGS: dict[str, Kind] = {
+    "label_column": "classes",
+    "label_groups": "classes",
+    "exclude_label": "classes",
+    "num_bins": "classes",
+    "volunteers_column": "votes",
+}
+"""Flags that mean nothing for other kinds of predictions."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +67,9 @@ class Report:
 
     vote_errors: VoteErrors | None = None
     """None where no votes were predicted, or ``--labels`` has none."""
+
+    number_errors: tuple[NumberErrors, ...] | None = None
+    """The same for measured numbers, in the order of their columns."""
 
 
 def evaluate(config: EvaluateConfig) -> Report:
@@ -89,32 +106,64 @@ def evaluate(config: EvaluateConfig) -> Report:
 def _write_report(config: EvaluateConfig) -> Report:
     output = output_folder.check_output(config.output, OUTPUT, config.overwrite)
     source = open_cutouts(config)
-    evaluation = _evaluate(config)
+    predictions = open_predictions(str(config.predictions), "--predictions")
+    if predictions.is_unfinished:
+        logger.warning("%s: the scoring has not finished", predictions.uri)
+    _check_flags(config, predictions)
+    find = number_findings if predictions.numbers else _class_findings
+    found = find(config, predictions)
     cutouts: Cutouts = {}
     if source is not None:
-        ids = {galaxy.object_id for galaxy in evaluation.rows.galaxies}
-        cutouts = read_cutouts(source, ids)
-    plots = dict(_plots(evaluation))
+        cutouts = read_cutouts(source, found.shown_ids)
     contents = {
-        **{f"{name}.png": png for name, png in plots.items()},
-        METRICS_NAME: output_folder.json_bytes(metrics_record(evaluation)),
+        **{f"{name}.png": png for name, png in found.plots.items()},
+        METRICS_NAME: output_folder.json_bytes(found.record),
     }
-    page = report_page(evaluation, plots, cutouts)
     return Report(
-        page=write_files(output, contents, page, asdict(config)),
-        num_rows=evaluation.tally.num_rows,
-        num_failed=evaluation.tally.num_failed,
+        page=write_files(output, contents, found.page(cutouts), asdict(config)),
+        num_rows=found.tally.num_rows,
+        num_failed=found.tally.num_failed,
+        agreement=found.agreement,
+        vote_errors=found.vote_errors,
+        number_errors=found.number_errors,
+    )
+
+
+def _check_flags(config: EvaluateConfig, predictions: Predictions) -> None:
+    """Refuse flags that are about another kind of predictions.
+
+    Raises:
+        ConfigError: naming the flag.
+    """
+    defaults = {field.name: field.default for field in fields(EvaluateConfig)}
+    for flag, kind in FLAGS.items():
+        is_given = getattr(config, flag) != defaults[flag]
+        if is_given and kind != predictions.kind:
+            raise ConfigError(
+                f"--{flag.replace('_', '-')}: {predictions.uri} holds predicted "
+                f"{predictions.kind}; leave the flag out."
+            )
+
+
+def _class_findings(config: EvaluateConfig, predictions: Predictions) -> Findings:
+    """Measure and draw what was predicted, be it classes or votes."""
+    evaluation = _evaluate(config, predictions)
+    drawn = [
+        Plot(name, names.PLOT_TEXTS[name], png) for name, png in _plots(evaluation)
+    ]
+    return Findings(
+        tally=evaluation.tally,
+        shown_ids={galaxy.object_id for galaxy in evaluation.rows.galaxies},
+        plots={plot.name: plot.png for plot in drawn},
+        record=metrics_record(evaluation),
+        page=partial(report_page, evaluation, drawn),
         agreement=evaluation.labelled.agreement if evaluation.labelled else None,
         vote_errors=evaluation.votes.errors if evaluation.votes else None,
     )
 
 
-def _evaluate(config: EvaluateConfig) -> Evaluation:
+def _evaluate(config: EvaluateConfig, predictions: Predictions) -> Evaluation:
     """Read everything once, and the positions on the sky twice more."""
-    predictions = open_predictions(str(config.predictions), "--predictions")
-    if predictions.is_unfinished:
-        logger.warning("%s: the scoring has not finished", predictions.uri)
-    _check_flags(config, predictions)
     groups = parse_label_groups(config.label_groups)
     classes = coarse_classes(predictions.classes, groups)
     num_classes = len(classes.names)
@@ -127,33 +176,15 @@ def _evaluate(config: EvaluateConfig) -> Evaluation:
         rows.add(batch, unlabelled if join is None else join.add(batch))
         if vote_join is not None:
             vote_join.add(batch)
-    _check_any_succeeded(predictions, tally)
     return Evaluation(
-        predictions=predictions,
+        read=rows_read(predictions, tally, rows.failed),
         classes=classes.names,
         groups=groups,
         tally=tally,
         rows=rows,
-        sky=read_sky_map(predictions.table),
-        labelled=_conclude(join, config, predictions) if join else None,
+        labelled=_conclude(join, config.num_bins) if join else None,
         votes=vote_join.conclude() if vote_join else None,
     )
-
-
-def _check_flags(config: EvaluateConfig, predictions: Predictions) -> None:
-    """Refuse flags about classes for votes, and about votes for classes.
-
-    Raises:
-        ConfigError: naming the flag.
-    """
-    about_classes = ("label_groups", "exclude_label")
-    is_about_votes = predictions.tree is not None
-    for flag in about_classes if is_about_votes else ("volunteers_column",):
-        if getattr(config, flag):
-            raise ConfigError(
-                f"--{flag.replace('_', '-')}: {predictions.uri} holds predicted "
-                f"{'votes' if is_about_votes else 'classes'}; leave the flag out."
-            )
 
 
 def _joins(
@@ -170,45 +201,16 @@ def _joins(
     return Join(labels, len(classes.names), predictions.uri), None
 
 
-def _check_any_succeeded(predictions: Predictions, tally: Tally) -> None:
-    if tally.num_rows == 0:
-        raise PredictionsError(
-            f"--predictions {predictions.uri} has no rows; name the folder that "
-            "jobs.score wrote."
-        )
-    if tally.num_failed == tally.num_rows:
-        reasons = ", ".join(f"{name} {num}" for name, num in tally.failed.most_common())
-        raise PredictionsError(
-            f"all {tally.num_rows} rows of --predictions {predictions.uri} failed "
-            f"({reasons}); find out why in their column 'error', and score again."
-        )
-
-
-def _conclude(
-    join: Join, config: EvaluateConfig, predictions: Predictions
-) -> LabelledPart:
+def _conclude(join: Join, num_bins: int) -> LabelledPart:
     """Measure what was joined.
 
     Raises:
         PredictionsError: nothing was, or all of it failed.
     """
-    labels = join.labels
-    if join.num_found == 0:
-        raise PredictionsError(
-            f"no id of --labels {labels.uri} (such as {', '.join(labels.example_ids)}) "
-            f"is in --predictions {predictions.uri} (such as "
-            f"{', '.join(join.example_ids)}); name the labels of the same galaxies, or "
-            "their ids with --id-column."
-        )
-    if join.num_failed == join.num_found:
-        raise PredictionsError(
-            f"all {join.num_found} galaxies of --predictions {predictions.uri} that "
-            "have a label failed; find out why in their column 'error', and score "
-            "again."
-        )
+    join.check_any()
     return LabelledPart(
-        labels=labels,
-        agreement=measure(*join.rows(), config.num_bins, join.plausible()),
+        labels=join.labels,
+        agreement=measure(*join.rows(), num_bins, join.plausible()),
         num_found=join.num_found,
         num_failed=join.num_failed,
     )
@@ -240,8 +242,8 @@ def _plots(evaluation: Evaluation) -> Iterator[tuple[str, bytes]]:
         names.CONFIDENCE,
         plots.confidence_plot(tally.confidence_edges, tally.confidence_counts, classes),
     )
-    if evaluation.sky is not None:
-        yield names.SKY, plots.sky_plot(evaluation.sky)
+    if evaluation.read.sky is not None:
+        yield names.SKY, plots.sky_plot(evaluation.read.sky)
 
 
 def _vote_plots(votes: VotesPart) -> Iterator[tuple[str, bytes]]:
@@ -257,5 +259,9 @@ def _vote_plots(votes: VotesPart) -> Iterator[tuple[str, bytes]]:
             f"Answers to {question}",
         ),
     )
-    if votes.errors.posterior is not None:
-        yield names.VOTE_RANKS, vote_plots.posterior_plot(votes.errors.posterior)
+    posterior = votes.errors.posterior
+    if posterior is not None:
+        yield (
+            names.VOTE_RANKS,
+            plots.ranks_plot(posterior, "votes", "density, weighted by voters"),
+        )

@@ -14,6 +14,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from galaxy_models.evaluation.metrics import Coverage, Reliability
+from galaxy_models.evaluation.ranks import Posterior
 from galaxy_models.evaluation.sky_map import SkyMap
 
 DPI = 120
@@ -238,6 +239,32 @@ def _lay_out_patch(panel: Any, sky: SkyMap) -> None:
     panel.xaxis.set_major_formatter(lambda ra, _: f"{round(ra % 360, 4):g}")
     panel.yaxis.set_major_formatter(lambda dec, _: f"{round(dec, 4):g}")
     panel.set(xlabel="right ascension (deg)", ylabel="declination (deg)")
+
+
+def ranks_plot(posterior: Posterior, truths: str, density: str) -> bytes:
+    """Draw where truths lie in their predicted distributions; flat is calibrated.
+
+    Args:
+        posterior: what was counted.
+        truths: what they are.
+        density: what is drawn upward.
+    """
+    figure, panel = _one_panel()
+    edges = np.linspace(0, 1, len(posterior.rank_counts) + 1)
+    heights = posterior.rank_counts * len(posterior.rank_counts)
+    panel.stairs(heights, edges, fill=True, color=BLUE, alpha=0.6)
+    panel.axhline(1, ls="--", color=ORANGE)
+    panel.set(xlim=(0, 1), ylabel=density)
+    panel.set_xlabel(
+        f"rank of the {truths} in the predicted distribution", parse_math=False
+    )
+    spelled = ", ".join(
+        f"{level:.0%}: {x:.1%}" for level, x in posterior.by_level().items()
+    )
+    panel.set_title(
+        f"{truths} inside central intervals of {spelled}", fontsize=9, parse_math=False
+    )
+    return png_bytes(figure)
 
 
 def _one_panel() -> tuple[Figure, Any]:

@@ -6,6 +6,7 @@ This module knows neither labels nor metrics.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,25 @@ from galaxy_models.evaluation.coarse_classes import CoarseClasses
 from galaxy_models.tables.predictions import Predictions, read_predictions
 
 FAILED = -1  # in place of a class
+
+
+class Rows(Protocol):
+    """Some rows, whatever is predicted of their galaxies."""
+
+    @property
+    def object_ids(self) -> pa.Array:
+        """Ids, shape (rows,)."""
+        ...
+
+    @property
+    def errors(self) -> pa.Array:
+        """Texts; null where the image did not fail."""
+        ...
+
+    @property
+    def is_ok(self) -> NDArray[np.bool_]:
+        """Whether the image did not fail."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -1,62 +1,38 @@
-"""The report's page: one HTML file that needs neither network nor scripts.
+"""The words of the report on classes and votes.
 
-Class names, ids and errors are a stranger's: the template escapes all of them. This
-module lays out what ``results`` holds; it computes nothing and reads no files.
+This module words what ``results`` holds; it computes nothing and reads no files.
 """
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from galaxy_models.evaluation.agreement import Agreement
-from galaxy_models.evaluation.cutouts import Cutouts, data_uri
+from galaxy_models.evaluation.cutouts import Cutouts
 from galaxy_models.evaluation.gallery_rows import ShownGalaxy, TopRows
-from galaxy_models.evaluation.html_page import SHARED, render
+from galaxy_models.evaluation.layout import Fact, Plot, prediction_page
+from galaxy_models.evaluation.number_texts import count, share
 from galaxy_models.evaluation.results import Evaluation, LabelledPart
 from galaxy_models.evaluation.vote_results import vote_facts, vote_tables
-from galaxy_models.evaluation.wording import (
-    LABELLED_TERMS,
-    PLOT_TEXTS,
-    TERMS,
-    VOTE_TERMS,
-)
-
-TEMPLATE_NAME = "report.html.jinja"
-NOT_A_NUMBER = "–"
-NO_GALLERIES = (
-    "No galaxies are shown, because nothing names their images: name the catalog that "
-    "was scored with --catalog (and --image-root, where its paths need one)."
-)
+from galaxy_models.evaluation.wording import LABELLED_TERMS, TERMS, VOTE_TERMS
 
 
-def report_page(
-    evaluation: Evaluation, plots: Mapping[str, bytes], cutouts: Cutouts
-) -> str:
+def report_page(evaluation: Evaluation, plots: Sequence[Plot], cutouts: Cutouts) -> str:
     """Write the page.
 
     Args:
         evaluation: what was found.
-        plots: PNG bytes by name, in the order in which they are shown.
+        plots: in the order in which they are shown.
         cutouts: images of the galaxies to show; without any there are no galleries.
     """
-    tally = evaluation.tally
-    return render(
-        SHARED,
-        TEMPLATE_NAME,
+    return prediction_page(
+        evaluation.read,
         title=_title(evaluation),
         lead=_lead(evaluation),
-        key_facts=_key_facts(evaluation),
-        notes=list(_notes(evaluation)),
-        tables=list(_tables(evaluation)),
-        plots=[
-            {"src": data_uri(png, "image/png"), "alt": PLOT_TEXTS[name]}
-            for name, png in plots.items()
-        ],
+        facts=list(_facts(evaluation)),
+        notes=_notes(evaluation),
+        tables=_tables(evaluation),
+        plots=plots,
         galleries=_galleries(evaluation, cutouts) if cutouts else [],
-        no_galleries=NO_GALLERIES,
-        failed=evaluation.rows.failed,
-        failed_lead=f"{_count(tally.num_failed)} of {_count(tally.num_rows)} rows have "
-        f"no prediction: {_listed(tally.failed.most_common())}.",
         terms=_terms(evaluation),
     )
 
@@ -74,47 +50,33 @@ def _terms(evaluation: Evaluation) -> Sequence[tuple[str, str]]:
 
 
 def _lead(evaluation: Evaluation) -> str:
-    lead = f"Predictions of {evaluation.predictions.uri}"
     if evaluation.votes is not None:
-        return f"{lead}, compared with the votes of {evaluation.votes.labels.uri}"
+        return f"compared with the votes of {evaluation.votes.labels.uri}"
     if evaluation.labelled is None:
-        return f"{lead}, which nobody has labelled"
-    return f"{lead}, compared with the labels of {evaluation.labelled.labels.uri}"
+        return "which nobody has labelled"
+    return f"compared with the labels of {evaluation.labelled.labels.uri}"
 
 
-def _key_facts(evaluation: Evaluation) -> list[dict[str, str]]:
-    tally, facts = evaluation.tally, []
+def _facts(evaluation: Evaluation) -> Iterable[Fact]:
+    tally = evaluation.tally
     if evaluation.votes is not None:
-        facts += vote_facts(evaluation.votes)
+        yield from map(Fact._make, vote_facts(evaluation.votes))
     if evaluation.labelled is not None:
         agreement = evaluation.labelled.agreement
+        error = agreement.expected_calibration_error
         low, high = agreement.accuracy_interval
-        facts += [
-            ("Accuracy", _share(agreement.accuracy), f"95 %: {low:.3f}–{high:.3f}"),
-            ("Macro-F1", _share(agreement.macro_f1), "mean over classes"),
-            (
-                "Calibration error",
-                _share(agreement.expected_calibration_error),
-                "0 is calibrated",
-            ),
-            ("Compared", _count(agreement.num), "labelled galaxies"),
-        ]
-    failed = tally.num_failed / tally.num_rows
-    facts += [
-        ("Predictions", _count(tally.num_rows), "rows"),
-        ("Failed", _count(tally.num_failed), f"{failed:.2%} of the rows"),
-    ]
-    if evaluation.labelled is None:
-        classes = zip(tally.class_counts, evaluation.classes, strict=True)
-        count, name = max(classes, key=lambda pair: pair[0])
-        share = count / max(sum(tally.class_counts), 1)
-        facts.append(("Most common class", name, f"{share:.1%} of what did not fail"))
-    return [dict(zip(("name", "value", "more"), fact, strict=True)) for fact in facts]
+        yield Fact("Accuracy", share(agreement.accuracy), f"95 %: {low:.3f}–{high:.3f}")
+        yield Fact("Macro-F1", share(agreement.macro_f1), "mean over classes")
+        yield Fact("Calibration error", share(error), "0 is calibrated")
+        yield Fact("Compared", count(agreement.num), "labelled galaxies")
+        return
+    classes = zip(tally.class_counts, evaluation.classes, strict=True)
+    num, name = max(classes, key=lambda pair: pair[0])
+    part = num / max(sum(tally.class_counts), 1)
+    yield Fact("Most common class", name, f"{part:.1%} of what did not fail")
 
 
 def _notes(evaluation: Evaluation) -> Iterable[str]:
-    if evaluation.predictions.is_unfinished:
-        yield "The scoring has not finished: this is about its first rows only."
     for name in evaluation.missing_classes:
         yield (
             f"No label is of class {name}: its precision, recall and F1 are not "
@@ -122,9 +84,6 @@ def _notes(evaluation: Evaluation) -> Iterable[str]:
         )
     for label, classes in evaluation.groups.items():
         yield f"Label group {label}: {' + '.join(classes)}, probabilities added up."
-    if evaluation.sky is not None and evaluation.sky.num_without:
-        num = evaluation.sky.num_without
-        yield f"{_count(num)} rows have no position and are not on the sky map."
 
 
 def _tables(evaluation: Evaluation) -> Iterable[dict[str, Any]]:
@@ -139,17 +98,17 @@ def _tables(evaluation: Evaluation) -> Iterable[dict[str, Any]]:
         "caption": "All classes together",
         "columns": ("metric", "value"),
         "rows": [
-            ("accuracy", _share(agreement.accuracy)),
-            ("balanced accuracy", _share(agreement.balanced_accuracy)),
-            ("macro-F1", _share(agreement.macro_f1)),
+            ("accuracy", share(agreement.accuracy)),
+            ("balanced accuracy", share(agreement.balanced_accuracy)),
+            ("macro-F1", share(agreement.macro_f1)),
             (
                 "expected calibration error",
-                _share(agreement.expected_calibration_error),
+                share(agreement.expected_calibration_error),
             ),
-            ("Brier score (0 to 2)", _share(agreement.brier_score)),
+            ("Brier score (0 to 2)", share(agreement.brier_score)),
             (
                 "negative log likelihood (nats)",
-                _share(agreement.negative_log_likelihood),
+                share(agreement.negative_log_likelihood),
             ),
             *_set_rows(agreement),
         ],
@@ -160,7 +119,7 @@ def _tables(evaluation: Evaluation) -> Iterable[dict[str, Any]]:
 def _set_rows(agreement: Agreement) -> Iterable[tuple[str, str]]:
     if agreement.plausible is not None:
         low, high = agreement.plausible.coverage_interval
-        covered = f"{_share(agreement.plausible.coverage)} ({low:.3f}–{high:.3f})"
+        covered = f"{share(agreement.plausible.coverage)} ({low:.3f}–{high:.3f})"
         yield "label among the plausible classes", covered
         yield "plausible classes of a galaxy", f"{agreement.plausible.mean_size:.2f}"
 
@@ -172,8 +131,8 @@ def _class_table(evaluation: Evaluation) -> dict[str, Any]:
         "caption": "Predicted classes",
         "columns": ("class", "galaxies", "share"),
         "rows": [
-            (name, _count(count), f"{count / total:.2%}")
-            for name, count in zip(evaluation.classes, counts, strict=True)
+            (name, count(num), f"{num / total:.2%}")
+            for name, num in zip(evaluation.classes, counts, strict=True)
         ],
     }
 
@@ -183,11 +142,11 @@ def _score_table(evaluation: Evaluation, labelled: LabelledPart) -> dict[str, An
     scores, confusion = agreement.classes, agreement.confusion
     columns = zip(
         evaluation.classes,
-        map(_count, confusion.sum(axis=1)),
-        map(_count, confusion.sum(axis=0)),
-        map(_share, scores.precision),
-        map(_share, scores.recall),
-        map(_share, scores.f1),
+        map(count, confusion.sum(axis=1)),
+        map(count, confusion.sum(axis=0)),
+        map(share, scores.precision),
+        map(share, scores.recall),
+        map(share, scores.f1),
         strict=True,
     )
     return {
@@ -210,13 +169,13 @@ def _match_table(evaluation: Evaluation, labelled: LabelledPart) -> dict[str, An
     return {
         "caption": "Which galaxies were compared",
         "columns": ("", "galaxies"),
-        "rows": [(name, _count(num)) for name, num in rows],
+        "rows": [(name, count(num)) for name, num in rows],
     }
 
 
 def _galleries(evaluation: Evaluation, cutouts: Cutouts) -> list[dict[str, Any]]:
     rows, classes = evaluation.rows, evaluation.classes
-    titled: list[tuple[str, str, TopRows]] = []
+    titled: list[tuple[str, str, TopRows[ShownGalaxy]]] = []
     if evaluation.labelled is not None:
         titled.append(
             (
@@ -266,15 +225,3 @@ def _tile(
         "is_wrong": galaxy.label is not None and galaxy.label != galaxy.predicted,
         "object_id": galaxy.object_id,
     }
-
-
-def _count(number: int) -> str:
-    return f"{int(number):,}"
-
-
-def _share(value: float) -> str:
-    return NOT_A_NUMBER if math.isnan(value) else f"{value:.3f}"
-
-
-def _listed(counts: Iterable[tuple[str, int]]) -> str:
-    return ", ".join(f"{name} {_count(num)}" for name, num in counts)

@@ -3,22 +3,19 @@
 This module knows neither files nor pictures.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from galaxy_models.config.label_groups import LabelGroups
 from galaxy_models.evaluation.agreement import Agreement, PlausibleSets
+from galaxy_models.evaluation.findings import RowsRead
 from galaxy_models.evaluation.gallery_rows import GalleryRows
 from galaxy_models.evaluation.labels import Labels
-from galaxy_models.evaluation.sky_map import SkyMap
+from galaxy_models.evaluation.number_texts import plain
 from galaxy_models.evaluation.tally import Tally
 from galaxy_models.evaluation.vote_join import VotesPart
 from galaxy_models.evaluation.vote_results import votes_record
-from galaxy_models.tables.predictions import Predictions
 
 
 @dataclass(frozen=True)
@@ -38,14 +35,13 @@ class LabelledPart:
 class Evaluation:
     """All of it."""
 
-    predictions: Predictions
+    read: RowsRead
     classes: tuple[str, ...]
     """The coarse ones, in their order; indices mean these."""
 
     groups: LabelGroups
     tally: Tally
     rows: GalleryRows
-    sky: SkyMap | None
     labelled: LabelledPart | None
     votes: VotesPart | None = None
     """Where votes were predicted, and ``--labels`` has some."""
@@ -61,26 +57,33 @@ class Evaluation:
         ]
 
 
+def rows_record(read: RowsRead) -> dict[str, Any]:
+    """Lay out what ``metrics.json`` says of the rows, whatever was predicted."""
+    return {
+        "predictions": read.predictions.uri,
+        "is_unfinished": read.predictions.is_unfinished,
+        "n_predictions": read.tally.num_rows,
+        "n_failed": read.tally.num_failed,
+        "failed_reasons": dict(read.tally.failed.most_common()),
+        "n_on_sky": read.sky.num_positions if read.sky else None,
+    }
+
+
 def metrics_record(evaluation: Evaluation) -> dict[str, Any]:
     """Lay out ``metrics.json``: every number, null where it is not a number."""
     tally, labelled = evaluation.tally, evaluation.labelled
     by_class = zip(evaluation.classes, tally.confidence_counts.tolist(), strict=True)
     record: dict[str, Any] = {
-        "predictions": evaluation.predictions.uri,
-        "is_unfinished": evaluation.predictions.is_unfinished,
+        **rows_record(evaluation.read),
         "classes": list(evaluation.classes),
         "label_groups": {name: list(some) for name, some in evaluation.groups.items()},
-        "n_predictions": tally.num_rows,
-        "n_failed": tally.num_failed,
-        "failed_reasons": dict(tally.failed.most_common()),
         "class_counts": dict(
             zip(evaluation.classes, tally.class_counts, strict=True),
         ),
         "confidence_histogram": {
-            "edges": _plain(tally.confidence_edges),
+            "edges": plain(tally.confidence_edges),
             "counts": dict(by_class),
         },
-        "n_on_sky": evaluation.sky.num_positions if evaluation.sky else None,
         "labelled": None,
     }
     if evaluation.votes is not None:
@@ -112,34 +115,34 @@ def _agreement_record(agreement: Agreement, classes: Sequence[str]) -> dict[str,
     confusion = agreement.confusion
     support, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
     return {
-        "accuracy": _plain(agreement.accuracy),
-        "accuracy_interval_95": _plain(agreement.accuracy_interval),
-        "balanced_accuracy": _plain(agreement.balanced_accuracy),
-        "macro_f1": _plain(agreement.macro_f1),
-        "expected_calibration_error": _plain(agreement.expected_calibration_error),
-        "brier_score": _plain(agreement.brier_score),
-        "negative_log_likelihood": _plain(agreement.negative_log_likelihood),
+        "accuracy": plain(agreement.accuracy),
+        "accuracy_interval_95": plain(agreement.accuracy_interval),
+        "balanced_accuracy": plain(agreement.balanced_accuracy),
+        "macro_f1": plain(agreement.macro_f1),
+        "expected_calibration_error": plain(agreement.expected_calibration_error),
+        "brier_score": plain(agreement.brier_score),
+        "negative_log_likelihood": plain(agreement.negative_log_likelihood),
         "per_class": {
             name: {
                 "support": int(support[index]),
                 "predicted": int(predicted[index]),
-                "precision": _plain(scores.precision[index]),
-                "recall": _plain(scores.recall[index]),
-                "f1": _plain(scores.f1[index]),
+                "precision": plain(scores.precision[index]),
+                "recall": plain(scores.recall[index]),
+                "f1": plain(scores.f1[index]),
             }
             for index, name in enumerate(classes)
         },
         "confusion_matrix": confusion.tolist(),
         "reliability": {
-            "edges": _plain(bins.edges),
+            "edges": plain(bins.edges),
             "n": bins.counts.tolist(),
-            "confidence": _plain(bins.confidence),
-            "accuracy": _plain(bins.accuracy),
+            "confidence": plain(bins.confidence),
+            "accuracy": plain(bins.accuracy),
         },
         "coverage": {
-            "coverage": _plain(curve.coverage),
-            "accuracy": _plain(curve.accuracy),
-            "threshold": _plain(curve.threshold),
+            "coverage": plain(curve.coverage),
+            "accuracy": plain(curve.accuracy),
+            "threshold": plain(curve.threshold),
         },
         "plausible_classes": _sets_record(agreement.plausible),
     }
@@ -149,15 +152,7 @@ def _sets_record(sets: PlausibleSets | None) -> dict[str, Any] | None:
     if sets is None:
         return None
     return {
-        "coverage": _plain(sets.coverage),
-        "coverage_interval_95": _plain(sets.coverage_interval),
-        "mean_size": _plain(sets.mean_size),
+        "coverage": plain(sets.coverage),
+        "coverage_interval_95": plain(sets.coverage_interval),
+        "mean_size": plain(sets.mean_size),
     }
-
-
-def _plain(value: Any) -> Any:
-    """Turn arrays into lists, and what is not a number into None."""
-    if isinstance(value, np.ndarray | tuple):
-        return [_plain(one) for one in value]
-    number = round(float(value), 6)
-    return number if math.isfinite(number) else None

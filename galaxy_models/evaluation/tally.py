@@ -10,13 +10,34 @@ import numpy as np
 import pyarrow.compute as pc
 
 from galaxy_models.errors import FailureReason, failure_reason
-from galaxy_models.evaluation.predictions import PredictionBatch
+from galaxy_models.evaluation.predictions import PredictionBatch, Rows
 
 NUM_CONFIDENCE_BINS = 50
 OTHER_REASON = "other"  # whatever jobs.score never writes
 
 
-class Tally:
+class RowTally:
+    """Rows and failures, counted, whatever is predicted."""
+
+    def __init__(self) -> None:
+        self.num_rows = 0
+        self.failed: Counter[str] = Counter()
+        """Failed rows by reason."""
+
+    @property
+    def num_failed(self) -> int:
+        """Rows whose image failed."""
+        return self.failed.total()
+
+    def add_rows(self, rows: Rows) -> None:
+        """Count the rows of a batch."""
+        self.num_rows += len(rows.is_ok)
+        if not rows.is_ok.all():
+            for text in pc.filter(rows.errors, ~rows.is_ok).to_pylist():
+                self.failed[reason_of(text)] += 1
+
+
+class Tally(RowTally):
     """Classes, confidences and failures, counted.
 
     Args:
@@ -24,19 +45,11 @@ class Tally:
     """
 
     def __init__(self, num_classes: int) -> None:
-        self.num_rows = 0
-        self.failed: Counter[str] = Counter()
-        """Failed rows by reason."""
-
+        super().__init__()
         self.confidence_edges = np.linspace(0, 1, NUM_CONFIDENCE_BINS + 1)
         self.confidence_counts = np.zeros((num_classes, NUM_CONFIDENCE_BINS), np.int64)
         """Rows that did not fail by predicted class and bin of confidence; a bin holds
         its upper edge, not its lower."""
-
-    @property
-    def num_failed(self) -> int:
-        """Rows whose image failed."""
-        return self.failed.total()
 
     @property
     def class_counts(self) -> list[int]:
@@ -45,15 +58,12 @@ class Tally:
 
     def add(self, batch: PredictionBatch) -> None:
         """Count the rows of a batch."""
-        self.num_rows += len(batch.is_ok)
+        self.add_rows(batch)
         is_ok = batch.is_ok
         bins = np.searchsorted(self.confidence_edges, batch.confidence[is_ok]) - 1
         cells = batch.predicted[is_ok] * NUM_CONFIDENCE_BINS + np.maximum(bins, 0)
         counts = np.bincount(cells, minlength=self.confidence_counts.size)
         self.confidence_counts += counts.reshape(self.confidence_counts.shape)
-        if not is_ok.all():
-            for text in pc.filter(batch.errors, ~is_ok).to_pylist():
-                self.failed[reason_of(text)] += 1
 
 
 def reason_of(error: str | None) -> str:

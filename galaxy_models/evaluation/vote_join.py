@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from galaxy_models import storage
 from galaxy_models.config import EvaluateConfig
-from galaxy_models.errors import PredictionsError
+from galaxy_models.evaluation.id_join import IdJoin
+from galaxy_models.evaluation.labels import open_labels, read_by_id
 from galaxy_models.evaluation.predictions import PredictionBatch
 from galaxy_models.evaluation.votes import (
     VoteErrors,
@@ -20,10 +20,7 @@ from galaxy_models.evaluation.votes import (
     measure_votes,
 )
 from galaxy_models.models import dirichlet
-from galaxy_models.tables.columns import find_column
-from galaxy_models.tables.formats import open_table
 from galaxy_models.tables.id_index import NOT_FOUND, IdIndex
-from galaxy_models.tables.object_ids import fingerprint_ids
 from galaxy_models.tables.vote_tables.decision_tree import DecisionTree
 from galaxy_models.tables.vote_tables.vote_counts import find_vote_columns
 
@@ -37,6 +34,9 @@ class VoteLabels:
     index: IdIndex
     votes: dirichlet.Answers
     example_ids: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.votes)
 
 
 @dataclass(frozen=True)
@@ -67,29 +67,26 @@ def read_vote_labels(
         CatalogError: as ``find_vote_columns`` and ``VoteColumns.read``; or ids are
             repeated or null.
     """
-    table = open_table(storage.absolute_uri(str(config.labels)), "--labels")
-    names = table.schema.names
-    id_column = find_column(
-        config.id_column, names, table.uri, ("object_id",), table.stated_columns
+    table, id_column = open_labels(config)
+    columns = find_vote_columns(
+        tree, table.schema.names, table.uri, config.volunteers_column
     )
-    columns = find_vote_columns(tree, names, table.uri, config.volunteers_column)
-    table = table.with_text(id_column)
-    fingerprint_ids(table, id_column, "leave one row for each galaxy")
-    ids, votes = [], [np.empty((0, len(tree.columns)), np.float32)]
-    for batch in table.read_batches([id_column, *columns.names]):
-        ids.append(batch.column(id_column))
-        votes.append(columns.read(batch, ids[-1].to_pylist()))
-    all_ids = pa.chunked_array(ids)
+    ids, votes = read_by_id(
+        table,
+        id_column,
+        columns.names,
+        lambda batch: columns.read(batch, batch.column(id_column).to_pylist()),
+    )
     return VoteLabels(
         uri=table.uri,
         tree=tree,
-        index=IdIndex(all_ids, id_type),
-        votes=np.concatenate(votes),
-        example_ids=tuple(map(str, all_ids[:2].to_pylist())),
+        index=IdIndex(ids, id_type),
+        votes=votes,
+        example_ids=tuple(map(str, ids[:2].to_pylist())),
     )
 
 
-class VoteJoin:
+class VoteJoin(IdJoin[VoteLabels]):
     """Rows of predictions that have votes, as they come.
 
     Args:
@@ -98,13 +95,9 @@ class VoteJoin:
     """
 
     def __init__(self, labels: VoteLabels, predictions_uri: str) -> None:
-        self.labels = labels
-        self._uri = predictions_uri
-        self._is_seen = np.zeros(len(labels.votes), bool)
-        self._places: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
+        super().__init__(labels, predictions_uri)
+        self._places: list[NDArray[np.int64]] = []
         self._answers: list[NDArray[np.float32]] = []
-        self._num_failed = 0
-        self._example_ids: list[str] = []
 
     def add(self, batch: PredictionBatch) -> None:
         """Look for the votes of a batch.
@@ -113,19 +106,8 @@ class VoteJoin:
             PredictionsError: a galaxy that has votes is there more than once.
         """
         assert batch.answers is not None
-        if not self._example_ids:
-            self._example_ids = list(map(str, batch.object_ids[:2].to_pylist()))
-        places = self.labels.index.find(batch.object_ids)
-        is_found = places != NOT_FOUND
-        found = places[is_found]
-        if self._is_seen[found].any() or len(np.unique(found)) < len(found):
-            raise PredictionsError(
-                f"{self._uri} has galaxies more than once; name the predictions of one "
-                "scoring with --predictions."
-            )
-        self._is_seen[found] = True
-        is_used = is_found & batch.is_ok
-        self._num_failed += int((is_found & ~batch.is_ok).sum())
+        places = self.find(batch)
+        is_used = (places != NOT_FOUND) & batch.is_ok
         self._places.append(places[is_used])
         self._answers.append(batch.answers[is_used])
 
@@ -133,17 +115,11 @@ class VoteJoin:
         """Measure what was joined.
 
         Raises:
-            PredictionsError: nothing was.
+            PredictionsError: nothing was, or all of it failed.
         """
-        labels, places = self.labels, np.concatenate(self._places)
-        if not len(places):
-            raise PredictionsError(
-                f"no id of --labels {labels.uri} (such as "
-                f"{', '.join(labels.example_ids)}) is in --predictions {self._uri} "
-                f"(such as {', '.join(self._example_ids)}), or all of these failed; "
-                "name the votes of the same galaxies, or their ids with --id-column."
-            )
-        votes, answers = labels.votes[places], np.concatenate(self._answers)
+        self.check_any()
+        labels, answers = self.labels, np.concatenate(self._answers)
+        votes = labels.votes[np.concatenate(self._places)]
         num_answers = len(labels.tree.columns)
         fractions, concentrations = answers[:, :num_answers], answers[:, num_answers:]
         if concentrations.shape[1]:
@@ -154,7 +130,7 @@ class VoteJoin:
             labels=labels,
             errors=errors,
             num=len(votes),
-            num_failed=self._num_failed,
+            num_failed=self.num_failed,
             fractions=fractions,
             observed=dirichlet.observed_fractions(votes, labels.tree),
         )

@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from galaxy_models.evaluation.plots import BLUE, GREY, ORANGE, SIZE_INCHES, png_bytes
-from galaxy_models.evaluation.votes import LEVELS, Posterior, VoteErrors
+from galaxy_models.evaluation.plots import BLUE, GREY, SIZE_INCHES, png_bytes
+from galaxy_models.evaluation.votes import VoteErrors
 
 MAX_POINTS = 20_000  # of a scatter plot; more only make the picture heavy
 
@@ -50,22 +50,4 @@ def fractions_plot(
     panel.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     panel.set(xlabel="fraction of votes", ylabel="predicted fraction")
     panel.set_title(title, parse_math=False)
-    return png_bytes(figure)
-
-
-def posterior_plot(posterior: Posterior) -> bytes:
-    """Draw where votes lie in their predicted distributions; flat is calibrated."""
-    figure = Figure(figsize=SIZE_INCHES, layout="constrained")
-    panel = figure.subplots()
-    edges = np.linspace(0, 1, len(posterior.rank_counts) + 1)
-    density = posterior.rank_counts * len(posterior.rank_counts)
-    panel.stairs(density, edges, fill=True, color=BLUE, alpha=0.6)
-    panel.axhline(1, ls="--", color=ORANGE)
-    panel.set(xlim=(0, 1), xlabel="rank of the votes in the predicted distribution")
-    panel.set_ylabel("density, weighted by voters")
-    spelled = ", ".join(
-        f"{level:.0%}: {share:.1%}"
-        for level, share in zip(LEVELS, posterior.coverage, strict=True)
-    )
-    panel.set_title(f"Votes inside central intervals of {spelled}", fontsize=9)
     return png_bytes(figure)

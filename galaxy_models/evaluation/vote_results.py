@@ -7,8 +7,10 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from galaxy_models.evaluation.number_texts import count, percent, plain, share
+from galaxy_models.evaluation.ranks import Posterior
 from galaxy_models.evaluation.vote_join import VotesPart
-from galaxy_models.evaluation.votes import LEVELS, QuestionErrors
+from galaxy_models.evaluation.votes import QuestionErrors
 
 
 def votes_record(part: VotesPart) -> dict[str, Any]:
@@ -18,30 +20,32 @@ def votes_record(part: VotesPart) -> dict[str, Any]:
         "labels": part.labels.uri,
         "n": part.num,
         "n_failed": part.num_failed,
-        "n_labels": len(part.labels.votes),
+        "n_labels": len(part.labels),
         **_figures(errors.total),
         "questions": {one.name: _figures(one) for one in errors.questions},
         "coverage": None,
     }
     if errors.posterior is not None:
-        inside = zip(LEVELS, errors.posterior.coverage, strict=True)
-        record["coverage"] = {f"{level:g}": _plain(share) for level, share in inside}
+        record["coverage"] = coverage_record(errors.posterior)
     return record
+
+
+def coverage_record(posterior: Posterior) -> dict[str, Any]:
+    """Give the shares inside central intervals, by their level."""
+    return {
+        f"{level:g}": plain(inside) for level, inside in posterior.by_level().items()
+    }
 
 
 def _figures(errors: QuestionErrors) -> dict[str, Any]:
     return {
         "n_galaxies": errors.num_galaxies,
-        "voters": _plain(errors.num_voters),
-        "error": _plain(errors.error),
-        "error_of_mean": _plain(errors.error_of_mean),
-        "rms_error": _plain(errors.rms_error),
-        "rms_error_of_mean": _plain(errors.rms_error_of_mean),
+        "voters": plain(errors.num_voters),
+        "error": plain(errors.error),
+        "error_of_mean": plain(errors.error_of_mean),
+        "rms_error": plain(errors.rms_error),
+        "rms_error_of_mean": plain(errors.rms_error_of_mean),
     }
-
-
-def _plain(value: float) -> float | None:
-    return round(value, 6) if math.isfinite(value) else None
 
 
 def vote_facts(part: VotesPart) -> list[tuple[str, str, str]]:
@@ -49,14 +53,13 @@ def vote_facts(part: VotesPart) -> list[tuple[str, str, str]]:
     total, posterior = part.errors.total, part.errors.posterior
     ratio = total.error / total.error_of_mean if total.error_of_mean else math.nan
     facts = [
-        ("Error of a fraction", f"{total.error:.3f}", "weighted by voters"),
+        ("Error of a fraction", share(total.error), "weighted by voters"),
         ("Of the mean's", f"{ratio:.2f}", "error over that of predicting the mean"),
     ]
     if posterior is not None:
-        level = LEVELS.index(0.9)
-        share = posterior.coverage[level]
-        facts.append(("Inside 90 %", f"{share:.1%}", "votes in central intervals"))
-    return [*facts, ("Compared", f"{part.num:,}", "galaxies with votes")]
+        inside = percent(posterior.by_level()[0.9])
+        facts.append(("Inside 90 %", inside, "votes in central intervals"))
+    return [*facts, ("Compared", count(part.num), "galaxies with votes")]
 
 
 def vote_tables(part: VotesPart) -> Iterator[dict[str, Any]]:
@@ -69,11 +72,11 @@ def vote_tables(part: VotesPart) -> Iterator[dict[str, Any]]:
         "rows": [_row(one) for one in (*part.errors.questions, part.errors.total)],
     }  # fmt: skip
     if part.errors.posterior is not None:
-        inside = zip(LEVELS, part.errors.posterior.coverage, strict=True)
+        inside = part.errors.posterior.by_level().items()
         yield {
             "caption": "Votes inside the central intervals of the posterior",
             "columns": ("interval", "votes inside"),
-            "rows": [(f"{level:.0%}", f"{share:.1%}") for level, share in inside],
+            "rows": [(f"{level:.0%}", percent(one)) for level, one in inside],
         }
 
 
@@ -81,5 +84,4 @@ def _row(errors: QuestionErrors) -> tuple[str, ...]:
     figures = (
         errors.error, errors.error_of_mean, errors.rms_error, errors.rms_error_of_mean,
     )  # fmt: skip
-    shown = ("–" if math.isnan(one) else f"{one:.3f}" for one in figures)
-    return errors.name, f"{errors.num_galaxies:,}", *shown
+    return errors.name, count(errors.num_galaxies), *map(share, figures)

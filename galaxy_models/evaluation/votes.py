@@ -9,12 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from galaxy_models.evaluation.ranks import LEVELS, NUM_RANK_BINS, Posterior
 from galaxy_models.models import dirichlet
 from galaxy_models.models.dirichlet import Answers
 from galaxy_models.tables.vote_tables.decision_tree import DecisionTree
 
-LEVELS = (0.5, 0.8, 0.9, 0.95)  # of the central intervals whose coverage is given
-NUM_RANK_BINS = 20
 SMALLEST = 1e-300  # a count's chance that was rounded to 0
 
 
@@ -41,18 +40,6 @@ class QuestionErrors:
 
     rms_error_of_mean: float
     """The same for the mean fractions."""
-
-
-@dataclass(frozen=True)
-class Posterior:
-    """Where votes lie in the distributions that were predicted for them."""
-
-    rank_counts: NDArray[np.float64]
-    """Weights of the ranks in equal bins from 0 to 1: flat, if they mean what they say;
-    shape (bins,), adding up to 1."""
-
-    coverage: tuple[float, ...]
-    """Share of the votes inside the central intervals of ``LEVELS``."""
 
 
 @dataclass(frozen=True)

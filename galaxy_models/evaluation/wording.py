@@ -29,16 +29,18 @@ PLOT_TEXTS = {
     "left",
 }
 
+FAILED_TERM = (
+    "Failed",
+    "The image was missing, broken or no image; such rows count in nothing else.",
+)
+
 TERMS = (
     (
         "Confidence",
         "Probability (0 to 1) that the network gives to the class that it finds most "
         "probable.",
     ),
-    (
-        "Failed",
-        "The image was missing, broken or no image; such rows count in nothing else.",
-    ),
+    FAILED_TERM,
 )
 
 LABELLED_TERMS = (
@@ -97,5 +99,41 @@ VOTE_TERMS = (
         "Share of the votes that lie in the central interval of their predicted "
         "distribution (Dirichlet-multinomial); of 90 % intervals that mean what they "
         "say, 90 % of the votes do.",
+    ),
+)
+
+NUMBER_TERMS = (
+    (
+        "Error, bias",
+        "The predicted number less the label; bias is the mean error, with its "
+        "standard error.",
+    ),
+    (
+        "RMS error, NMAD",
+        "Root of the mean squared error; and a scatter that outliers do not change: "
+        "1.4826 times the median distance from the median error, the standard "
+        "deviation if errors were normal.",
+    ),
+    (
+        "RMS error of the mean, R²",
+        "The RMS error if the mean of the compared galaxies were predicted for every "
+        "one of them; R² is 1 less the squared ratio of both, the share of the "
+        "variance that is explained.",
+    ),
+    (
+        "Spearman",
+        "Correlation of the ranks of predictions and labels, -1 to 1.",
+    ),
+    (
+        "Within 1 and 2 sd, inside",
+        "Share of labels that lie so many predicted standard deviations (sd) from the "
+        "prediction, or inside the central interval of the predicted normal "
+        "distribution; if these mean what they say, 68 and 95 %, and as many as the "
+        "interval's name says.",
+    ),
+    (
+        "−ln likelihood",
+        "Mean over galaxies of minus the logarithm of the predicted density at the "
+        "label (nats; it depends on the unit); lower is better.",
     ),
 )

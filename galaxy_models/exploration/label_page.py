@@ -78,10 +78,10 @@ def make_label_page(config: LabelPageConfig) -> tuple[str, int]:
 
 
 def _classes(config: LabelPageConfig, predictions: Predictions) -> tuple[str, ...]:
-    if predictions.tree is not None:
+    if predictions.kind != "classes":
         raise PredictionsError(
-            f"{predictions.uri} holds predicted votes, which say no class to be "
-            "uncertain of; score with a model of classes."
+            f"{predictions.uri} holds predicted {predictions.kind}, which say no class "
+            "to be uncertain of; score with a model of classes."
         )
     if config.classes:
         return config.classes

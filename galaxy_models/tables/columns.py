@@ -1,11 +1,13 @@
 """Finds the columns of a catalog: by the requested name, or another usual one.
 
-Knows names, and what a column of images may hold; it reads nothing.
+Knows names, and what a column of images or of numbers may hold; it opens nothing.
 """
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from galaxy_models.errors import CatalogError
 
@@ -89,3 +91,29 @@ def image_sources(column: pa.ChunkedArray) -> list[str | bytes | None]:
     if not pa.types.is_struct(column.type):
         return list(values)
     return [value and (value["bytes"] or value["path"]) for value in values]
+
+
+def number_column(
+    rows: pa.RecordBatch | pa.Table, name: str, uri: str, remedy: str
+) -> NDArray[np.float64]:
+    """Read a column of numbers.
+
+    Args:
+        rows: with this column.
+        name: of the column.
+        uri: the table, for messages.
+        remedy: what to do where it holds none.
+
+    Returns:
+        Shape (rows,); NaN where null.
+
+    Raises:
+        CatalogError: it holds no numbers.
+    """
+    try:
+        column = rows.column(name).cast(pa.float64())
+    except pa.ArrowException as error:
+        raise CatalogError(
+            f"column {name!r} of {uri} holds no numbers ({error}); {remedy}."
+        ) from error
+    return np.asarray(column.to_numpy(zero_copy_only=False), float)

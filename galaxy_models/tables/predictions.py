@@ -1,10 +1,12 @@
-"""Reads the predictions of jobs.score: ids, probabilities and errors, checked.
+"""Reads the predictions of jobs.score: ids, what is predicted and errors, checked.
 
 Memory holds only the batches that Arrow reads ahead, for any number of rows.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -15,11 +17,11 @@ from galaxy_models import storage
 from galaxy_models.errors import PredictionsError
 from galaxy_models.storage.output_folder import UNFINISHED_NAME
 from galaxy_models.tables.formats import ParquetTable, open_table
+from galaxy_models.tables.number_columns import PredictedNumber, numbers_of
 from galaxy_models.tables.prediction_schema import (
     CLASS_LIST,
     PLAUSIBLE_COLUMN,
     STATUS_OK,
-    TARGET,
     classes_of,
     concentration_column,
     familiarity_column,
@@ -33,6 +35,7 @@ NEEDED_COLUMNS = ("object_id", "status", "error")
 CLASS_COLUMNS = ("object_id", "confidence", "status", "error")
 LEAST_TOLERANCE = 0.02  # of a sum of probabilities
 STEP_OF_8_BITS = 1 / 256  # by which an 8-bit softmax may be off in every class
+Kind = Literal["classes", "votes", "numbers"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ class Predictions:
 
     table: ParquetTable
     classes: tuple[str, ...]
-    """The model's, in its order; of votes the answers to the first question."""
+    """The model's, in its order; of votes the answers to the first question; of numbers
+    none."""
 
     is_unfinished: bool
     """Whether the scoring has not finished: these are its first rows."""
@@ -51,6 +55,16 @@ class Predictions:
 
     tree: DecisionTree | None = None
     """The questions, where these are predicted votes."""
+
+    numbers: tuple[PredictedNumber, ...] = ()
+    """What was predicted, where these are numbers."""
+
+    @property
+    def kind(self) -> Kind:
+        """What was predicted."""
+        if self.numbers:
+            return "numbers"
+        return "classes" if self.tree is None else "votes"
 
     @property
     def columns(self) -> list[str]:
@@ -102,6 +116,29 @@ class PredictedRows:
     """Shape (rows,); NaN where the image failed. None where nobody asked for it."""
 
 
+@dataclass(frozen=True)
+class NumberRows:
+    """Some rows of predicted numbers."""
+
+    object_ids: pa.Array
+    means: NDArray[np.float32]
+    """Shape (rows, numbers); NaN where the image failed."""
+
+    deviations: NDArray[np.float32]
+    """Standard deviations, of the same shape, above 0; NaN where the image failed."""
+
+    errors: pa.Array
+    """Texts; null where the image did not fail."""
+
+    familiarity: NDArray[np.float32] | None = None
+    """As of ``PredictedRows``."""
+
+    @cached_property
+    def is_ok(self) -> NDArray[np.bool_]:
+        """Whether the image did not fail."""
+        return ~np.isnan(self.means[:, 0])
+
+
 def open_predictions(uri: str, flag: str) -> Predictions:
     """Check that a table has the columns of predictions.
 
@@ -118,29 +155,29 @@ def open_predictions(uri: str, flag: str) -> Predictions:
     if not isinstance(table, ParquetTable):
         raise PredictionsError(f"{table.uri} holds no Parquet files; {remedy}.")
     names = table.schema.names
-    if any(TARGET in (field.metadata or {}) for field in table.schema):
-        raise PredictionsError(
-            f"{table.uri} holds predicted numbers; only classes and votes are served "
-            f"here. pandas reads it. For others, {remedy}."
-        )
-    tree = tree_of(table.schema, table.uri)
-    needed = CLASS_COLUMNS if tree is None else NEEDED_COLUMNS
-    missing = [name for name in needed if name not in names]
+    numbers = numbers_of(table.schema)
+    tree = None if numbers else tree_of(table.schema, table.uri)
+    needed = CLASS_COLUMNS if tree is None and not numbers else NEEDED_COLUMNS
+    columns = [column for number in numbers for column in number.columns]
+    missing = [name for name in (*needed, *columns) if name not in names]
     if missing:
         raise PredictionsError(
             f"{table.uri} has no column {', '.join(missing)}, so it is no table of "
             f"predictions; it has {', '.join(names)}; {remedy}."
         )
+    is_unfinished = _is_unfinished(table)
+    if numbers:
+        return Predictions(table, (), is_unfinished, remedy, numbers=numbers)
     if tree is not None:
         answers = tree.questions[0].answers
-        return Predictions(table, answers, _is_unfinished(table), remedy, tree)
+        return Predictions(table, answers, is_unfinished, remedy, tree)
     classes = classes_of(table.schema)
     if len(classes) < 2:
         raise PredictionsError(
             f"{table.uri} has {len(classes)} column(s) probability_<class> after "
             f"'confidence', and needs two or more; {remedy}."
         )
-    return Predictions(table, classes, _is_unfinished(table), remedy)
+    return Predictions(table, classes, is_unfinished, remedy)
 
 
 def _is_unfinished(table: ParquetTable) -> bool:
@@ -152,7 +189,7 @@ def _is_unfinished(table: ParquetTable) -> bool:
 
 
 def read_predictions(predictions: Predictions) -> Iterator[PredictedRows]:
-    """Read all rows, a batch at a time, in their order.
+    """Read all rows of classes or votes, a batch at a time, in their order.
 
     Raises:
         PredictionsError: an id is null, or probabilities are none.
@@ -166,9 +203,9 @@ def read_predictions(predictions: Predictions) -> Iterator[PredictedRows]:
     if predictions.has_plausible:
         needed[PLAUSIBLE_COLUMN] = None
     for rows in predictions.table.read_batches(list(needed)):
-        is_ok = pc.equal(rows["status"], STATUS_OK).to_numpy(zero_copy_only=False)
+        is_ok = _is_ok(predictions, rows)
         probabilities = _numbers(rows, columns)
-        _check_rows(predictions, rows["object_id"], probabilities[is_ok])
+        _check_probabilities(predictions, probabilities[is_ok])
         probabilities[~is_ok] = np.nan
         plausible = None
         if predictions.has_plausible:
@@ -179,6 +216,37 @@ def read_predictions(predictions: Predictions) -> Iterator[PredictedRows]:
             errors=rows["error"],
             answers=_numbers(rows, answers),
             plausible=plausible,
+            familiarity=_numbers(rows, familiar)[:, 0] if familiar else None,
+        )
+
+
+def read_numbers(predictions: Predictions) -> Iterator[NumberRows]:
+    """Read all rows of predicted numbers, a batch at a time, in their order.
+
+    Raises:
+        PredictionsError: an id is null, a mean is no number, or a standard deviation
+            is not above 0.
+        CatalogError: a file cannot be read.
+    """
+    means, deviations = zip(*(one.columns for one in predictions.numbers), strict=True)
+    familiar = familiarity_column(predictions.table.schema)
+    columns = ["object_id", "status", "error", *means, *deviations, *familiar]
+    for rows in predictions.table.read_batches(columns):
+        is_ok = _is_ok(predictions, rows)
+        numbers = _numbers(rows, [*means, *deviations])
+        numbers[~is_ok] = np.nan
+        found, spread = np.split(numbers, 2, axis=1)
+        if not (np.isfinite(numbers[is_ok]).all() and (spread[is_ok] > 0).all()):
+            raise PredictionsError(
+                f"{predictions.uri} has rows whose status is ok but whose means are "
+                "null or infinite, or whose standard deviations are not above 0; score "
+                "the catalog again."
+            )
+        yield NumberRows(
+            object_ids=rows["object_id"],
+            means=found,
+            deviations=spread,
+            errors=rows["error"],
             familiarity=_numbers(rows, familiar)[:, 0] if familiar else None,
         )
 
@@ -201,14 +269,20 @@ def _numbers(rows: pa.RecordBatch, columns: Sequence[str]) -> NDArray[np.float32
     return numbers
 
 
-def _check_rows(
-    predictions: Predictions, ids: pa.Array, probabilities: NDArray[np.float32]
-) -> None:
-    if ids.null_count:
+def _is_ok(predictions: Predictions, rows: pa.RecordBatch) -> NDArray[np.bool_]:
+    """Say which rows did not fail, and check the ids of all."""
+    if rows["object_id"].null_count:
         raise PredictionsError(
             f"column 'object_id' of {predictions.uri} is null in some rows; "
             f"{predictions.remedy}."
         )
+    is_ok = pc.equal(rows["status"], STATUS_OK)
+    return np.asarray(is_ok.to_numpy(zero_copy_only=False))
+
+
+def _check_probabilities(
+    predictions: Predictions, probabilities: NDArray[np.float32]
+) -> None:
     if not len(probabilities):
         return
     gaps = np.abs(probabilities.sum(axis=1) - 1)

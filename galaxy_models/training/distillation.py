@@ -103,7 +103,8 @@ def _read_table(
         )
     if set(predictions.classes) != set(classes):
         raise PredictionsError(
-            f"--teacher {uri} has probabilities of {shown(list(predictions.classes))}; "
+            f"--teacher {uri} has probabilities of "
+            f"{shown(list(predictions.classes)) or 'no classes'}; "
             f"the classes to learn are {shown(list(classes))}. Score with a model of "
             "those."
         )

@@ -18,10 +18,12 @@ from detection_sides import is_training_field, is_training_galaxy
 from galaxy_models.config import DetectConfig, EvaluateConfig
 from galaxy_models.detection import detect
 from galaxy_models.evaluation.detections import evaluate_detections
+from galaxy_models.evaluation.detections.measures import Binned
 from galaxy_models.simulation import WideSky, write_frames
 from galaxy_models.simulation.injection import Cutout, inject
 
-NUM_FRAMES = 6
+NUM_FRAMES = 16
+BRIGHT_R = 20.0
 SIDE_PX = 1024
 SKIES = {
     "made_up": WideSky(120, 120),
@@ -91,6 +93,8 @@ def judge(
     blends, classes = result.blends, result.classes
     parts = {
         "found": result.num_found / result.num_galaxies,
+        "the bright ones": bright_share(result.by_magnitude),
+        "the isolated ones": bright_share(result.isolated),
         "50 %": result.limits[0.5],
         "position": result.positions.median,
         "class right": classes.accuracy,
@@ -103,7 +107,14 @@ def judge(
     if result.purity is not None:
         parts["purity"] = result.purity.significant
         parts["galaxies' purity"] = result.purity.of_galaxies
+        parts["the bright ones'"] = bright_share(result.purity.by_magnitude)
     return ", ".join(f"{name} {value:.3f}" for name, value in parts.items())
+
+
+def bright_share(shares: Binned) -> float:
+    """Share of those down to ``BRIGHT_R``."""
+    is_bright = shares.edges[1:] <= BRIGHT_R
+    return float(shares.num_good[is_bright].sum() / shares.num[is_bright].sum())
 
 
 def main(data: Path, model: str, work: Path, num_frames: int) -> None:

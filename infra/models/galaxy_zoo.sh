@@ -51,7 +51,7 @@ scored taught_at_96_px || python -m jobs.score --catalog both.csv \
     --model at_96_px --tta dihedral --output taught_at_96_px
 trained at_128_px || python -m jobs.train --catalog both.csv --output at_128_px \
     --start-from at_96_px --image-size 128 \
-    --epochs 8 --learning-rate 3e-4 --teacher taught_at_96_px --teacher-weight 0.5 \
+    --epochs 4 --learning-rate 3e-4 --teacher taught_at_96_px --teacher-weight 0.5 \
     --mantissa-bits 7 "${recipe[@]}"
 
 python "$here/ship.py" at_128_px galaxy-zoo

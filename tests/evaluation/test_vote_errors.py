@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from galaxy_models.evaluation.votes import LEVELS, measure_fractions, measure_votes
+from galaxy_models.evaluation.ranks import LEVELS
+from galaxy_models.evaluation.votes import measure_fractions, measure_votes
 from galaxy_models.tables.vote_tables.decision_tree import make_tree
 
 TREE = make_tree(

@@ -35,7 +35,7 @@ pytestmark = [
 
 NUM_ROWS = 4_800
 NUM_LABELLED = 960
-NUM_EPOCHS = 6
+NUM_EPOCHS = 4
 FIGURES = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"]
 TRAIN_WORKER = "ray::RayTrainWorker"
 COPY = """

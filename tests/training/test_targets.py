@@ -13,13 +13,12 @@ from predictors import plan_for, rows_with
 
 from galaxy_models.config import TrainConfig
 from galaxy_models.config.decode_rule import DecodeRule
-from galaxy_models.errors import CatalogError, ConfigError, PredictionsError
+from galaxy_models.errors import CatalogError, ConfigError
 from galaxy_models.models.card import ModelCard, card_to_json, head_fields, parse_card
 from galaxy_models.models.heads import RegressionHead, Target
 from galaxy_models.scoring.predicted import Predicted
 from galaxy_models.scoring.predictor import prediction_rows
 from galaxy_models.simulation import Survey
-from galaxy_models.tables.predictions import open_predictions
 from galaxy_models.training.regression import fitted_deviation, regression_metrics
 from galaxy_models.training.request import Request, open_request
 
@@ -152,12 +151,3 @@ def test_deviations_are_corrected_by_the_validation_galaxies() -> None:
     metrics = regression_metrics(table, HEAD)
     assert metrics["val_rms_radius"] == pytest.approx(3, rel=0.05)
     assert abs(metrics["val_r2_bulge"]) < 0.01
-
-
-def test_a_report_of_numbers_is_refused(tmp_path: Path) -> None:
-    field = pa.field("radius_mean", pa.float32(), metadata={"target": "radius"})
-    table = pa.table([[1.0]], schema=pa.schema([field]))
-    pq.write_table(table, tmp_path / "part-000000.parquet")
-
-    with pytest.raises(PredictionsError, match="holds predicted numbers"):
-        open_predictions(str(tmp_path), "--predictions")

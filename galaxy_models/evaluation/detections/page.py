@@ -11,7 +11,8 @@ from galaxy_models.evaluation.detections.gallery import Gallery, Shown
 from galaxy_models.evaluation.detections.measures import BRIGHT_R
 from galaxy_models.evaluation.detections.results import ISOLATED_PX, DetectionEvaluation
 from galaxy_models.evaluation.html_page import SHARED, render
-from galaxy_models.evaluation.report import NOT_A_NUMBER, TEMPLATE_NAME
+from galaxy_models.evaluation.layout import TEMPLATE_NAME
+from galaxy_models.evaluation.number_texts import NOT_A_NUMBER
 
 PLOT_TEXTS = {
     figures.MAGNITUDE: "Completeness of galaxies against their r magnitude",

@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from galaxy_models.errors import CatalogError
+from galaxy_models.tables.columns import number_column
 from galaxy_models.tables.object_ids import shown
 from galaxy_models.tables.vote_tables.decision_tree import DecisionTree
 
@@ -79,13 +80,7 @@ class VoteColumns:
         self, rows: pa.RecordBatch | pa.Table, name: str
     ) -> NDArray[np.float64]:
         """Read a column; NaN where it is null."""
-        try:
-            column = rows.column(name).cast(pa.float64())
-        except pa.ArrowException as error:
-            raise CatalogError(
-                f"column {name!r} of {self.uri} holds no numbers of votes ({error})."
-            ) from error
-        return np.asarray(column.to_numpy(zero_copy_only=False), float)
+        return number_column(rows, name, self.uri, "name a table that holds votes")
 
     def _num_volunteers(
         self, rows: pa.RecordBatch | pa.Table, ids: Sequence[object]
