@@ -54,7 +54,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
     folder = tmp_path_factory.mktemp("evaluated")
     write_numbers(folder / "numbers", ROWS, (RADIUS, BULGE))
     Image.new("RGB", (40, 40), "grey").save(folder / "one.jpg")
-    table = pa.table({**TRUTHS, "image": ["one.jpg"] * len(TRUTHS["object_id"])})
+    table = pa.table({**TRUTHS, "image": ["one.jpg"] * 6})
     field = pa.field("radius", pa.float64(), metadata={"unit": "arcmin"})
     schema = table.schema.set(table.schema.get_field_index("radius"), field)
     pq.write_table(table.cast(schema), folder / "truths.parquet")
