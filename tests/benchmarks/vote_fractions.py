@@ -72,7 +72,7 @@ def train(benchmark: Benchmark) -> Path:
     command = [sys.executable, "-m", "jobs.train", "--output", str(output.absolute())]
     command += ["--catalog", str(benchmark.catalog.absolute())]
     command += ["--questions", benchmark.questions, "--start-from", "galaxy-zoo"]
-    command += ["--image-size", "96", "--crop-fraction", "0.55"]
+    command += ["--image-size", "128", "--crop-fraction", "0.55"]
     command += ["--test-fraction", str(benchmark.test_fraction)]
     command += ["--epochs", str(benchmark.epochs), "--schedule", "cosine"]
     command += ["--early-stopping-patience", str(benchmark.epochs)]

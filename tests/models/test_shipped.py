@@ -115,40 +115,45 @@ def unseen(
     ray_here: None, galaxy_data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> pd.DataFrame:
     """Predictions for the galaxies of Galaxy Zoo 2 that training never saw."""
-    folder = galaxy_data / "galaxy_zoo_2"
-    catalog = pd.read_csv(folder / "catalog.csv")
     card = read_card("galaxy-zoo")
-    flags = TrainConfig(
+    split = TrainConfig(
         catalog="c",
         output="o",
         validation_fraction=card.training["validation_fraction"],
         test_fraction=card.training["test_fraction"],
     )
-    sides = sides_of(pa.array(catalog["object_id"]), flags)
-    catalog = catalog[sides == "test"]
+    tables = []
+    for name in ("galaxy_zoo_2", "galaxy_zoo_2_clean"):
+        table = pd.read_csv(galaxy_data / name / "catalog.csv", dtype=str)
+        table["image"] = f"{galaxy_data / name}/" + table["image"]
+        tables.append(table)
+    catalog = pd.concat(tables, ignore_index=True)
+    catalog = catalog[sides_of(pa.array(catalog["object_id"]), split) == "test"]
     path = tmp_path_factory.mktemp("unseen")
     catalog.to_csv(path / "catalog.csv", index=False)
     score(
         ScoreConfig(
             catalog=str(path / "catalog.csv"),
-            image_root=str(folder),
             model="galaxy-zoo",
             output=str(path / "predictions"),
         )
     )
-    return pd.read_parquet(path / "predictions").merge(catalog, on="object_id")
+    predictions = pd.read_parquet(path / "predictions")
+    predictions["object_id"] = predictions["object_id"].astype(str)
+    return predictions.merge(catalog, on="object_id")
 
 
 @pytest.mark.slow
 @pytest.mark.real_data
 def test_unseen_galaxies_are_recognised(unseen: pd.DataFrame) -> None:
-    assert len(unseen) > 500
-    assert (unseen["predicted_class"] == unseen["label"]).mean() > 0.9
+    assert len(unseen) > 1000
+    is_right = unseen["predicted_class"] == unseen["label"]
+    assert is_right.mean() > 0.94
+    assert is_right.groupby(unseen["label"]).mean().min() > 0.4
 
 
 @pytest.mark.slow
 @pytest.mark.real_data
 def test_confidence_says_how_often_it_is_right(unseen: pd.DataFrame) -> None:
     is_right = unseen["predicted_class"] == unseen["label"]
-    # Rather too sure: the validation side, which the temperature is of, was easier.
-    assert abs(unseen["confidence"].mean() - is_right.mean()) < 0.05
+    assert abs(unseen["confidence"].mean() - is_right.mean()) < 0.02
