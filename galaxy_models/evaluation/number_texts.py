@@ -30,9 +30,9 @@ def count(number: int) -> str:
     return f"{int(number):,}"
 
 
-def share(value: float) -> str:
+def share(value: float, digits: int = 3) -> str:
     """Write a number between 0 and 1, or about as large."""
-    return f"{value:.3f}" if math.isfinite(value) else NOT_A_NUMBER
+    return f"{value:.{digits}f}" if math.isfinite(value) else NOT_A_NUMBER
 
 
 def percent(value: float) -> str:

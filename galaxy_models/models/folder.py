@@ -228,14 +228,8 @@ def load_litert(
         network = LiteRTNetwork(data, threads, optimised=optimised)
     except ModelFolderError as error:
         raise ModelFolderError(f"{file_name} in {folder_uri}: {error}") from error
-    size, num_outputs = card.decode_rule.image_size, len(card.head.output_names)
-    found = network.input_shape, network.output_shape
-    if found != ((1, size, size, 3), (1, num_outputs)):
-        raise ModelFolderError(
-            f"{file_name} in {folder_uri} takes images of shape {found[0]} and puts "
-            f"out {found[1]}, but {CARD_NAME} says {size}×{size} px and "
-            f"{num_outputs} {card.head.kind}."
-        )
+    shape, num_outputs = network.input_shape[1:], network.output_shape[1]
+    check_shapes(card, f"{file_name} in {folder_uri}", shape, num_outputs)
     expected = card.embedding.num_features if card.embedding else network.num_features
     if network.num_features != expected:
         raise ModelFolderError(
@@ -243,6 +237,29 @@ def load_litert(
             f"but {CARD_NAME} says {expected}; copy the folder again, whole."
         )
     return network
+
+
+def check_shapes(
+    card: ModelCard, file: str, image_shape: tuple[int, ...], num_outputs: int
+) -> None:
+    """Refuse a network of other images or outputs than its card says.
+
+    Args:
+        card: the model's.
+        file: and where it lies, for the message.
+        image_shape: (height, width, 3).
+        num_outputs: of the head.
+
+    Raises:
+        ModelFolderError: they do not fit.
+    """
+    size, expected = card.decode_rule.image_size, len(card.head.output_names)
+    if (image_shape, num_outputs) != ((size, size, 3), expected):
+        raise ModelFolderError(
+            f"{file} takes images of shape {image_shape} and puts out {num_outputs} "
+            f"values, but {CARD_NAME} says {size}×{size} px and {expected} "
+            f"{card.head.kind}."
+        )
 
 
 def load_embedding(model: str, card: ModelCard) -> Embedding:

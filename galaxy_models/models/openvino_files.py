@@ -28,16 +28,14 @@ from galaxy_models.cluster.this_machine import this_machine
 from galaxy_models.config import EngineName
 from galaxy_models.errors import ModelFolderError, StorageError
 from galaxy_models.models.card import (
-    CARD_NAME,
     FLOAT_NAME,
     INT8_NAME,
     MODEL_NAME,
     ModelCard,
 )
-from galaxy_models.models.folder import load_litert, read_model_file
+from galaxy_models.models.folder import check_shapes, load_litert, read_model_file
 from galaxy_models.models.openvino_export import GRAPH_NAME, WEIGHTS_NAME
 from galaxy_models.models.openvino_network import (
-    BATCH_SIZE,
     OpenVINONetwork,
     Precision,
     check_installed,
@@ -96,14 +94,8 @@ def _loaded(
 ) -> OpenVINONetwork:
     graph, weights = files.graph, files.weights
     network = OpenVINONetwork(graph, weights, threads, PRECISIONS[name])
-    size, num_outputs = card.decode_rule.image_size, len(card.head.output_names)
-    found = network.input_shape, network.num_outputs
-    if found != ((BATCH_SIZE, size, size, 3), num_outputs):  # a card that was changed
-        raise ModelFolderError(
-            f"{MODEL_NAME} in {model_folder_uri(model)} takes images of shape "
-            f"{found[0][1:]} and puts out {found[1]} values, but {CARD_NAME} says "
-            f"{size}×{size} px and {num_outputs} {card.head.kind}."
-        )
+    file = f"{MODEL_NAME} in {model_folder_uri(model)}"
+    check_shapes(card, file, network.input_shape[1:], network.num_outputs)
     return network
 
 

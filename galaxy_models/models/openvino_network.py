@@ -109,28 +109,13 @@ class OpenVINONetwork:
         )
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Predict some galaxies.
-
-        Args:
-            images: uint8, shape (galaxies, size, size, 3), RGB.
-
-        Returns:
-            float32, shape (galaxies, outputs).
-        """
+        """Predict some galaxies: see ``engines.Engine``."""
         return self.predict_with_features(images)[0]
 
     def predict_with_features(
         self, images: NDArray[np.uint8]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Predict some galaxies, and give their features from the same pass.
-
-        Args:
-            images: as for ``predict``.
-
-        Returns:
-            What ``predict`` does; and the features, float32, shape (galaxies,
-            num_features).
-        """
+        """Predict some galaxies, and give their features: see ``engines.Engine``."""
         outputs = np.empty((len(images), self.num_outputs), np.float32)
         features = np.empty((len(images), self.num_features), np.float32)
         for start in range(0, len(images), BATCH_SIZE):

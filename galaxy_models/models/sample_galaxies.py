@@ -1,9 +1,9 @@
 """Made-up galaxies on which two engines of one model are compared and timed.
 
 A disc with or without arms and a bulge before a noisy sky, of random size, angle,
-colour and brightness. They are harder than a survey's: the model that comes with the
-package gives 12 % of them a confidence below 0.6 (4 % of Galaxy Zoo 2), and int8 keeps
-the class of 99.3 % (99.7 %). An engine that agrees here agrees there.
+colour and brightness. They are harder than a survey's: the model that version 0.1 came
+with gave 12 % of them a confidence below 0.6 (4 % of Galaxy Zoo 2), and int8 kept the
+class of 99.3 % (99.7 %). An engine that agrees here agrees there.
 
 Knows arrays only. (``simulation`` draws galaxies that look like a survey's, takes ten
 times as long, and lies above this room.)

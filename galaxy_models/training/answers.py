@@ -26,6 +26,9 @@ class Answers:
     digest: str
     """SHA-256 of the numbers."""
 
+    source: tuple[str, ...]
+    """The catalog's own names of the columns that hold them."""
+
     is_test: NDArray[np.bool_] = field(
         default_factory=lambda: np.zeros(0, bool), compare=False
     )
@@ -43,8 +46,8 @@ class Answers:
         """All galaxies weigh the same, but for the likelihood."""
 
     def source_columns(self, _catalog: Catalog, _config: TrainConfig, /) -> list[str]:
-        """Name the catalog's own columns."""
-        raise NotImplementedError
+        """See ``Truth``."""
+        return list(self.source)
 
     def read_test_rows(self, catalog: Catalog, config: TrainConfig, /) -> pa.Table:
         """Their ids and the catalog's own columns."""

@@ -16,6 +16,7 @@ from galaxy_models.config import TrainConfig
 from galaxy_models.errors import CatalogError
 from galaxy_models.models.heads import Outputs, RegressionHead, Target
 from galaxy_models.tables.catalog import Catalog
+from galaxy_models.tables.columns import number_column
 from galaxy_models.training.answers import Answers, count_sides
 from galaxy_models.training.labels import sides_of
 
@@ -28,10 +29,6 @@ class Targets(Answers):
 
     head: RegressionHead
     """What a network learns to say."""
-
-    def source_columns(self, _catalog: Catalog, _config: TrainConfig, /) -> list[str]:
-        """See ``Truth``."""
-        return [target.name for target in self.head.targets]
 
     def label_column(
         self, rows: pa.Table, catalog: Catalog, _config: TrainConfig, /
@@ -75,7 +72,9 @@ def read_targets(catalog: Catalog, config: TrainConfig) -> Targets:
     head = RegressionHead(_targets(table[side_of == "training"], names, catalog))
     is_test = side_of == "test" if config.test_fraction else np.zeros(0, bool)
     digest = hashlib.sha256(table.tobytes()).hexdigest()
-    return Targets(head=head, counts=counts, digest=digest, is_test=is_test)
+    return Targets(
+        head=head, source=tuple(names), counts=counts, digest=digest, is_test=is_test
+    )
 
 
 def _targets(
@@ -101,17 +100,8 @@ def _read(
     rows: pa.RecordBatch | pa.Table, names: Sequence[str], uri: str
 ) -> NDArray[np.float64]:
     """Read columns of numbers: shape (galaxies, columns), NaN where null."""
-    columns = []
-    for name in names:
-        try:
-            column = rows.column(name).cast(pa.float64())
-        except pa.ArrowException as error:
-            raise CatalogError(
-                f"--target {name}: the column of {uri} holds no numbers ({error}); "
-                "name another."
-            ) from error
-        columns.append(np.asarray(column.to_numpy(zero_copy_only=False), float))
-    return np.column_stack(columns)
+    remedy = "name another with --target"
+    return np.column_stack([number_column(rows, name, uri, remedy) for name in names])
 
 
 def _check(

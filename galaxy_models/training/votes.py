@@ -33,10 +33,6 @@ class Votes(Answers):
         """What a network learns to say."""
         return VotesHead(self.columns.tree)
 
-    def source_columns(self, _catalog: Catalog, _config: TrainConfig, /) -> list[str]:
-        """See ``Truth``."""
-        return self.columns.names
-
     def label_column(
         self, rows: pa.Table, catalog: Catalog, _config: TrainConfig, /
     ) -> pa.Array:
@@ -80,5 +76,6 @@ def read_votes(catalog: Catalog, config: TrainConfig, columns: VoteColumns) -> V
         columns=columns,
         counts=count_sides(side_of, VOTED_ON, catalog, config),
         digest=digest.hexdigest(),
+        source=tuple(columns.names),
         is_test=side_of == "test" if config.test_fraction else np.zeros(0, bool),
     )

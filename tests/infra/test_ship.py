@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from galaxy_models.config import TrainConfig
 from galaxy_models.models.card import (
@@ -44,11 +45,13 @@ NO_PLACES = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A model folder of empty files, whose card names places."""
+    """A model folder of empty files but for the plots, whose card names places."""
     folder = tmp_path / "model"
     folder.mkdir()
     for name in ship.SHIPPED:
         (folder / name).touch()
+    for name in ship.PLOTS:
+        Image.new("RGB", (4, 4)).save(folder / name)
     config = TrainConfig(**{**PLACES, "questions": None})  # of a teacher's own kind
     card = ModelCard(
         network=config.network,

@@ -8,11 +8,13 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from galaxy_models.models.card import FLOAT_NAME, INT8_NAME
+from galaxy_models.models.folder import read_card
 from galaxy_models.models.litert import LiteRTNetwork
 from galaxy_models.models.litert_outputs import with_features
 from galaxy_models.models.shipped import FOLDER
 
-IMAGES = np.random.default_rng(0).integers(0, 256, (3, 96, 96, 3), np.uint8)
+SIZE = read_card("galaxy-zoo").decode_rule.image_size
+IMAGES = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
 
 
 def test_a_file_of_an_older_version_gives_the_same_probabilities_and_features() -> None:

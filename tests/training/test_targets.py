@@ -73,7 +73,10 @@ def test_numbers_are_learned_in_standard_units_of_the_training_galaxies(
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"radius": ["large"] * 120}, "--target radius: .* holds no numbers"),
+        (
+            {"radius": ["large"] * 120},
+            "column 'radius' of .* holds no numbers .* with --target",
+        ),
         ({"radius": [2.0] * 120}, "--target radius: .* only one value"),
         ({"bulge": [float("inf")] * 120}, "--target bulge: infinite for galaxy"),
         ({"radius": [None] + [1.0, 2.0] * 59 + [3.0], "bulge": [None] + [0.5] * 119},

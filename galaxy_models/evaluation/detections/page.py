@@ -12,7 +12,7 @@ from galaxy_models.evaluation.detections.measures import BRIGHT_R
 from galaxy_models.evaluation.detections.results import ISOLATED_PX, DetectionEvaluation
 from galaxy_models.evaluation.html_page import SHARED, render
 from galaxy_models.evaluation.layout import TEMPLATE_NAME
-from galaxy_models.evaluation.number_texts import NOT_A_NUMBER
+from galaxy_models.evaluation.number_texts import NOT_A_NUMBER, share
 
 PLOT_TEXTS = {
     figures.MAGNITUDE: "Completeness of galaxies against their r magnitude",
@@ -109,20 +109,20 @@ def _key_facts(evaluation: DetectionEvaluation) -> Iterator[tuple[str, str, str]
     if any(map(math.isfinite, limits.values())):
         yield (
             "50 % limit",
-            _number(limits[0.5], 2),
-            f"r magnitude; 95 %: {_number(limits[0.95], 2)}",
+            share(limits[0.5], 2),
+            f"r magnitude; 95 %: {share(limits[0.95], 2)}",
         )
     if evaluation.purity is not None:
-        yield "Purity", _number(evaluation.purity.significant), "at S/N 5 and above"
+        yield "Purity", share(evaluation.purity.significant), "at S/N 5 and above"
         yield (
             "Galaxies' purity",
-            _number(evaluation.purity.of_galaxies),
+            share(evaluation.purity.of_galaxies),
             f"score ≥ {evaluation.min_score:g}",
         )
     positions = evaluation.positions
-    yield "Position", _number(positions.median, 2), "px, median error"
+    yield "Position", share(positions.median, 2), "px, median error"
     if evaluation.classes.confusion.any():
-        yield "Class right", _number(evaluation.classes.accuracy), "where there is one"
+        yield "Class right", share(evaluation.classes.accuracy), "where there is one"
     per_image = evaluation.is_called.sum() / evaluation.tables.num_images
     yield "Called galaxies", f"{per_image:.1f}", "an image"
 
@@ -153,10 +153,10 @@ def _tables(evaluation: DetectionEvaluation) -> Iterator[dict[str, Any]]:
             ("images", f"{evaluation.tables.num_images:,}"),
             ("detections (primary)", f"{len(evaluation.tables.found):,}"),
             ("called a galaxy", f"{evaluation.is_called.sum():,}"),
-            ("AP@0.5 of boxes", _number(evaluation.average_precision)),
+            ("AP@0.5 of boxes", share(evaluation.average_precision)),
             (
                 f"positions (r ≤ {BRIGHT_R:g}), median and 95 % (px)",
-                f"{_number(positions.median)}, {_number(positions.percentile_95)}",
+                f"{share(positions.median)}, {share(positions.percentile_95)}",
             ),
             ("galaxies broken up", _of(blends.num_shredded, blends.num_galaxies)),
             (
@@ -224,7 +224,3 @@ def _share(good: int, num: int) -> str:
 
 def _of(good: int, num: int) -> str:
     return f"{good:,} of {num:,} ({_share(good, num)})"
-
-
-def _number(value: float, digits: int = 3) -> str:
-    return f"{value:.{digits}f}" if math.isfinite(value) else NOT_A_NUMBER
