@@ -32,7 +32,7 @@ THEMES = {
         "min_not_edge_on", "min_spiral", "min_fraction", "min_votes",
     ),
     "Split": ("validation_fraction", "test_fraction"),
-    "Network": ("network", "alpha", "precision", "mantissa_bits"),
+    "Network": ("network", "alpha", "hidden_units", "precision", "mantissa_bits"),
     "Fine-tuning": ("start_from", "head_epochs", "head_learning_rate"),
     "Knowledge distillation": ("teacher", "teacher_weight"),
     "Optimisation": (

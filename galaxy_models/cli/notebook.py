@@ -143,7 +143,8 @@ def predict(
         images: uint8, shape (galaxies, height, width, 3), RGB, rows from the top; or a
             sequence of arrays of shape (height, width, 3) or (height, width), of any
             size. Each is cropped and resized as in the model's training.
-        model: model folder, or ``galaxy-zoo``, the one that comes with the package.
+        model: model folder, or ``galaxy-zoo`` or ``galaxy-zoo-small``, which come with
+            the package.
         engine: as the flag of ``galaxy-batch score``.
 
     Returns:

@@ -15,17 +15,21 @@ from galaxy_models.config.quickstart import QuickstartConfig
 from galaxy_models.config.score import EngineName, ScoreConfig, TtaName
 from galaxy_models.config.similar import SimilarConfig
 from galaxy_models.config.train import (
+    HIDDEN_UNITS,
     MIN_IMAGE_SIZE_PX,
     NETWORK_NAMES,
     NETWORKS_WITH_ALPHA,
+    NETWORKS_WITH_HIDDEN_UNITS,
     NetworkName,
     TrainConfig,
 )
 from galaxy_models.config.votes import VotesConfig
 
 __all__ = [
+    "HIDDEN_UNITS",
     "MIN_IMAGE_SIZE_PX",
     "NETWORKS_WITH_ALPHA",
+    "NETWORKS_WITH_HIDDEN_UNITS",
     "NETWORK_NAMES",
     "CatalogConfig",
     "DetectConfig",

@@ -11,8 +11,8 @@ class EmbedConfig(CatalogConfig):
     """Add an embedding to a copy of a model folder that was trained without one."""
 
     model: str
-    """Model folder of jobs.train, or galaxy-zoo, the model that comes with the
-    package."""
+    """Model folder of jobs.train, or a model that comes with the package:
+    galaxy-zoo, or galaxy-zoo-small, which is faster and less accurate."""
 
     output: str
     """Folder for the copy; must not exist, be empty, or, with --overwrite, contain such

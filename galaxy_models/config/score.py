@@ -30,8 +30,8 @@ class ScoreConfig(CatalogConfig):
     """Predict the class of every galaxy of a catalog; write Parquet."""
 
     model: str
-    """Model folder of jobs.train, or galaxy-zoo, the model that comes with the
-    package."""
+    """Model folder of jobs.train, or a model that comes with the package:
+    galaxy-zoo, or galaxy-zoo-small, which is faster and less accurate."""
 
     output: str
     """Folder for the Parquet files; must not exist, be empty, or contain predictions of

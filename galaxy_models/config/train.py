@@ -20,6 +20,12 @@ from galaxy_models.config.train_values import CLASSES_ONLY, RANGES
 
 NetworkName = Literal["mobilenet_v1", "mobilenet_v2", "mobilenet_v2_paper", "lenet5"]
 NETWORK_NAMES: tuple[NetworkName, ...] = get_args(NetworkName)
+HIDDEN_UNITS = 1000  # of the dense layer before the outputs, as in the blog
+NETWORKS_WITH_HIDDEN_UNITS: tuple[NetworkName, ...] = (
+    "mobilenet_v1",
+    "mobilenet_v2",
+    "mobilenet_v2_paper",
+)
 NETWORKS_WITH_ALPHA: tuple[NetworkName, ...] = (
     "mobilenet_v1",
     "mobilenet_v2_paper",
@@ -63,9 +69,9 @@ class TrainConfig(CatalogConfig):
     probabilities."""
 
     start_from: str | None = None
-    """Fine-tuning: model folder to take the initial weights from, or galaxy-zoo, the
-    model that comes with the package. If the classes differ, the last layer is
-    initialised at random."""
+    """Fine-tuning: model folder to take the initial weights from, or galaxy-zoo or
+    galaxy-zoo-small, the models that come with the package. If the classes differ, the
+    last layer is initialised at random; if --hidden-units do, the last two are."""
 
     teacher: tuple[str, ...] = ()
     """Knowledge distillation (Hinton et al. 2015): predictions of jobs.score for this
@@ -77,8 +83,8 @@ class TrainConfig(CatalogConfig):
     the rest."""
 
     head_epochs: int = 2
-    """With --start-from and other classes: first epochs, in which only the last layer
-    is trained."""
+    """With --start-from and other classes or --hidden-units: first epochs, in which
+    only the layers that begin at random are trained."""
 
     head_learning_rate: float = 1e-3
     """Learning rate of these first epochs."""
@@ -89,6 +95,10 @@ class TrainConfig(CatalogConfig):
     alpha: float = 1.0
     """Width multiplier of mobilenet_v1 and mobilenet_v2_paper, such as 0.5; 1 for the
     others."""
+
+    hidden_units: int = HIDDEN_UNITS
+    """Units of the dense layer before the outputs of the MobileNets; 0 for none, as in
+    the papers, which makes small networks a third of the size."""
 
     image_size: int = 224
     """Side of the square input of the network (px)."""
@@ -301,6 +311,13 @@ class TrainConfig(CatalogConfig):
             self.alpha,
             f"{self.network} has no width multiplier; "
             f"{' and '.join(NETWORKS_WITH_ALPHA)} have",
+        )
+        require(
+            self.hidden_units == HIDDEN_UNITS
+            or self.network in NETWORKS_WITH_HIDDEN_UNITS,
+            "hidden_units",
+            self.hidden_units,
+            f"{self.network} has its own dense layers; leave {HIDDEN_UNITS}",
         )
 
     def _check_images(self) -> None:

@@ -10,7 +10,7 @@ RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
         "must be at least 1",
     ),
     (
-        ("max_restarts", "head_epochs"),
+        ("max_restarts", "head_epochs", "hidden_units"),
         lambda value: value >= 0,
         "must be 0 or more",
     ),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
+from galaxy_models.config import HIDDEN_UNITS
 from galaxy_models.config.decode_rule import DecodeRule
 from galaxy_models.models.heads import (
     ClassesHead,
@@ -29,7 +30,7 @@ FLOAT_NAME = "model_float.tflite"
 EMBEDDING_NAME = "embedding.npz"
 CARD_NAME = "model.json"
 MIN_AGREEMENT = 0.99  # of an engine with the network; with less, auto leaves it out
-FORMAT_VERSION = 3  # of model.json; 1 had none, and no fields of alpha and the flips
+FORMAT_VERSION = 4  # of model.json; 1 had none, and no fields of alpha and the flips
 VERSIONED_PACKAGES = (
     "ai-edge-litert", "astropy", "keras", "numpy", "opencv-python-headless", "pillow",
     "pyarrow", "ray", "simplejpeg", "tensorflow",
@@ -111,6 +112,9 @@ class ModelCard:
     alpha: float = 1.0
     """Width multiplier of the network."""
 
+    hidden_units: int = HIDDEN_UNITS
+    """Width of the dense layer before the outputs; 0 for none."""
+
     horizontal_flip: bool = True
     """Whether training mirrored images left-right."""
 
@@ -162,6 +166,18 @@ class ModelCard:
         if self.questions is not None:
             return VotesHead(make_tree(self.questions, CARD_NAME))
         return ClassesHead(self.classes)
+
+    @property
+    def network_arguments(self) -> dict[str, Any]:
+        """Keywords of ``networks.build_network`` that build this model's network."""
+        return {
+            "name": self.network,
+            "num_classes": len(self.head.output_names),
+            "image_size": self.decode_rule.image_size,
+            "alpha": self.alpha,
+            "hidden_units": self.hidden_units,
+            "kind": self.head.kind,
+        }
 
 
 def head_fields(head: Head) -> dict[str, Any]:
@@ -251,6 +267,8 @@ def _check_values(card: ModelCard) -> None:
         raise ValueError(f"classes {list(card.classes)}: names only")
     if not 0 < card.alpha < inf:
         raise ValueError(f"alpha {card.alpha}: above 0 and finite")
+    if card.hidden_units < 0:
+        raise ValueError(f"hidden_units {card.hidden_units}: 0 or more")
     if not all(0 < one.scale < inf for one in card.targets):
         raise ValueError(f"targets {card.targets}: scales above 0 and finite")
     if not isinstance(card.training, dict):

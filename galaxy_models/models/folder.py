@@ -15,6 +15,7 @@ folder, whoever made it: only numbers are taken from it (see ``trained_network``
 module does not know Ray.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from galaxy_models import storage
@@ -30,7 +31,6 @@ from galaxy_models.models.card import (
     parse_card,
 )
 from galaxy_models.models.embedding import Embedding
-from galaxy_models.models.heads import HeadKind
 from galaxy_models.models.litert import LiteRTNetwork
 from galaxy_models.models.shipped import model_folder_uri, shipped_names
 
@@ -154,40 +154,22 @@ def load_model(model: str, card: ModelCard | None = None) -> Any:
     """
     card = card or read_card(model)
     data = read_model_file(model, card, MODEL_NAME)
-    num_outputs = len(card.head.output_names)
     try:
-        return load_network(
-            data,
-            card.network,
-            num_outputs,
-            card.decode_rule.image_size,
-            card.alpha,
-            card.head.kind,
-        )
+        return load_network(data, card.network_arguments)
     except (ValueError, TypeError, ConfigError) as error:
         raise ModelFolderError(
             f"{MODEL_NAME} in {model_folder_uri(model)} is not the {card.network} with "
-            f"{num_outputs} {card.head.kind} that {CARD_NAME} says: {error}."
+            f"{len(card.head.output_names)} {card.head.kind} that {CARD_NAME} says: "
+            f"{error}."
         ) from error
 
 
-def load_network(
-    data: bytes,
-    name: str,
-    num_classes: int,
-    image_size: int,
-    alpha: float,
-    kind: HeadKind = "classes",
-) -> Any:
+def load_network(data: bytes, arguments: Mapping[str, Any]) -> Any:
     """Build a network and give it the weights of ``model.keras``; runs nothing of it.
 
     Args:
         data: the bytes of ``model.keras``.
-        name: the architecture; this and the rest as for ``networks.build_network``.
-        num_classes: see there.
-        image_size: see there.
-        alpha: see there.
-        kind: see there.
+        arguments: keywords of ``networks.build_network``.
 
     Raises:
         ConfigError: there is no such network.
@@ -195,7 +177,7 @@ def load_network(
     """
     from galaxy_models.models.networks import build_network
 
-    network = build_network(name, num_classes, image_size, alpha, kind)
+    network = build_network(**arguments)
     keras_weights.load_weights(network, data)
     return network
 

@@ -27,6 +27,7 @@ from galaxy_models.tables.prediction_schema import (
 from galaxy_models.tables.vote_tables.decision_tree import DecisionTree
 
 HeadKind = Literal["classes", "votes", "regression"]
+HIDDEN_NAME = "head_dense"  # the dense layer before it, of the MobileNets
 HEAD_NAME = "logits"  # the last layer with weights, of every network
 MAX_LOG_SD = 7.0  # of a standard deviation in standard units, either way
 Outputs = NDArray[np.float32]

@@ -24,7 +24,7 @@ def export(folder: Path, network: dict[str, object]) -> None:
 
     Args:
         folder: holds ``model.keras``, and takes the files.
-        network: the keywords of ``folder.load_network``.
+        network: the keywords of ``networks.build_network``.
 
     Raises:
         ValueError, ConfigError: as for ``folder.load_network``.
@@ -34,7 +34,7 @@ def export(folder: Path, network: dict[str, object]) -> None:
     from galaxy_models.models.networks import with_features_output
 
     data = (folder / MODEL_NAME).read_bytes()
-    model = with_features_output(load_network(data, **network))  # type: ignore[arg-type]
+    model = with_features_output(load_network(data, network))
     shape = (BATCH_SIZE, *model.inputs[0].shape[1:])
     signature = [keras.InputSpec(shape=shape, dtype="uint8")]
     path = str(folder / GRAPH_NAME)

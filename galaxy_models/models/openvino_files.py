@@ -165,13 +165,6 @@ def _made(model: str, card: ModelCard) -> OpenVINOFiles:
 def _exported(model: str, card: ModelCard) -> tuple[bytes, bytes]:
     """Let a process with Keras' OpenVINO backend write OpenVINO's two files."""
     data = read_model_file(model, card, MODEL_NAME)
-    network = {
-        "name": card.network,
-        "num_classes": len(card.head.output_names),
-        "image_size": card.decode_rule.image_size,
-        "alpha": card.alpha,
-        "kind": card.head.kind,
-    }
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, MODEL_NAME).write_bytes(data)
         try:
@@ -179,7 +172,7 @@ def _exported(model: str, card: ModelCard) -> tuple[bytes, bytes]:
                 # -P: no module of the working folder's is imported.
                 [sys.executable, "-P", "-m", "galaxy_models.models.openvino_export"]
                 + [folder],
-                input=json.dumps(network),
+                input=json.dumps(card.network_arguments),
                 env=_environment(),
                 capture_output=True,
                 text=True,

@@ -17,7 +17,7 @@ from galaxy_models.models.folder import (
     read_model_file,
     required_files,
 )
-from galaxy_models.models.heads import HEAD_NAME, Head
+from galaxy_models.models.heads import HEAD_NAME, HIDDEN_NAME, Head
 from galaxy_models.models.shipped import model_reference
 
 if TYPE_CHECKING:  # imports TensorFlow
@@ -32,14 +32,14 @@ class StartingPoint:
     """A ``model_reference``."""
 
     card: ModelCard
-    has_new_head: bool
-    """Whether the head differs, so that the last layer begins anew."""
+    new_layers: tuple[str, ...]
+    """Names of the last layers that begin anew, since they differ; none, one or two."""
 
     def copy_weights(self, network: "keras.Model") -> None:
         """Give a new network of the same kind the model's weights, in place."""
         source = load_model(self.model, self.card)
         for layer in network.layers:
-            if layer.weights and not (layer.name == HEAD_NAME and self.has_new_head):
+            if layer.weights and layer.name not in self.new_layers:
                 layer.set_weights(source.get_layer(layer.name).get_weights())
 
 
@@ -78,4 +78,10 @@ def find_starting_point(config: TrainConfig, head: Head) -> StartingPoint | None
                 f"training is to start from has {value}; add {flag} {value}."
             )
     read_model_file(model, card, MODEL_NAME)  # a damaged one is refused before work
-    return StartingPoint(model, card, has_new_head=card.head != head)
+    return StartingPoint(model, card, _new_layers(card, config, head))
+
+
+def _new_layers(card: ModelCard, config: TrainConfig, head: Head) -> tuple[str, ...]:
+    if card.hidden_units != config.hidden_units:
+        return (HIDDEN_NAME, HEAD_NAME)
+    return (HEAD_NAME,) if card.head != head else ()

@@ -64,7 +64,8 @@ class Learner:
         keras.config.set_dtype_policy("float32")
         if start is not None:
             start.copy_weights(self._network)
-        self.only_head_learns = start is not None and start.has_new_head
+        self._new_layers = start.new_layers if start is not None else ()
+        self.only_head_learns = bool(self._new_layers)
         self._parallel = self._parallel_network()
 
     def _parallel_network(self) -> DataParallelNetwork:
@@ -73,7 +74,8 @@ class Learner:
         A layer that does not learn normalises by its moving statistics, and keeps them.
         """
         for layer in self._network.layers:
-            layer.trainable = layer.name == HEAD_NAME or not self.only_head_learns
+            is_new = layer.name in self._new_layers
+            layer.trainable = is_new or not self.only_head_learns
         optimizer = keras.optimizers.Adam(self._config.learning_rate)
         if self._precision == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
@@ -87,16 +89,20 @@ class Learner:
         )
 
     def begin_epoch(self, *, only_head: bool) -> None:
-        """Let all layers learn from now on, or the last one only."""
+        """Let all layers learn from now on, or only the last ones, which are new."""
         if only_head != self.only_head_learns:
             self.only_head_learns = only_head
             self._parallel = self._parallel_network()
 
     def _build(self) -> keras.Model:
         config, head = self._config, self._head
-        num_outputs = len(head.output_names)
         return build_network(
-            config.network, num_outputs, config.image_size, config.alpha, head.kind
+            config.network,
+            len(head.output_names),
+            config.image_size,
+            config.alpha,
+            config.hidden_units,
+            head.kind,
         )
 
     def train_epoch(

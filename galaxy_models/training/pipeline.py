@@ -217,6 +217,7 @@ def _card(plan: Plan, result: Result) -> ModelCard:
         decode_rule=config.decode_rule,
         model_hash=hash_model(result.model),
         alpha=config.alpha,
+        hidden_units=config.hidden_units,
         horizontal_flip=config.horizontal_flip,
         vertical_flip=config.vertical_flip,
         training=dataclasses.asdict(config),

@@ -187,9 +187,9 @@ class Training:
             )
 
     def _only_head(self, epoch: int) -> bool:
-        """Whether only a new last layer learns in an epoch, from 1."""
+        """Whether only new last layers learn in an epoch, from 1."""
         start, config = self.plan.request.start, self.config
-        is_new = start is not None and start.has_new_head
+        is_new = start is not None and bool(start.new_layers)
         return is_new and epoch <= config.head_epochs
 
     def _run_epoch(self, epoch: int) -> None:

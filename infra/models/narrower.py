@@ -16,11 +16,11 @@ import numpy as np
 
 from galaxy_models.models.card import MODEL_NAME, hash_model
 from galaxy_models.models.folder import load_model, read_card, write_card
+from galaxy_models.models.heads import HIDDEN_NAME
 from galaxy_models.models.networks import build_network
 
 NETWORK = "mobilenet_v1"
 COLOURS = 3
-HIDDEN = "head_dense"
 
 
 def narrow(source: keras.Model, target: keras.Model) -> None:
@@ -38,8 +38,8 @@ def narrow(source: keras.Model, target: keras.Model) -> None:
             kernel = kernel[..., kept]
         target.get_layer(layer.name).set_weights([kernel])
         target.get_layer(norm).set_weights([values[kept] for values in norm_weights])
-    kernel, bias = source.get_layer(HIDDEN).get_weights()
-    target.get_layer(HIDDEN).set_weights([kernel[kept], bias])
+    kernel, bias = source.get_layer(HIDDEN_NAME).get_weights()
+    target.get_layer(HIDDEN_NAME).set_weights([kernel[kept], bias])
     target.get_layer("logits").set_weights(source.get_layer("logits").get_weights())
 
 

@@ -26,7 +26,13 @@ from galaxy_models.models.folder import (
 )
 from galaxy_models.models.shipped import FOLDER
 
-MAX_BYTES = 12_000_000  # of the whole folder, in git for good
+MAX_BYTES = {
+    "galaxy-zoo": 12_000_000,
+    "galaxy-zoo-detect": 6_000_000,
+    "galaxy-zoo-small": 1_500_000,
+}
+"""Of each whole folder, in git for good."""
+
 NUM_COLOURS = 64  # of a plot: a third of the bytes
 
 PLOTS = (HISTORY_PLOT_NAME, CONFUSION_NAME)
@@ -50,8 +56,10 @@ def ship(source: Path, name: str) -> Path:
     """Copy a model folder to where shipped models are; what stood there is replaced.
 
     Raises:
-        ValueError: it is too large, or has no embedding.
+        ValueError: no such model is shipped, it is too large, or has no embedding.
     """
+    if name not in MAX_BYTES:
+        raise ValueError(f"{name} is none of {', '.join(MAX_BYTES)}")
     target = FOLDER / name
     target.mkdir(exist_ok=True)
     card = read_card(str(source))
@@ -73,8 +81,8 @@ def ship(source: Path, name: str) -> Path:
     )
     write_card(str(target), card)
     size = sum(path.stat().st_size for path in target.iterdir())
-    if size > MAX_BYTES:
-        raise ValueError(f"{target} holds {size} bytes, more than {MAX_BYTES}")
+    if size > MAX_BYTES[name]:
+        raise ValueError(f"{target} holds {size} bytes, more than {MAX_BYTES[name]}")
     return target
 
 

@@ -150,6 +150,12 @@ def test_a_network_of_one_width_takes_no_alpha() -> None:
         train_config(network="lenet5", alpha=0.5)
 
 
+def test_a_network_with_its_own_dense_layers_takes_no_hidden_units() -> None:
+    message = "--hidden-units 0: lenet5 has its own dense layers; leave 1000"
+    with pytest.raises(ConfigError, match=message):
+        train_config(network="lenet5", hidden_units=0)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -159,7 +165,7 @@ def test_a_network_of_one_width_takes_no_alpha() -> None:
         {"rotation_deg": 180.0},
         {"crop_fraction": 1.0},
         {"network": "mobilenet_v2_paper", "alpha": 0.35},
-        {"network": "mobilenet_v1", "alpha": 0.25},
+        {"network": "mobilenet_v1", "alpha": 0.25, "hidden_units": 0},
         {"num_workers": 1},
         *({"network": name} for name in NETWORK_NAMES),
     ],

@@ -162,7 +162,8 @@ def test_a_card_that_cannot_be_understood_is_named(text: str, folder: Path) -> N
         {"training": "jobs.train"},
         {"alpha": "1"},
         {"alpha": 0},
-        {"format_version": 4},
+        {"hidden_units": -1},
+        {"format_version": 5},
         {"format_version": "2"},
         {"litert": {"../../keys": dict.fromkeys(LITERT_FIELDS, 0)}},
     ],
@@ -189,9 +190,9 @@ def test_a_card_of_format_1_says_alpha_and_flips_under_training(folder: Path) ->
 
 
 def test_a_card_of_a_newer_version_says_what_to_install(folder: Path) -> None:
-    rewrite_card(folder, format_version=4)
+    rewrite_card(folder, format_version=5)
 
-    with pytest.raises(ModelFolderError, match="format_version 4: .*install"):
+    with pytest.raises(ModelFolderError, match="format_version 5: .*install"):
         read_card(str(folder))
 
 

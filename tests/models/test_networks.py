@@ -95,6 +95,30 @@ def test_paper_backbone_has_the_known_parameter_count_at_other_widths(
     assert backbone(ours).count_params() == theirs.count_params()
 
 
+def test_without_a_hidden_layer_the_paper_network_has_the_known_parameter_count() -> (
+    None
+):
+    ours = build_network("mobilenet_v2_paper", 5, 32, 0.35, hidden_units=0)
+    theirs = keras.applications.MobileNetV2(
+        (32, 32, 3), alpha=0.35, classes=5, weights=None
+    )
+    assert ours.count_params() == theirs.count_params()
+
+
+@pytest.mark.parametrize(
+    ("name", "hidden_units", "message"),
+    [
+        ("mobilenet_v1", -1, r"0 or more; received -1\. Choose 1000, or 0 for no"),
+        ("lenet5", 0, r"'lenet5' has its own .* hidden_units=0\. Leave .* at 1000"),
+    ],
+)
+def test_a_hidden_layer_that_cannot_be_is_refused(
+    name: str, hidden_units: int, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        build_network(name, 6, 32, hidden_units=hidden_units)
+
+
 def test_last_features_do_not_shrink_with_alpha() -> None:
     network = build_network("mobilenet_v2_paper", 2, 32, alpha=0.5)
     assert network.get_layer("features_conv").filters == 1280

@@ -12,7 +12,7 @@ from galaxy_models.config import ScoreConfig, TrainConfig
 from galaxy_models.errors import ModelFolderError
 from galaxy_models.models.card import CARD_NAME, INT8_NAME
 from galaxy_models.models.folder import load_model, read_card
-from galaxy_models.models.heads import HEAD_NAME, ClassesHead
+from galaxy_models.models.heads import HEAD_NAME, HIDDEN_NAME, ClassesHead
 from galaxy_models.models.networks import build_network
 from galaxy_models.models.shipped import (
     FOLDER,
@@ -25,12 +25,17 @@ from galaxy_models.simulation import Survey
 from galaxy_models.training.fine_tuning import find_starting_point
 from galaxy_models.training.labels import sides_of
 
+OF_GALAXIES = ("galaxy-zoo", "galaxy-zoo-small")
 CLASSES = ("cigar", "edge_on", "in_between", "round", "spiral")
-MAX_BYTES = 12_000_000
+MAX_BYTES = {
+    "galaxy-zoo": 12_000_000,
+    "galaxy-zoo-detect": 6_000_000,
+    "galaxy-zoo-small": 1_500_000,
+}
 
 
-def test_galaxy_zoo_is_shipped() -> None:
-    assert "galaxy-zoo" in shipped_names()
+def test_the_shipped_models_have_these_names() -> None:
+    assert shipped_names() == tuple(sorted(MAX_BYTES))
 
 
 @pytest.mark.parametrize("name", shipped_names())
@@ -38,7 +43,7 @@ def test_a_shipped_model_is_whole_and_small(name: str) -> None:
     card = read_card(name)
     assert INT8_NAME in card.litert
     files = list((FOLDER / name).iterdir())
-    assert sum(path.stat().st_size for path in files) < MAX_BYTES
+    assert sum(path.stat().st_size for path in files) < MAX_BYTES[name]
 
 
 @pytest.mark.parametrize("name", shipped_names())
@@ -48,8 +53,9 @@ def test_a_shipped_model_says_what_it_is_and_nothing_of_its_machine(name: str) -
     assert re.findall(r'"/[^"]*"', text) == []
 
 
-def test_galaxy_zoo_tells_the_five_classes_of_galaxy_zoo_2() -> None:
-    assert read_card("galaxy-zoo").classes == CLASSES
+@pytest.mark.parametrize("name", OF_GALAXIES)
+def test_the_five_classes_of_galaxy_zoo_2_are_told(name: str) -> None:
+    assert read_card(name).classes == CLASSES
 
 
 def test_a_name_is_good_on_every_host_and_a_path_is_a_folder(
@@ -84,38 +90,50 @@ def test_a_folder_of_images_is_scored_without_any_training(
 
 
 @pytest.mark.slow
-def test_training_may_start_from_a_shipped_model() -> None:
+@pytest.mark.parametrize(
+    ("name", "hidden_units", "new_layers"),
+    [
+        ("galaxy-zoo", 1000, (HEAD_NAME,)),
+        ("galaxy-zoo-small", 64, (HIDDEN_NAME, HEAD_NAME)),
+    ],
+)
+def test_training_may_start_from_a_shipped_model(
+    name: str, hidden_units: int, new_layers: tuple[str, ...]
+) -> None:
     """In its parts; a whole training that starts from a model has its own tests."""
-    shipped = read_card("galaxy-zoo")
+    shipped = read_card(name)
     config = TrainConfig(
         catalog="c",
         output="o",
-        start_from="galaxy-zoo",
+        start_from=name,
         network=shipped.network,  # type: ignore[arg-type]
         alpha=shipped.alpha,
+        hidden_units=hidden_units,
         image_size=48,
     )
     start = find_starting_point(config, ClassesHead(("featured", "smooth")))
     assert start is not None
-    assert start.card == shipped
-    network = build_network(shipped.network, 2, 48, alpha=shipped.alpha)
+    assert (start.card, start.new_layers) == (shipped, new_layers)
+    network = build_network(shipped.network, 2, 48, shipped.alpha, hidden_units)
 
     start.copy_weights(network)
 
-    source = load_model("galaxy-zoo")
+    source = load_model(name)
     for layer in network.layers:
-        if layer.name != HEAD_NAME:
+        if layer.name not in new_layers:
             theirs = source.get_layer(layer.name).get_weights()
             for mine, other in zip(layer.get_weights(), theirs, strict=True):
                 np.testing.assert_array_equal(mine, other)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=OF_GALAXIES)
 def unseen(
-    ray_here: None, galaxy_data: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    galaxy_data: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> pd.DataFrame:
     """Predictions for the galaxies of Galaxy Zoo 2 that training never saw."""
-    card = read_card("galaxy-zoo")
+    card = read_card(request.param)
     split = TrainConfig(
         catalog="c",
         output="o",
@@ -134,8 +152,9 @@ def unseen(
     score(
         ScoreConfig(
             catalog=str(path / "catalog.csv"),
-            model="galaxy-zoo",
+            model=request.param,
             output=str(path / "predictions"),
+            plan="local",
         )
     )
     predictions = pd.read_parquet(path / "predictions")

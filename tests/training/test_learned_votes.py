@@ -13,7 +13,7 @@ from vote_files import QUESTIONS, TREE, write_votes
 from galaxy_models.cluster.job_log import JobLog
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import CatalogError, ConfigError
-from galaxy_models.models.heads import VotesHead
+from galaxy_models.models.heads import HEAD_NAME, VotesHead
 from galaxy_models.simulation import Survey
 from galaxy_models.training.examples import decode_side, with_side
 from galaxy_models.training.request import Request, open_request
@@ -109,7 +109,7 @@ def test_a_model_of_classes_gets_a_new_head(
     start = request(labelled, tmp_path, start_from="galaxy-zoo").start
 
     assert start is not None
-    assert start.has_new_head
+    assert start.new_layers == (HEAD_NAME,)
 
 
 def test_a_question_that_nobody_answered_is_refused(

@@ -36,7 +36,15 @@ def test_a_packed_model_has_the_same_weights_in_a_smaller_file(tmp_path: Path) -
     whole = (tmp_path / MODEL_NAME).read_bytes()
     packed = pack_model(whole)
     assert len(packed) < 0.6 * len(whole)
-    loaded = load_network(packed, "mobilenet_v2_paper", 3, 32, 0.35)
+    loaded = load_network(
+        packed,
+        {
+            "name": "mobilenet_v2_paper",
+            "num_classes": 3,
+            "image_size": 32,
+            "alpha": 0.35,
+        },
+    )
     assert isinstance(loaded, keras.Model)
     for mine, theirs in zip(loaded.get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, theirs)

@@ -9,7 +9,12 @@ from collections.abc import Callable
 
 import keras
 
-from galaxy_models.config import MIN_IMAGE_SIZE_PX, NETWORKS_WITH_ALPHA
+from galaxy_models.config import (
+    HIDDEN_UNITS,
+    MIN_IMAGE_SIZE_PX,
+    NETWORKS_WITH_ALPHA,
+    NETWORKS_WITH_HIDDEN_UNITS,
+)
 from galaxy_models.errors import ConfigError
 from galaxy_models.models.heads import HeadKind
 from galaxy_models.models.networks.blocks import BATCH_NORM_MOMENTUM
@@ -41,6 +46,7 @@ def build_network(
     num_classes: int,
     image_size: int,
     alpha: float = 1.0,
+    hidden_units: int = HIDDEN_UNITS,
     kind: HeadKind = "classes",
 ) -> keras.Model:
     """Build an untrained network by its name.
@@ -51,6 +57,8 @@ def build_network(
         image_size: height and width of the images, px, at least 32.
         alpha: width multiplier, unitless, above 0; other than 1 only for
             ``NETWORKS_WITH_ALPHA``.
+        hidden_units: width of the dense layer before the outputs, 0 for none; other
+            than 1000 only for ``NETWORKS_WITH_HIDDEN_UNITS``.
         kind: what the outputs are; see ``heads``.
 
     Returns:
@@ -63,8 +71,13 @@ def build_network(
     _check_name(name)
     _check_sizes(num_classes, image_size)
     _check_alpha(name, alpha)
-    width = {"alpha": alpha} if name in NETWORKS_WITH_ALPHA else {}
-    network = NETWORKS[name](num_classes, image_size, **width)
+    _check_hidden_units(name, hidden_units)
+    widths: dict[str, float] = {}
+    if name in NETWORKS_WITH_ALPHA:
+        widths["alpha"] = alpha
+    if name in NETWORKS_WITH_HIDDEN_UNITS:
+        widths["hidden_units"] = hidden_units
+    network = NETWORKS[name](num_classes, image_size, **widths)
     return network if kind == "classes" else with_head(network, kind)
 
 
@@ -116,4 +129,17 @@ def _check_alpha(name: str, alpha: float) -> None:
             f"Network {name!r} has one width only; received alpha={alpha}. Leave "
             f"alpha at 1, or choose a network that takes it: "
             f"{', '.join(NETWORKS_WITH_ALPHA)}."
+        )
+
+
+def _check_hidden_units(name: str, hidden_units: int) -> None:
+    if hidden_units < 0:
+        raise ConfigError(
+            f"hidden_units must be 0 or more; received {hidden_units}. Choose "
+            f"{HIDDEN_UNITS}, or 0 for no hidden layer."
+        )
+    if hidden_units != HIDDEN_UNITS and name not in NETWORKS_WITH_HIDDEN_UNITS:
+        raise ConfigError(
+            f"Network {name!r} has its own dense layers; received "
+            f"hidden_units={hidden_units}. Leave hidden_units at {HIDDEN_UNITS}."
         )

@@ -8,6 +8,8 @@ from typing import Literal
 
 import keras
 
+from galaxy_models.models.heads import HIDDEN_NAME
+
 Padding = Literal["same", "bottom_right"]
 """``same`` is Keras' own; ``bottom_right`` adds one row and one column of zeros
 below and to the right, then convolves without padding (a map of 2n shrinks to n
@@ -24,7 +26,6 @@ and variance 1, and survey training sets are often small. With Keras' default of
 steps training accuracy stood at 75 % and validation accuracy at 21 %. At 0.9 a
 start value has faded to 0.5 % after 50 steps."""
 
-HEAD_UNITS = 1000  # width of the dense layer before the classes, as in the blog
 CHANNEL_MULTIPLE = 8  # channels; widths stay divisible by it at every alpha
 
 
@@ -181,21 +182,24 @@ def residual_sum(
     return keras.layers.Add(name=f"{name}_add")([block_input, block_output])
 
 
-def mobilenet_head(maps: keras.KerasTensor, num_classes: int) -> keras.KerasTensor:
+def mobilenet_head(
+    maps: keras.KerasTensor, num_classes: int, hidden_units: int
+) -> keras.KerasTensor:
     """Average the whole map, one hidden dense layer, then class probabilities.
 
     Args:
         maps: the last feature maps, shape (images, height, width, channels).
         num_classes: length of the softmax.
+        hidden_units: width of the hidden layer; 0 for none.
 
     Returns:
         float32, shape (images, num_classes), rows sum to 1.
     """
     maps = keras.layers.AveragePooling2D(maps.shape[1:3], name="head_pool")(maps)
     features = keras.layers.Flatten(name="head_flatten")(maps)
-    features = keras.layers.Dense(HEAD_UNITS, activation="relu", name="head_dense")(
-        features
-    )
+    if hidden_units:
+        hidden = keras.layers.Dense(hidden_units, activation="relu", name=HIDDEN_NAME)
+        features = hidden(features)
     return class_probabilities(features, num_classes)
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import keras
 
+from galaxy_models.config import HIDDEN_UNITS
 from galaxy_models.models.networks import blocks
 
 
@@ -47,18 +48,26 @@ BLOCKS = (
 """Howard et al. 2017, arXiv:1704.04861, table 1."""
 
 
-def mobilenet_v1(num_classes: int, image_size: int, alpha: float = 1.0) -> keras.Model:
-    """Build MobileNet v1 with a hidden dense layer of 1000 before the classes.
+def mobilenet_v1(
+    num_classes: int,
+    image_size: int,
+    alpha: float = 1.0,
+    hidden_units: int = HIDDEN_UNITS,
+) -> keras.Model:
+    """Build MobileNet v1 with a hidden dense layer before the classes.
 
     Args:
         num_classes: length of the softmax, at least 2.
         image_size: height and width of the images, px, at least 32.
         alpha: width multiplier, unitless, above 0.
+        hidden_units: width of the dense layer before the classes: 1000 in the blog, 0
+            (none) in the paper.
 
     Returns:
         An untrained network: uint8 (images, image_size, image_size, 3) in,
-        float32 probabilities (images, num_classes) out. At 224 px, 6 classes and
-        alpha 1 4,259,870 parameters and 568,746,352 multiply-adds.
+        float32 probabilities (images, num_classes) out. At 224 px, 6 classes,
+        alpha 1 and 1000 hidden units 4,259,870 parameters and 568,746,352
+        multiply-adds.
 
     Source:
         Howard et al. 2017, arXiv:1704.04861, table 1 and section 3.3.
@@ -69,7 +78,7 @@ def mobilenet_v1(num_classes: int, image_size: int, alpha: float = 1.0) -> keras
     for row, block in enumerate(BLOCKS, start=1):
         for repeat in range(1, block.repeats + 1):
             maps = _block(maps, block, alpha, f"block_{row}_{repeat}")
-    outputs = blocks.mobilenet_head(maps, num_classes)
+    outputs = blocks.mobilenet_head(maps, num_classes, hidden_units)
     return keras.Model(images, outputs, name="mobilenet_v1")
 
 

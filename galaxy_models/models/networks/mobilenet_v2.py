@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import keras
 
+from galaxy_models.config import HIDDEN_UNITS
 from galaxy_models.models.networks import blocks
 
 
@@ -45,7 +46,9 @@ BLOCKS = (
 FEATURES = 1280  # channels of the last 1x1 convolution, same table
 
 
-def mobilenet_v2(num_classes: int, image_size: int) -> keras.Model:
+def mobilenet_v2(
+    num_classes: int, image_size: int, hidden_units: int = HIDDEN_UNITS
+) -> keras.Model:
     """Build MobileNet v2 as a blog builds it.
 
     Three things differ from the paper: each bottleneck has a further 1x1
@@ -55,31 +58,38 @@ def mobilenet_v2(num_classes: int, image_size: int) -> keras.Model:
     Args:
         num_classes: length of the softmax, at least 2.
         image_size: height and width of the images, px, at least 32.
+        hidden_units: width of the dense layer before the classes: 1000 in the blog, 0
+            (none) in the paper.
 
     Returns:
         An untrained network: uint8 (images, image_size, image_size, 3) in,
-        float32 probabilities (images, num_classes) out. At 224 px and 6 classes
-        8,088,446 parameters and 899,078,896 multiply-adds.
+        float32 probabilities (images, num_classes) out. At 224 px, 6 classes and 1000
+        hidden units 8,088,446 parameters and 899,078,896 multiply-adds.
     """
     images, maps = blocks.images_from_uint8(image_size)
     maps = blocks.conv_block(maps, STEM_FILTERS, 3, 2, "bottom_right", name="stem")
     for name, block, stride in _bottlenecks():
         maps = _blog_bottleneck(maps, block.expansion, block.filters, stride, name)
     maps = blocks.conv_block(maps, FEATURES, name="features")
-    outputs = blocks.mobilenet_head(maps, num_classes)
+    outputs = blocks.mobilenet_head(maps, num_classes, hidden_units)
     return keras.Model(images, outputs, name="mobilenet_v2")
 
 
 def mobilenet_v2_paper(
-    num_classes: int, image_size: int, alpha: float = 1.0
+    num_classes: int,
+    image_size: int,
+    alpha: float = 1.0,
+    hidden_units: int = HIDDEN_UNITS,
 ) -> keras.Model:
-    """Build the paper's MobileNet v2, with the blog's head.
+    """Build the paper's MobileNet v2, with the blog's head unless that is left out.
 
     Args:
         num_classes: length of the softmax, at least 2.
         image_size: height and width of the images, px, at least 32.
         alpha: width multiplier, unitless, above 0; the last 1280 channels grow
             with it above 1 and do not shrink with it below.
+        hidden_units: width of the dense layer before the classes: 1000 in the blog, 0
+            (none) in the paper.
 
     Returns:
         An untrained network: uint8 (images, image_size, image_size, 3) in,
@@ -97,7 +107,7 @@ def mobilenet_v2_paper(
         maps = _paper_bottleneck(maps, block.expansion, filters, stride, name)
     features = blocks.scaled_filters(FEATURES, max(alpha, 1.0))
     maps = blocks.conv_block(maps, features, activation="relu6", name="features")
-    outputs = blocks.mobilenet_head(maps, num_classes)
+    outputs = blocks.mobilenet_head(maps, num_classes, hidden_units)
     return keras.Model(images, outputs, name="mobilenet_v2_paper")
 
 

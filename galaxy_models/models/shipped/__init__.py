@@ -1,6 +1,7 @@
 """Trained models that come with the package: model folders with plain names.
 
     shipped/galaxy-zoo/         a model folder; MODEL_CARD.md says what it is
+    shipped/galaxy-zoo-small/   the same classes, faster, less accurate
     shipped/galaxy-zoo-detect/  for stamps of wide images: knows stars and artefacts
 
 A name means the same on every host of a cluster, since each has the package; a path
