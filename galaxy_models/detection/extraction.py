@@ -16,6 +16,7 @@ import sep
 from numpy.typing import NDArray
 
 from galaxy_models.detection.background import background_of
+from galaxy_models.detection.cleaning import wing_pixels
 from galaxy_models.errors import ImageDecodeError
 from galaxy_models.images.wide_image import WideImage
 
@@ -58,6 +59,13 @@ class Sources:
 
     peaks: NDArray[np.int64]
     """Row and column of each source's brightest pixel, shape (sources, 2)."""
+
+    def outside(self, pixels: NDArray[np.bool_]) -> "Sources":
+        """Give those whose peaks are not among some pixels, numbered anew."""
+        is_kept = ~pixels[self.peaks[:, 0], self.peaks[:, 1]]
+        numbers = np.concatenate([[0], np.where(is_kept, is_kept.cumsum(), 0)])
+        segments = numbers.astype(np.int32)[self.segments]
+        return Sources(self.table[is_kept], segments, self.peaks[is_kept])
 
 
 @dataclass(frozen=True)
@@ -103,6 +111,10 @@ def extract(plane: NDArray[np.float32], rms: float, threshold: Threshold) -> Ext
         children, is_deblended = search.sources(CHILD_CONTRAST)
     if not is_deblended:
         children = parents
+    wings = wing_pixels(
+        parents.segments, parents.peaks, parents.table["cpeak"], threshold.sigma * rms
+    )
+    parents, children = parents.outside(wings), children.outside(wings)
     of_pixel = parents.segments[children.peaks[:, 0], children.peaks[:, 1]]
     return Extraction(
         light=light,
@@ -169,6 +181,7 @@ class _Search:
             deblend_nthresh=num_levels,
             deblend_cont=contrast,
             segmentation_map=True,
+            clean=False,  # cleaning.py says why
         )
         return Sources(table, segments, _peaks(self.plane, table, segments))
 
