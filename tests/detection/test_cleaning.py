@@ -55,7 +55,7 @@ def plane() -> NDArray[np.float32]:
     spots = np.zeros((HEIGHT, WIDTH))
     spots[rng.integers(HEIGHT, size=NUM_SPOTS), rng.integers(WIDTH, size=NUM_SPOTS)] = 1
     light = 3000 * np.exp(-((gap / 50) ** 2)) + 40 * gaussian_filter(spots, 1.2)
-    return (light + rng.normal(0, 1, light.shape)).astype(np.float32)
+    return np.asarray(light + rng.normal(0, 1, light.shape), np.float32)
 
 
 def test_tiles_keep_the_sources_that_the_whole_keeps(
@@ -63,7 +63,7 @@ def test_tiles_keep_the_sources_that_the_whole_keeps(
 ) -> None:
     whole = extract(plane, 1, FITS_THRESHOLD)
     tiled = []
-    grid = Grid(*plane.shape, CORE_PX)
+    grid = Grid(HEIGHT, WIDTH, CORE_PX)
     for number in range(grid.num_tiles):
         core, part = grid.tile(number)
         found = extract(plane[part.rows, part.columns], 1, FITS_THRESHOLD)
