@@ -3,6 +3,7 @@
     ledger.py        what is done and what is not, by the names of files
     chunk_result.py  what a worker reports of a chunk
     row_counts.py    rows by status, failure reason and class
+    failure_limit.py how many of them may fail
     workers.py       what a driver asks of its workers
     driver.py        the driver's loop
     in_process.py    workers in threads of this process

@@ -11,9 +11,9 @@ from functools import partial
 from galaxy_models import storage
 from galaxy_models.chunks.driver import WorkDone, do_what_remains
 from galaxy_models.chunks.engine_choice import check_hosts, choice_begun_with
+from galaxy_models.chunks.failure_limit import FailureLimit
 from galaxy_models.chunks.in_process import LocalWork, local_workers
 from galaxy_models.chunks.ledger import CHUNKS_NAME, Remaining
-from galaxy_models.chunks.row_counts import RowCounts
 from galaxy_models.chunks.workers import Workers
 from galaxy_models.cluster import shared_paths
 from galaxy_models.cluster.place import chosen_machines, joined_cluster
@@ -79,12 +79,7 @@ def _check_all(record: RunRecord, config: DetectConfig) -> None:
             record.num_without_position,
             record.statuses["ok"],
         )
-    if record.num_failed > config.max_failed_fraction * record.num_tiles:
-        raise DetectionError(
-            f"{record.num_failed} of {record.num_tiles} tiles failed, more than "
-            f"--max-failed-fraction {config.max_failed_fraction}; the column `error` "
-            f"of {config.output} says why."
-        )
+    _failure_limit(config, record.num_tiles).check_finished(record.num_failed)
 
 
 def _detect(config: DetectConfig) -> RunRecord:
@@ -145,9 +140,9 @@ def _do_what_remains(plan: Plan) -> WorkDone:
         noun="tiles",
         rate_noun="tiles",
     )
-    check = partial(_check_failed, plan)
+    limit = _failure_limit(request.config, ledger.num_rows)
     with _workers(plan, progress, num_tiles) as workers:
-        return do_what_remains(remaining, workers, check, DetectionError)
+        return do_what_remains(remaining, workers, limit.check_so_far, DetectionError)
 
 
 def _workers(
@@ -164,14 +159,6 @@ def _workers(
     return ray_workers(plan, progress, num_tiles)
 
 
-def _check_failed(plan: Plan, counts: RowCounts) -> None:
-    """Stop where so many tiles failed that more would be a waste."""
-    num_failed, num_tiles = counts.num_failed, plan.ledger.num_rows
-    max_fraction = plan.request.config.max_failed_fraction
-    if num_failed > max_fraction * num_tiles:
-        raise DetectionError(
-            f"{num_failed} of {num_tiles} tiles failed so far, more than "
-            f"--max-failed-fraction {max_fraction}; the column `error` of "
-            f"{plan.ledger.output} says why. With a larger fraction the same command "
-            "resumes."
-        )
+def _failure_limit(config: DetectConfig, num_tiles: int) -> FailureLimit:
+    fraction = config.max_failed_fraction
+    return FailureLimit(fraction, num_tiles, "tiles", config.output, DetectionError)

@@ -11,9 +11,9 @@ from functools import partial
 from galaxy_models import storage
 from galaxy_models.chunks.driver import WorkDone, do_what_remains
 from galaxy_models.chunks.engine_choice import choice_begun_with, settle_engine
+from galaxy_models.chunks.failure_limit import FailureLimit
 from galaxy_models.chunks.in_process import LocalWork, local_workers
 from galaxy_models.chunks.ledger import CHUNKS_NAME, Remaining
-from galaxy_models.chunks.row_counts import RowCounts
 from galaxy_models.chunks.workers import Workers
 from galaxy_models.cluster import shared_paths
 from galaxy_models.cluster.place import chosen_machines, joined_cluster
@@ -74,12 +74,7 @@ def score(config: ScoreConfig) -> RunRecord:
             record = _score(config)
         else:
             logger.info("%s is finished already: nothing to do", config.output)
-    if record.num_failed > config.max_failed_fraction * record.num_rows:
-        raise ScoringError(
-            f"{record.num_failed} of {record.num_rows} images failed, more than "
-            f"--max-failed-fraction {config.max_failed_fraction}; the column `error` "
-            f"of {config.output} says why."
-        )
+    _failure_limit(config, record.num_rows).check_finished(record.num_failed)
     if config.hats is not None:
         sky_catalog.write(config, record)
     return record
@@ -146,10 +141,9 @@ def _predict_what_remains(plan: Plan) -> WorkDone:
     logger.info("scoring %d of %d galaxies: %s", num_rows, num_in_all, described)
     interval_s = plan.request.config.progress_interval_s
     progress = Progress(num_in_all, num_in_all - num_rows, interval_s)
+    limit = _failure_limit(plan.request.config, num_in_all)
     with _workers(plan, progress, num_rows) as workers:
-        return do_what_remains(
-            remaining, workers, partial(_check_failed, plan), ScoringError
-        )
+        return do_what_remains(remaining, workers, limit.check_so_far, ScoringError)
 
 
 def _workers(
@@ -169,14 +163,6 @@ def _workers(
     return ray_workers(plan, progress, num_rows)
 
 
-def _check_failed(plan: Plan, counts: RowCounts) -> None:
-    """Stop where so many images failed that more would be a waste."""
-    num_failed, num_rows = counts.num_failed, plan.request.num_rows_in_all
-    max_fraction = plan.request.config.max_failed_fraction
-    if num_failed > max_fraction * num_rows:
-        raise ScoringError(
-            f"{num_failed} of {num_rows} images failed so far, more than "
-            f"--max-failed-fraction {max_fraction}; the column `error` of "
-            f"{plan.ledger.output} says why. With a larger fraction the same command "
-            "resumes."
-        )
+def _failure_limit(config: ScoreConfig, num_rows: int) -> FailureLimit:
+    fraction = config.max_failed_fraction
+    return FailureLimit(fraction, num_rows, "images", config.output, ScoringError)
