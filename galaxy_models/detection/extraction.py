@@ -195,10 +195,13 @@ def _peaks(
     a bit from tile to tile: enough to choose another of a JPEG's equal pixels, and so
     another id for the same source.
     """
-    rows, columns = np.nonzero(segments)
-    labels = segments[rows, columns]
-    order = np.lexsort((columns, rows, -plane[rows, columns], labels))
-    found, first = np.unique(labels[order], return_index=True)
+    pixels = np.flatnonzero(segments > 0)
+    labels, values = segments.ravel()[pixels], plane.ravel()[pixels]
+    highest = np.full(len(table) + 1, -np.inf, values.dtype)
+    np.maximum.at(highest, labels, values)
+    is_highest = values == highest[labels]
+    found, first = np.unique(labels[is_highest], return_index=True)
+    brightest = np.divmod(pixels[is_highest][first], plane.shape[1])
     peaks = np.stack([table["ypeak"], table["xpeak"]], axis=1).astype(np.int64)
-    peaks[found - 1] = np.stack([rows, columns], axis=1)[order[first]]
+    peaks[found - 1] = np.stack(brightest, axis=1)
     return peaks
