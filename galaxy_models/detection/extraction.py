@@ -198,7 +198,7 @@ def _peaks(
     pixels = np.flatnonzero(segments > 0)
     labels, values = segments.ravel()[pixels], plane.ravel()[pixels]
     highest = np.full(len(table) + 1, -np.inf, values.dtype)
-    np.maximum.at(highest, labels, values)
+    np.fmax.at(highest, labels, values)  # a gap may be among a source's pixels
     is_highest = values == highest[labels]
     found, first = np.unique(labels[is_highest], return_index=True)
     brightest = np.divmod(pixels[is_highest][first], plane.shape[1])
