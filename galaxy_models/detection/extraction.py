@@ -64,7 +64,7 @@ class Sources:
         """Give those whose peaks are not among some pixels, numbered anew."""
         is_kept = ~pixels[self.peaks[:, 0], self.peaks[:, 1]]
         numbers = np.concatenate([[0], np.where(is_kept, is_kept.cumsum(), 0)])
-        segments = numbers.astype(np.int32)[self.segments]
+        segments = numbers.astype(np.int32).take(self.segments)
         return Sources(self.table[is_kept], segments, self.peaks[is_kept])
 
 
