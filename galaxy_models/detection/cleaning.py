@@ -70,7 +70,7 @@ def wing_pixels(
         np.maximum.at(highest, labels[peaks[:, 0], peaks[:, 1]], brightness)
         excess = highest[1:] / threshold - 1
         is_wing[1:] = excess < MIN_EXCESS * _wings(_patches(labels))
-    return np.asarray(is_wing.take(labels))
+    return np.asarray(is_wing[labels])
 
 
 def _patches(labels: NDArray[np.int32]) -> _Patches:

@@ -64,7 +64,9 @@ class Sources:
         """Give those whose peaks are not among some pixels, numbered anew."""
         is_kept = ~pixels[self.peaks[:, 0], self.peaks[:, 1]]
         numbers = np.concatenate([[0], np.where(is_kept, is_kept.cumsum(), 0)])
-        segments = numbers.astype(np.int32).take(self.segments)
+        segments = self.segments.copy()
+        of_sources = np.flatnonzero(segments > 0)  # few; all as an index are memory
+        segments.ravel()[of_sources] = numbers[segments.ravel()[of_sources]]
         return Sources(self.table[is_kept], segments, self.peaks[is_kept])
 
 
