@@ -37,14 +37,16 @@ def write_run_file(output: str, record: Any) -> None:
     storage.write_bytes(storage.join(output, RUN_RECORD_NAME), text.encode() + b"\n")
 
 
-def check_format_version(version: object, newest: int, uri: str) -> None:
-    """Refuse what a newer version of this package wrote.
+def check_format_version(
+    version: object, newest: int, uri: str, oldest: int = 1
+) -> None:
+    """Refuse what a version of this package wrote that is too new, or too old.
 
     Raises:
         OutputError: naming the file or folder at ``uri``.
     """
-    if version not in range(1, newest + 1):
-        readable = f"1 to {newest}" if newest > 1 else "1"
+    if version not in range(oldest, newest + 1):
+        readable = f"{oldest} to {newest}" if newest > oldest else str(newest)
         raise OutputError(
             f"{uri} is of format_version {version!r}; this version of galaxy-batch "
             f"reads {readable}. Install the version that wrote it, name a new folder, "

@@ -16,6 +16,7 @@ import sep
 from numpy.typing import NDArray
 
 from galaxy_models.detection.background import background_of
+from galaxy_models.detection.cleaning import wing_pixels
 from galaxy_models.errors import ImageDecodeError
 from galaxy_models.images.wide_image import WideImage
 
@@ -58,6 +59,15 @@ class Sources:
 
     peaks: NDArray[np.int64]
     """Row and column of each source's brightest pixel, shape (sources, 2)."""
+
+    def outside(self, pixels: NDArray[np.bool_]) -> "Sources":
+        """Give those whose peaks are not among some pixels, numbered anew."""
+        is_kept = ~pixels[self.peaks[:, 0], self.peaks[:, 1]]
+        numbers = np.concatenate([[0], np.where(is_kept, is_kept.cumsum(), 0)])
+        segments = self.segments.copy()
+        of_sources = np.flatnonzero(segments > 0)  # few; all as an index are memory
+        segments.ravel()[of_sources] = numbers[segments.ravel()[of_sources]]
+        return Sources(self.table[is_kept], segments, self.peaks[is_kept])
 
 
 @dataclass(frozen=True)
@@ -103,6 +113,10 @@ def extract(plane: NDArray[np.float32], rms: float, threshold: Threshold) -> Ext
         children, is_deblended = search.sources(CHILD_CONTRAST)
     if not is_deblended:
         children = parents
+    wings = wing_pixels(
+        parents.segments, parents.peaks, parents.table["cpeak"], threshold.sigma * rms
+    )
+    parents, children = parents.outside(wings), children.outside(wings)
     of_pixel = parents.segments[children.peaks[:, 0], children.peaks[:, 1]]
     return Extraction(
         light=light,
@@ -169,6 +183,7 @@ class _Search:
             deblend_nthresh=num_levels,
             deblend_cont=contrast,
             segmentation_map=True,
+            clean=False,  # cleaning.py says why
         )
         return Sources(table, segments, _peaks(self.plane, table, segments))
 
@@ -182,10 +197,13 @@ def _peaks(
     a bit from tile to tile: enough to choose another of a JPEG's equal pixels, and so
     another id for the same source.
     """
-    rows, columns = np.nonzero(segments)
-    labels = segments[rows, columns]
-    order = np.lexsort((columns, rows, -plane[rows, columns], labels))
-    found, first = np.unique(labels[order], return_index=True)
+    pixels = np.flatnonzero(segments > 0)
+    labels, values = segments.ravel()[pixels], plane.ravel()[pixels]
+    highest = np.full(len(table) + 1, -np.inf, values.dtype)
+    np.fmax.at(highest, labels, values)  # a gap may be among a source's pixels
+    is_highest = values == highest[labels]
+    found, first = np.unique(labels[is_highest], return_index=True)
+    brightest = np.divmod(pixels[is_highest][first], plane.shape[1])
     peaks = np.stack([table["ypeak"], table["xpeak"]], axis=1).astype(np.int64)
-    peaks[found - 1] = np.stack([rows, columns], axis=1)[order[first]]
+    peaks[found - 1] = np.stack(brightest, axis=1)
     return peaks

@@ -105,7 +105,8 @@ def make_plan(
         ConfigError: this process cannot do it.
         ResourceError: the cluster has not the CPUs asked for.
         ModelFolderError: the folder cannot serve the engine asked for.
-        OutputError: a newer version of this package began the detection there.
+        OutputError: another version of this package, whose rows would not go together
+            with this one's, began the detection there.
     """
     config, card = request.config, request.card
     resources = on_cpus(resources)
@@ -122,7 +123,8 @@ def make_plan(
     marker = output_folder.read_marker(output, OUTPUT) if resumes(config) else None
     begun = marker.resume_key if marker else {}
     if begun:
-        check_format_version(begun.get(VERSION_KEY), FORMAT_VERSION, output)
+        version = begun.get(VERSION_KEY)
+        check_format_version(version, FORMAT_VERSION, output, oldest=FORMAT_VERSION)
     tiles_per_chunk = choose_tiles_per_chunk(
         config, request.tiles.num_tiles, num_actors
     )

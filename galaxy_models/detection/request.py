@@ -23,7 +23,9 @@ from galaxy_models.tables.catalog import Catalog, open_catalog
 from galaxy_models.tables.formats import open_images
 from galaxy_models.tables.formats.numbered_rows import NumberedRows, number_rows
 
-FORMAT_VERSION = 2  # of _run.json and of resume keys; 1 had no is_primary
+# Of _run.json and of resume keys. 1 had no is_primary; 2 had other rows: backgrounds
+# and sep's cleaning depended on the tile.
+FORMAT_VERSION = 3
 OUTPUT = OutputKind(
     job="jobs.detect",
     results_name=RUN_RECORD_NAME,

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from galaxy_models.detection.plan import (
     choose_tiles_per_chunk,
     ends_sooner_here,
 )
-from galaxy_models.detection.request import open_request
+from galaxy_models.detection.request import OUTPUT, open_request
 from galaxy_models.errors import (
     CatalogError,
     DetectionError,
@@ -35,6 +36,7 @@ from galaxy_models.errors import (
     StorageError,
 )
 from galaxy_models.simulation import Frames, WideSky, write_frames
+from galaxy_models.storage.output_folder import begin_output
 
 SKY = WideSky(num_galaxies=6, num_stars=4, galaxy_r_magnitudes=(16, 19))
 NUM_TILES = 3 + 4  # of the good images; see ``survey``
@@ -204,6 +206,24 @@ def test_another_request_is_refused_with_what_differs(
 ) -> None:
     with pytest.raises(OutputError, match=f"another detection: {named}"):
         detect(config_for(survey, detected, **changes))
+
+
+def test_detections_of_an_earlier_version_are_not_continued(
+    survey: Path, detected: Path, tmp_path: Path
+) -> None:
+    begun = tmp_path / "begun"
+    begin_output(str(begun), OUTPUT, {"format_version": 2})
+    with pytest.raises(
+        OutputError, match="format_version 2; .* reads 3. .*--overwrite"
+    ):
+        detect(config_for(survey, begun))
+    finished = tmp_path / "finished"
+    shutil.copytree(detected, finished)
+    record = (finished / "_run.json").read_text()
+    earlier = record.replace('"format_version": 3', '"format_version": 2')
+    (finished / "_run.json").write_text(earlier)
+    with pytest.raises(OutputError, match="format_version was 2, now 3; .*--overwrite"):
+        detect(config_for(survey, finished))
 
 
 def test_an_image_of_another_size_is_another_request(
