@@ -4,6 +4,7 @@ It knows neither what the stages do nor how many actors do it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -19,6 +20,7 @@ from galaxy_models.cluster.job_log import JobLog, job_log
 from galaxy_models.cluster.metrics import JobMetrics, job_metrics
 from galaxy_models.cluster.progress import Progress
 from galaxy_models.cluster.ray_errors import worker_error
+from galaxy_models.cluster.session import ray_is_embedded
 from galaxy_models.errors import JobError
 
 Report = Callable[[ChunkResult, JobMetrics], None]
@@ -61,8 +63,9 @@ def workers_on_ray(
         with (
             job_metrics(work.ledger.output) as metrics,
             job_log(progress) as log,
+            ThreadPoolExecutor(1, "finish") as thread,
         ):
-            yield RayWorkers(work, metrics, log)
+            yield RayWorkers(work, metrics, log, thread)
     except ray.exceptions.RayError as error:
         raise worker_error(error) or job_error(
             f"{noun} stopped: {error}. The same command resumes it."
@@ -76,13 +79,21 @@ class RayWorkers:
         work: what is done, and how it is spread.
         metrics: where chunks are reported.
         log: where the actors count.
+        thread: makes the files of an embedded Ray.
     """
 
-    def __init__(self, work: RayWork, metrics: JobMetrics, log: JobLog) -> None:
+    def __init__(
+        self,
+        work: RayWork,
+        metrics: JobMetrics,
+        log: JobLog,
+        thread: ThreadPoolExecutor,
+    ) -> None:
         self.metrics = metrics
         self._work = work
         self._log = log
-        self._finishing: list[Any] = []
+        self._thread = thread
+        self._finishing: list[Future[list[int]]] = []
 
     def results(self, chunks: list[int]) -> Iterator[ChunkResult]:
         """Do chunks over the cluster; see ``Workers``."""
@@ -101,12 +112,18 @@ class RayWorkers:
                 yield result
 
     def finish(self, files: list[int]) -> None:
-        """Make files, somewhere in the cluster; see ``Workers``."""
-        finish = ray.remote(num_cpus=WRITE_CPUS)(Ledger.finish_file)
+        """Make files, somewhere in the cluster or in a thread; see ``Workers``."""
+        self._finishing += [self._finish(file) for file in files]
+
+    def _finish(self, file: int) -> "Future[list[int]]":
         ledger, metadata = self._work.ledger, self._work.file_metadata
-        self._finishing += [finish.remote(ledger, file, metadata) for file in files]
+        if ray_is_embedded():  # a task's process would take 1 s of a core to start
+            return self._thread.submit(ledger.finish_file, file, metadata)
+        finish = ray.remote(num_cpus=WRITE_CPUS)(Ledger.finish_file)
+        future: Future[list[int]] = finish.remote(ledger, file, metadata).future()
+        return future
 
     def lost_chunks(self) -> Iterator[int]:
         """Wait for files, name chunks that cannot be read; see ``Workers``."""
         finishing, self._finishing = self._finishing, []
-        return chain.from_iterable(ray.get(finishing))
+        return chain.from_iterable(future.result() for future in finishing)

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import ray.data
 from ray._private import ray_constants
 from ray.job_config import JobConfig
 
+from galaxy_models.cluster.embedded_processes import without_needless_processes
 from galaxy_models.cluster.ray_errors import start_error
 from galaxy_models.cluster.ray_output import raylet_in_log
 from galaxy_models.cluster.resources import Resources
@@ -124,7 +125,11 @@ def _make_private_token() -> None:
 @contextmanager
 def _started_ray(address: str | None) -> Iterator[None]:
     try:
-        with _listening_on_loopback(is_embedded=not address), _own_sigterm_handler():
+        with (
+            _listening_on_loopback(is_embedded=not address),
+            nullcontext() if address else without_needless_processes(),
+            _own_sigterm_handler(),
+        ):
             ray.init(
                 address=address or "local",
                 logging_level=logging.WARNING,

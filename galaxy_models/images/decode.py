@@ -34,7 +34,11 @@ from galaxy_models.config.decode_rule import (
 from galaxy_models.errors import FailureReason, ImageDecodeError, InputError
 from galaxy_models.images.allowed_paths import image_uri
 from galaxy_models.images.fits import decode_fits, is_fits
-from galaxy_models.images.resize import resize_square, resize_with_pillow
+from galaxy_models.images.resize import (
+    central_square,
+    resize_square,
+    resize_with_pillow,
+)
 
 __all__ = [
     "DecodeRule", "ImageFile", "ImageSource", "decode_files", "decode_image",
@@ -52,6 +56,7 @@ ORIENTATION_MARKS = (b"Exif\0\0", b"tiff:Orientation")  # EXIF's and XMP's
 PLAIN_COLORSPACES = ("YCbCr", "Gray")
 MAX_DIVISOR = 8  # libjpeg scales fast by 1/2, 1/4 and 1/8
 MIN_SPARE = 1.1  # scaled to hardly more than the result, parts are too sharp
+FAST_COLOUR_SCALE = 1.5  # shrunk so much, colours need no smoothing; 8 % of the time
 DIVIDED_BLUR = 0.03  # libjpeg's scaling leaves more detail than an average; measured
 
 ImageFile = bytes | ImageDecodeError
@@ -166,10 +171,10 @@ def decode_image(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
     is decoded by libjpeg-turbo, scaled by 1/2, 1/4 or 1/8 on the way if the square
     stays a tenth larger than the result, and resized with a close match of Pillow's
     filter. On 296 real galaxies of 424 px the distance from Pillow's full decode and
-    resize was, in grey levels, 0.20 in the mean and 4 at most at 224 px, 0.35 and 23
-    at 160, 0.30 and 14 at 128; of all sizes from 24 px, 0.7 and 37 was the worst.
-    The bound that tests hold: 1.5 in an image's mean, 50 in any pixel. FITS is
-    ``fits_images``'; whatever else is an image, or has a flaw, is Pillow's.
+    resize was, in grey levels, 0.21 in the mean and 13 at most at 224 px, 0.35 and 23
+    at 160, 0.30 and 14 at 128; of all sizes from 24 px, whole or a crop of 0.55, 0.7
+    and 43 was the worst. The bound that tests hold: 1.5 in an image's mean, 50 in any
+    pixel. FITS is ``fits_images``'; what else is an image, or has a flaw, is Pillow's.
 
     Args:
         data: a whole JPEG, PNG, TIFF or WebP, whose greyscale, palette, CMYK, 16-bit
@@ -204,12 +209,14 @@ def square_of(pixels: NDArray[np.uint8], rule: DecodeRule) -> NDArray[np.uint8]:
         uint8, shape (image_size, image_size, 3).
     """
     picture = Image.fromarray(np.ascontiguousarray(pixels))
-    box = _central_square(picture.size, rule.crop_fraction)
+    box = central_square(picture.size, rule.crop_fraction)
     return resize_with_pillow(picture, box, rule.image_size)
 
 
 def _decode_plain_jpeg(data: bytes, rule: DecodeRule) -> NDArray[np.uint8] | None:
     """Decode the quick way; None where Pillow must look at the file."""
+    # Only what a crop of 0.55 needs would take 0.7 of the time, but no package that
+    # brings libjpeg-turbo decodes regions (measured in tests/benchmarks/README.md).
     if not data.startswith(JPEG_START):
         return None
     if any(mark in data for mark in ORIENTATION_MARKS):
@@ -218,21 +225,23 @@ def _decode_plain_jpeg(data: bytes, rule: DecodeRule) -> NDArray[np.uint8] | Non
         height, width, colorspace, _ = simplejpeg.decode_jpeg_header(data)
         if colorspace not in PLAIN_COLORSPACES or height * width > MAX_IMAGE_PIXELS:
             return None
-        divisor = _divisor(min(width, height) * rule.crop_fraction, rule.image_size)
+        side = min(width, height) * rule.crop_fraction
+        divisor = libjpeg_divisor(side, rule.image_size)
         pixels = simplejpeg.decode_jpeg(
             data,
             "RGB",
             min_height=math.ceil(height / divisor),
             min_width=math.ceil(width / divisor),
+            fastupsample=side >= FAST_COLOUR_SCALE * divisor * rule.image_size,
             strict=True,  # a warning, such as of a premature end, raises
         )
     except ValueError:
         return None
-    box = _central_square((width / divisor, height / divisor), rule.crop_fraction)
+    box = central_square((width / divisor, height / divisor), rule.crop_fraction)
     return resize_square(pixels, box, rule.image_size, DIVIDED_BLUR * (divisor > 1))
 
 
-def _divisor(side: float, image_size: int) -> int:
+def libjpeg_divisor(side: float, image_size: int) -> int:
     """Largest power of two that leaves the central square larger than the result."""
     divisor = 1
     while divisor < MAX_DIVISOR and side / (2 * divisor) >= MIN_SPARE * image_size:
@@ -249,7 +258,7 @@ def _decode_any(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
     image = open_image(data, MAX_IMAGE_PIXELS)
     try:
         upright = ImageOps.exif_transpose(to_rgb(image))
-        box = _central_square(upright.size, rule.crop_fraction)
+        box = central_square(upright.size, rule.crop_fraction)
         return resize_with_pillow(upright, box, rule.image_size)
     except Exception as error:  # Pillow's plugins raise nearly every type there is
         raise undecodable(image, data, error) from error
@@ -339,12 +348,3 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in UNBOUNDED_MODES:
         raise ValueError(f"pixels of mode {image.mode} have no known white level")
     return image.convert("RGB")
-
-
-def _central_square(
-    size: tuple[float, float], crop_fraction: float
-) -> tuple[float, float, float, float]:
-    width, height = size
-    side = min(width, height) * crop_fraction
-    left, top = (width - side) / 2, (height - side) / 2
-    return left, top, left + side, top + side

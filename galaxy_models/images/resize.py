@@ -5,6 +5,7 @@ quality; OpenCV's is quicker, and with a blur before it nearly the same.
 """
 
 import math
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -12,7 +13,24 @@ from numpy.typing import NDArray
 from PIL import Image
 
 MAX_BLURRED_SCALE = 2.2  # beyond, 3 taps are too few
+MIN_SIDE_TAP = 0.01  # a weaker blur brings nothing nearer to Pillow; 8 % of the time
 KERNEL_REACH_PX = 2  # blur and interpolation reach one pixel each
+NUM_TABLES = 4  # kept for galaxies of one size; 6 bytes a pixel of the result
+
+
+def central_square(
+    size: tuple[float, float], crop_fraction: float
+) -> tuple[float, float, float, float]:
+    """Left, top, right and lower edge (px) of what is kept of an image.
+
+    Args:
+        size: width and height (px).
+        crop_fraction: of the shorter side, in (0, 1].
+    """
+    width, height = size
+    side = min(width, height) * crop_fraction
+    left, top = (width - side) / 2, (height - side) / 2
+    return left, top, left + side, top + side
 
 
 def resize_square(
@@ -41,7 +59,7 @@ def resize_square(
         return resize_with_pillow(Image.fromarray(pixels), box, size)
     pixels, left, top = _cut_out(pixels, box)
     side_tap = (scale**2 - 1) / 12 + extra_blur
-    if side_tap > 0:
+    if side_tap > MIN_SIDE_TAP:
         kernel = np.array([side_tap, 1 - 2 * side_tap, side_tap])
         border = cv2.BORDER_REPLICATE
         pixels = cv2.sepFilter2D(pixels, -1, kernel, kernel, borderType=border)
@@ -67,17 +85,26 @@ def _interpolate(
     if all(length.is_integer() for length in square):
         whole = pixels[int(top) : int(top + side), int(left) : int(left + side)]
         sampled = cv2.resize(whole, (size, size), interpolation=cv2.INTER_LINEAR)
-    else:  # half the speed
-        scale = side / size
-        shift = (scale - 1) / 2  # pixel centres lie at half-integers
-        sampled = cv2.warpAffine(
+    else:  # 1.3 to 2.1 times the time; cv2.warpAffine, without tables, 2.1 to 3.4
+        sampled = cv2.remap(
             pixels,
-            np.array([[scale, 0, left + shift], [0, scale, top + shift]]),
-            (size, size),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            *_sampling_tables(left, top, side / size, size),
+            cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REPLICATE,
         )
     return sampled
+
+
+@lru_cache(maxsize=NUM_TABLES)
+def _sampling_tables(
+    left: float, top: float, scale: float, size: int
+) -> tuple[NDArray[np.int16], NDArray[np.uint16]]:
+    """Where each pixel of the result is sampled, as OpenCV's quickest form has it."""
+    centres = (np.arange(size, dtype=np.float32) + 0.5) * scale - 0.5
+    x, y = np.meshgrid(left + centres, top + centres)
+    tables: tuple[NDArray[np.int16], NDArray[np.uint16]]
+    tables = cv2.convertMaps(x, y, cv2.CV_16SC2)
+    return tables
 
 
 def resize_with_pillow(

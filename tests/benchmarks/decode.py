@@ -1,7 +1,7 @@
 """How fast, and how close to Pillow at full quality, ways of decoding a JPEG are.
 
     python tests/benchmarks/decode.py [--images FOLDER] [--model MODEL_FOLDER]
-        [--json FILE]
+        [--turbojpeg LIBRARY] [--json FILE]
 
 Prints a table: images a second of one thread's CPU time (the median of alternating
 rounds; other work on the machine hardly disturbs it), and the distance from Pillow's
@@ -10,15 +10,20 @@ pixel). With a model folder it adds the share of galaxies that the model puts in
 same class whether Pillow or the project decoded them, at the model's own image size;
 and, to judge it by, the share that Pillow's own pixels keep when three in ten of them
 are moved by one grey level. Without a folder of JPEGs it draws galaxies of 424 px.
+With the shared library of libjpeg-turbo 3 it adds what decoding only the region inside
+the crop would bring, which no package that brings this library offers.
 """
 
+import ctypes
 import io
 import json
+import math
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import cv2
@@ -27,16 +32,25 @@ import tyro
 from numpy.typing import NDArray
 from PIL import Image
 
-from galaxy_models.images.decode import DecodeRule, decode_image
+from galaxy_models.images.decode import (
+    DIVIDED_BLUR,
+    DecodeRule,
+    decode_image,
+    libjpeg_divisor,
+)
+from galaxy_models.images.resize import central_square, resize_square
 from galaxy_models.models.folder import load_model, read_card
 from galaxy_models.simulation import CLASSES, draw_galaxy
 
 Decoder = Callable[[bytes, DecodeRule], NDArray[np.uint8]]
 
-IMAGE_SIZES_PX = (224, 160, 128)
+IMAGE_SIZES_PX = (224, 160, 128, 96)
 CUTOUT_SIZE_PX = 424  # Galaxy Zoo 2's
 NUM_DRAWN = 100
 PREDICT_BATCH_SIZE = 64
+
+TJ_DECOMPRESS, TJ_STOP_ON_WARNING, TJ_WIDTH_HEIGHT = 1, 0, (5, 6)  # turbojpeg.h
+REGION_SPARE_PX = 4  # what filters and the smoothing of colours reach
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +68,12 @@ class Settings:
 
     rounds: int = 7
     """Rounds; in each every decoder has its turn."""
+
+    crop_fractions: tuple[float, ...] = (1.0, 0.55)
+    """Central fractions of the shorter side."""
+
+    turbojpeg: Path | None = None
+    """libturbojpeg.so of libjpeg-turbo 3, for the decoder of regions."""
 
     json: Path | None = None
     """File for the same figures."""
@@ -73,12 +93,10 @@ def pillow_draft(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
 
 
 def _resize_centre(image: Image.Image, rule: DecodeRule) -> NDArray[np.uint8]:
-    side = min(image.size) * rule.crop_fraction
-    left, top = (image.width - side) / 2, (image.height - side) / 2
     square = image.resize(
         (rule.image_size, rule.image_size),
         Image.Resampling.BILINEAR,
-        box=(left, top, left + side, top + side),
+        box=central_square(image.size, rule.crop_fraction),
     )
     return np.asarray(square)
 
@@ -107,6 +125,54 @@ def _opencv(data: bytes, rule: DecodeRule, filter_: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(square, cv2.COLOR_BGR2RGB))
 
 
+class _ScalingFactor(ctypes.Structure):
+    _fields_ = (("num", ctypes.c_int), ("denom", ctypes.c_int))
+
+
+class _Region(ctypes.Structure):
+    _fields_ = tuple((name, ctypes.c_int) for name in ("x", "y", "width", "height"))
+
+
+class RegionDecoder:
+    """libjpeg-turbo: scaled as ``decode_image`` does, but only what the crop needs."""
+
+    def __init__(self, library: Path) -> None:
+        """Open libturbojpeg.so; one decoder serves all images."""
+        self._calls = ctypes.CDLL(str(library))
+        self._calls.tj3Init.restype = ctypes.c_void_p
+        self._handle = ctypes.c_void_p(self._calls.tj3Init(TJ_DECOMPRESS))
+        self._call("tj3Set", TJ_STOP_ON_WARNING, 1)
+
+    def __call__(self, data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
+        """Decode a JPEG in 4:2:0, whose blocks of colour are 16 px wide."""
+        file = (data, ctypes.c_size_t(len(data)))
+        self._call("tj3DecompressHeader", *file)
+        sides = [self._calls.tj3Get(self._handle, what) for what in TJ_WIDTH_HEIGHT]
+        divisor = libjpeg_divisor(min(sides) * rule.crop_fraction, rule.image_size)
+        width, height = (side / divisor for side in sides)
+        box = central_square((width, height), rule.crop_fraction)
+        left, top, right, lower = (
+            math.floor(box[0] - REGION_SPARE_PX) * divisor // 16 * 16 // divisor,
+            math.floor(box[1] - REGION_SPARE_PX),
+            math.ceil(min(box[2] + REGION_SPARE_PX, width)),
+            math.ceil(min(box[3] + REGION_SPARE_PX, height)),
+        )
+        left, top = max(left, 0), max(top, 0)
+        region = _Region(left, top, right - left, lower - top)
+        pixels = np.empty((region.height, region.width, 3), np.uint8)
+        self._call("tj3SetScalingFactor", _ScalingFactor(1, divisor))
+        self._call("tj3SetCroppingRegion", region)
+        self._call("tj3Decompress8", *file, ctypes.c_void_p(pixels.ctypes.data), 0, 0)
+        self._call("tj3SetCroppingRegion", _Region(0, 0, 0, 0))
+        square = (box[0] - left, box[1] - top, box[2] - left, box[3] - top)
+        blur = DIVIDED_BLUR * (divisor > 1)
+        return resize_square(pixels, square, rule.image_size, blur)
+
+    def _call(self, name: str, *arguments: object) -> None:
+        if getattr(self._calls, name)(self._handle, *arguments) != 0:
+            raise ValueError(f"{name} failed; is it the library of libjpeg-turbo 3?")
+
+
 DECODERS: dict[str, Decoder] = {
     "Pillow full": pillow_full,
     "Pillow draft": pillow_draft,
@@ -131,11 +197,13 @@ def _draw_jpeg(label: str, rng: np.random.Generator) -> bytes:
     return stream.getvalue()
 
 
-def images_per_s(files: list[bytes], rule: DecodeRule, rounds: int) -> dict[str, float]:
+def images_per_s(
+    decoders: dict[str, Decoder], files: list[bytes], rule: DecodeRule, rounds: int
+) -> dict[str, float]:
     """Median speed of every decoder; they alternate, so that all share bad moments."""
-    speeds: dict[str, list[float]] = {name: [] for name in DECODERS}
+    speeds: dict[str, list[float]] = {name: [] for name in decoders}
     for _ in range(rounds):
-        for name, decoder in DECODERS.items():
+        for name, decoder in decoders.items():
             start = time.thread_time()
             for data in files:
                 decoder(data, rule)
@@ -156,14 +224,18 @@ def distance(
 
 
 def compare(files: list[bytes], settings: Settings) -> Iterator[dict[str, object]]:
-    """A row for every size and decoder."""
+    """A row for every crop, size and decoder."""
     timed = files[:: max(1, len(files) // settings.num_timed)]
-    for image_size in IMAGE_SIZES_PX:
-        rule = DecodeRule(image_size)
-        speeds = images_per_s(timed, rule, settings.rounds)
-        for name, decoder in DECODERS.items():
+    decoders = dict(DECODERS)
+    if settings.turbojpeg is not None:
+        decoders["region"] = RegionDecoder(settings.turbojpeg)
+    for crop_fraction, image_size in product(settings.crop_fractions, IMAGE_SIZES_PX):
+        rule = DecodeRule(image_size, crop_fraction)
+        speeds = images_per_s(decoders, timed, rule, settings.rounds)
+        for name, decoder in decoders.items():
             mean, largest = distance(decoder, timed, rule)
             yield {
+                "crop_fraction": crop_fraction,
                 "image_size": image_size,
                 "decoder": name,
                 "images_per_s": round(speeds[name], 1),
@@ -218,11 +290,11 @@ def main(settings: Settings) -> None:
     files = read_files(settings.images)
     rows = list(compare(files, settings))
     report: dict[str, object] = {"rows": rows}
-    sys.stdout.write("size  decoder        images/s  mean diff  max diff\n")
+    sys.stdout.write("crop  size  decoder        images/s  mean diff  max diff\n")
     for row in rows:
         sys.stdout.write(
-            "{image_size:4}  {decoder:13}  {images_per_s:8}  {mean_difference:9}  "
-            "{max_difference:8}\n".format(**row)
+            "{crop_fraction:4}  {image_size:4}  {decoder:13}  {images_per_s:8}  "
+            "{mean_difference:9}  {max_difference:8}\n".format(**row)
         )
     if settings.model:
         report["agreement"] = agreement(files, settings.model)

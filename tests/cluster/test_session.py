@@ -33,6 +33,25 @@ def test_an_embedded_ray_listens_to_this_machine_alone(ray_here: None) -> None:
     assert {address for address in sockets if not is_loopback(address)} == set()
 
 
+@pytest.mark.slow
+def test_an_embedded_ray_has_no_process_that_only_clusters_need(ray_here: None) -> None:
+    started = {
+        Path(argument).name
+        for pid in pids_below(os.getpid())
+        for argument in arguments(pid)
+    }
+
+    assert "raylet" in started
+    assert started.isdisjoint({"monitor.py", "log_monitor.py", "dashboard.py"})
+
+
+def arguments(pid: int) -> list[str]:
+    """What a process was started with; nothing if it has ended."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
+    return []
+
+
 def listening_sockets(pids: list[int]) -> list[str]:
     """Addresses that processes listen on, in hexadecimal, as Linux has them."""
     owned = set()
