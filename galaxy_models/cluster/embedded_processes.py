@@ -24,9 +24,12 @@ for the last one before it goes on. ``ray start`` has flags for the first two,
 
 @contextmanager
 def without_needless_processes() -> Iterator[None]:
-    """Leave these processes out of an embedded Ray that starts in the block."""
-    starts = {name: getattr(Node, name) for name in NEEDLESS}
-    for name in NEEDLESS:
+    """Leave these processes out of an embedded Ray that starts in the block.
+
+    A Ray that starts them otherwise has them.
+    """
+    starts = {name: getattr(Node, name) for name in NEEDLESS if hasattr(Node, name)}
+    for name in starts:
         setattr(Node, name, _start_nothing)
     try:
         yield
