@@ -2,7 +2,8 @@
 
 A weight's 24 significant bits are far more than training settles; 9 are 0.2 % of each.
 Rounded, their bytes pack well, and Keras reads the file as any other: it is HDF5 with
-its own compression. This module knows files and bits; it knows no network.
+its own compression, in a ZIP that packs what lies between. This module knows files and
+bits; it knows no network.
 """
 
 import io
@@ -16,6 +17,7 @@ from galaxy_models.models.keras_weights import WEIGHTS_NAME
 
 FLOAT32_MANTISSA_BITS = 23
 SMALLEST_PACKED = 1024  # values; below it a chunk's index costs more than it spares
+DEFLATE_LEVEL = 9  # of the names between the weights: 0.8 of 3.5 MB of a small network
 
 
 def round_mantissa(values: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
@@ -48,7 +50,7 @@ def pack_model(data: bytes) -> bytes:
             content = source.read(entry)
             if entry.filename == WEIGHTS_NAME:
                 content = _pack_hdf5(content)
-            target.writestr(entry, content)
+            target.writestr(entry, content, zipfile.ZIP_DEFLATED, DEFLATE_LEVEL)
     return packed.getvalue()
 
 

@@ -18,19 +18,35 @@ cd "$1"
 trained() { [ -e "$1/model.json" ]; }
 scored() { [ -e "$1/_run.json" ]; }
 
-# Two teachers, seen from all sides: the shipped model and the one before it.
+recipe=(
+    --network mobilenet_v2_paper --alpha 0.35 --image-size 96 --crop-fraction 0.55
+    --teacher taught_at_96_px --teacher taught_at_128_px --teacher-weight 0.8
+    --batch-size 64 --schedule cosine --early-stopping-patience 60
+    --label-groups elliptical=round+in_between+cigar
+    --class-weight square_root --undo-class-weight
+    --blur-fraction 0.02 --noise-levels 6 --colour-fraction 0.2 --jpeg-quality 40
+    --validation-fraction 0.05 --test-fraction 0.05 --num-workers 1
+)
+moved=(
+    --margin-fraction 0.2 --zoom-fraction 0.4 --shift-fraction 0.05
+    --weight-averaging 0.998
+)
+
+# Two teachers, who look from all sides: the shipped model and the one before it.
 scored taught_at_128_px || python -m jobs.score --catalog both.csv \
     --model at_128_px --tta dihedral --output taught_at_128_px
+
+# First with the blog's hidden layer, three quarters of all weights; then without it.
+trained small_first || python -m jobs.train --catalog both.csv --output small_first \
+    --epochs 24 --learning-rate 2e-3 --mantissa-bits 7 "${moved[@]}" "${recipe[@]}"
+trained small_second || python -m jobs.train --catalog both.csv --output small_second \
+    --start-from small_first --head-epochs 0 --hidden-units 0 \
+    --epochs 16 --learning-rate 1.5e-3 --mantissa-bits 5 "${moved[@]}" "${recipe[@]}"
+
+# At last as sharp as they are predicted: views that are turned, moved or zoomed are not.
 trained small || python -m jobs.train --catalog both.csv --output small \
-    --network mobilenet_v2_paper --alpha 0.35 --image-size 96 \
-    --crop-fraction 0.55 --margin-fraction 0.2 --epochs 24 --learning-rate 2e-3 \
-    --teacher taught_at_96_px --teacher taught_at_128_px --teacher-weight 0.8 \
-    --batch-size 64 --schedule cosine --weight-averaging 0.998 \
-    --early-stopping-patience 60 \
-    --label-groups elliptical=round+in_between+cigar \
-    --class-weight square_root --undo-class-weight \
-    --zoom-fraction 0.4 --shift-fraction 0.05 --blur-fraction 0.02 \
-    --noise-levels 6 --colour-fraction 0.2 --jpeg-quality 40 \
-    --validation-fraction 0.05 --test-fraction 0.05 --mantissa-bits 7 --num-workers 1
+    --start-from small_second --head-epochs 0 --hidden-units 0 \
+    --rotation-deg 0 --zoom-fraction 0 --shift-fraction 0 --weight-averaging 0.99 \
+    --epochs 3 --learning-rate 4e-4 --mantissa-bits 5 "${recipe[@]}"
 
 python "$here/ship.py" small galaxy-zoo-small

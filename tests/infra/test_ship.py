@@ -78,7 +78,7 @@ def test_no_path_and_no_host_travels_into_the_shipped_card(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ship, "FOLDER", tmp_path)
-    shipped = ship.ship(folder, "shipped")
+    shipped = ship.ship(folder, "galaxy-zoo-small")
     assert "secret" in (folder / CARD_NAME).read_text()
     text = (shipped / CARD_NAME).read_text()
     assert "secret" not in text

@@ -159,7 +159,7 @@ def unseen(
     )
     predictions = pd.read_parquet(path / "predictions")
     predictions["object_id"] = predictions["object_id"].astype(str)
-    return predictions.merge(catalog, on="object_id")
+    return predictions.merge(catalog, on="object_id").assign(model=request.param)
 
 
 @pytest.mark.slow
@@ -167,8 +167,9 @@ def unseen(
 def test_unseen_galaxies_are_recognised(unseen: pd.DataFrame) -> None:
     assert len(unseen) > 1000
     is_right = unseen["predicted_class"] == unseen["label"]
-    assert is_right.mean() > 0.94
-    assert is_right.groupby(unseen["label"]).mean().min() > 0.4
+    is_small = unseen["model"].iloc[0] == "galaxy-zoo-small"
+    assert is_right.mean() > (0.93 if is_small else 0.95)
+    assert is_right.groupby(unseen["label"]).mean().min() > (0.2 if is_small else 0.4)
 
 
 @pytest.mark.slow

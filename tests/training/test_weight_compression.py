@@ -35,7 +35,7 @@ def test_a_packed_model_has_the_same_weights_in_a_smaller_file(tmp_path: Path) -
     network.save(tmp_path / MODEL_NAME)
     whole = (tmp_path / MODEL_NAME).read_bytes()
     packed = pack_model(whole)
-    assert len(packed) < 0.6 * len(whole)
+    assert len(packed) < 0.5 * len(whole)
     loaded = load_network(
         packed,
         {
