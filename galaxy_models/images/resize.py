@@ -100,8 +100,8 @@ def _sampling_tables(
     left: float, top: float, scale: float, size: int
 ) -> tuple[NDArray[np.int16], NDArray[np.uint16]]:
     """Where each pixel of the result is sampled, as OpenCV's quickest form has it."""
-    centres = (np.arange(size, dtype=np.float32) + 0.5) * scale - 0.5
-    x, y = np.meshgrid(left + centres, top + centres)
+    centres = (np.arange(size) + 0.5) * scale - 0.5  # of pixels, at whole numbers
+    x, y = np.meshgrid(np.float32(left + centres), np.float32(top + centres))
     tables: tuple[NDArray[np.int16], NDArray[np.uint16]]
     tables = cv2.convertMaps(x, y, cv2.CV_16SC2)
     return tables

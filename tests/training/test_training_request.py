@@ -23,7 +23,7 @@ OLDER_KEY = json.loads((Path(__file__).parent / "older_resume_key.json").read_te
 LATER_FLAGS = {
     "--undo-class-weight", "--margin-fraction", "--degraded-fraction",
     "--blur-fraction", "--noise-levels", "--colour-fraction", "--jpeg-quality",
-    "--questions", "--volunteers-column", "--target",
+    "--questions", "--volunteers-column", "--target", "--hidden-units",
 }  # fmt: skip
 
 
