@@ -11,18 +11,18 @@ from galaxy_models.config.embed import EmbedConfig
 from galaxy_models.config.evaluate import EvaluateConfig
 from galaxy_models.config.hats import HatsConfig
 from galaxy_models.config.label_page import LabelPageConfig
-from galaxy_models.config.quickstart import QuickstartConfig
-from galaxy_models.config.score import EngineName, ScoreConfig, TtaName
-from galaxy_models.config.similar import SimilarConfig
-from galaxy_models.config.train import (
+from galaxy_models.config.networks import (
     HIDDEN_UNITS,
     MIN_IMAGE_SIZE_PX,
     NETWORK_NAMES,
     NETWORKS_WITH_ALPHA,
     NETWORKS_WITH_HIDDEN_UNITS,
     NetworkName,
-    TrainConfig,
 )
+from galaxy_models.config.quickstart import QuickstartConfig
+from galaxy_models.config.score import EngineName, ScoreConfig, TtaName
+from galaxy_models.config.similar import SimilarConfig
+from galaxy_models.config.train import TrainConfig
 from galaxy_models.config.votes import VotesConfig
 
 __all__ = [

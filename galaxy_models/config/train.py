@@ -1,7 +1,7 @@
 """The flags of ``jobs.train``, their help texts and checks."""
 
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 
 from galaxy_models.config.catalog import CatalogConfig
 from galaxy_models.config.checks import (
@@ -16,24 +16,17 @@ from galaxy_models.config.checks import (
 )
 from galaxy_models.config.decode_rule import DecodeRule
 from galaxy_models.config.label_groups import parse_label_groups
+from galaxy_models.config.networks import (
+    HIDDEN_UNITS,
+    MIN_IMAGE_SIZE_PX,
+    NETWORKS_WITH_ALPHA,
+    NETWORKS_WITH_HIDDEN_UNITS,
+    NetworkName,
+)
 from galaxy_models.config.train_values import CLASSES_ONLY, RANGES
 
-NetworkName = Literal["mobilenet_v1", "mobilenet_v2", "mobilenet_v2_paper", "lenet5"]
-NETWORK_NAMES: tuple[NetworkName, ...] = get_args(NetworkName)
-HIDDEN_UNITS = 1000  # of the dense layer before the outputs, as in the blog
-NETWORKS_WITH_HIDDEN_UNITS: tuple[NetworkName, ...] = (
-    "mobilenet_v1",
-    "mobilenet_v2",
-    "mobilenet_v2_paper",
-)
-NETWORKS_WITH_ALPHA: tuple[NetworkName, ...] = (
-    "mobilenet_v1",
-    "mobilenet_v2_paper",
-)
 ClassWeightName = Literal["none", "balanced", "square_root"]
 PrecisionName = Literal["float32", "mixed_float16", "mixed_bfloat16"]
-
-MIN_IMAGE_SIZE_PX = 32  # below it the last maps of every MobileNet are empty
 MAX_IMAGE_SIZE_PX = 1024
 
 
@@ -70,8 +63,8 @@ class TrainConfig(CatalogConfig):
 
     start_from: str | None = None
     """Fine-tuning: model folder to take the initial weights from, or galaxy-zoo or
-    galaxy-zoo-small, the models that come with the package. If the classes differ, the
-    last layer is initialised at random; if --hidden-units do, the last two are."""
+    galaxy-zoo-small. If the classes differ, the last layer is initialised at random; if
+    --hidden-units do, the last two are."""
 
     teacher: tuple[str, ...] = ()
     """Knowledge distillation (Hinton et al. 2015): predictions of jobs.score for this
@@ -97,8 +90,8 @@ class TrainConfig(CatalogConfig):
     others."""
 
     hidden_units: int = HIDDEN_UNITS
-    """Units of the dense layer before the outputs of the MobileNets; 0 for none, as in
-    the papers, which makes small networks a third of the size."""
+    """Units of the dense layer before a MobileNet's outputs; 0 for none, as in the
+    papers: half to a quarter of a narrow network's weights are left."""
 
     image_size: int = 224
     """Side of the square input of the network (px)."""
@@ -312,9 +305,9 @@ class TrainConfig(CatalogConfig):
             f"{self.network} has no width multiplier; "
             f"{' and '.join(NETWORKS_WITH_ALPHA)} have",
         )
+        has_hidden = self.network in NETWORKS_WITH_HIDDEN_UNITS
         require(
-            self.hidden_units == HIDDEN_UNITS
-            or self.network in NETWORKS_WITH_HIDDEN_UNITS,
+            has_hidden or self.hidden_units == HIDDEN_UNITS,
             "hidden_units",
             self.hidden_units,
             f"{self.network} has its own dense layers; leave {HIDDEN_UNITS}",

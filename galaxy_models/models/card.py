@@ -30,7 +30,9 @@ FLOAT_NAME = "model_float.tflite"
 EMBEDDING_NAME = "embedding.npz"
 CARD_NAME = "model.json"
 MIN_AGREEMENT = 0.99  # of an engine with the network; with less, auto leaves it out
-FORMAT_VERSION = 4  # of model.json; 1 had none, and no fields of alpha and the flips
+# Of model.json. 1 had no version, and no fields of alpha and the flips; 4 has
+# hidden_units, which older versions of this package do not know.
+FORMAT_VERSION = 4
 VERSIONED_PACKAGES = (
     "ai-edge-litert", "astropy", "keras", "numpy", "opencv-python-headless", "pillow",
     "pyarrow", "ray", "simplejpeg", "tensorflow",
