@@ -86,8 +86,7 @@ class TrainConfig(CatalogConfig):
     """Architecture to train."""
 
     alpha: float = 1.0
-    """Width multiplier of mobilenet_v1 and mobilenet_v2_paper, such as 0.5; 1 for the
-    others."""
+    """Width multiplier of mobilenet_v1 and mobilenet_v2_paper; 1 for the others."""
 
     hidden_units: int = HIDDEN_UNITS
     """Units of the dense layer before a MobileNet's outputs; 0 for none, as in the
