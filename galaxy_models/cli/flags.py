@@ -41,9 +41,9 @@ THEMES = {
         "class_weight", "undo_class_weight",
     ),
     "Augmentation": (
-        "rotation_deg", "shift_fraction", "zoom_fraction", "margin_fraction",
-        "horizontal_flip", "vertical_flip", "degraded_fraction", "blur_fraction",
-        "noise_levels", "colour_fraction", "jpeg_quality",
+        "moved_fraction", "rotation_deg", "shift_fraction", "zoom_fraction",
+        "margin_fraction", "horizontal_flip", "vertical_flip", "degraded_fraction",
+        "blur_fraction", "noise_levels", "colour_fraction", "jpeg_quality",
     ),
     "Prediction": (
         "tta", "plausible_classes", "posterior", "embedding", "familiarity", "engine",

@@ -23,7 +23,7 @@ from galaxy_models.config.networks import (
     NETWORKS_WITH_HIDDEN_UNITS,
     NetworkName,
 )
-from galaxy_models.config.train_values import CLASSES_ONLY, RANGES
+from galaxy_models.config.train_values import CLASSES_ONLY, check_ranges
 
 ClassWeightName = Literal["none", "balanced", "square_root"]
 PrecisionName = Literal["float32", "mixed_float16", "mixed_bfloat16"]
@@ -157,6 +157,10 @@ class TrainConfig(CatalogConfig):
     """Correct the probabilities of the finished network for --class-weight (prior
     correction, King & Zeng 2001), so that rare classes are not predicted too often."""
 
+    moved_fraction: float = 1.0
+    """Augmentation: fraction of the views that the next three flags change; the others,
+    at most mirrored, are as sharp as what is predicted."""
+
     rotation_deg: float = 180.0
     """Augmentation: largest rotation in either direction (deg)."""
 
@@ -230,10 +234,7 @@ class TrainConfig(CatalogConfig):
             ConfigError: naming the flag, its value and what is allowed.
         """
         check_choices(self)
-        for flags, is_allowed, remedy in RANGES:
-            for flag in flags:
-                value = getattr(self, flag)
-                require(is_allowed(value), flag, value, remedy)
+        check_ranges(self)
         require(
             self.test_fraction + self.validation_fraction < 1,
             "test_fraction",
@@ -333,10 +334,8 @@ class TrainConfig(CatalogConfig):
     def training_rule(self) -> DecodeRule:
         """How training images are decoded: as for scoring, with the margin around."""
         size = self.decoded_size
-        crop_fraction = self.crop_fraction * size / self.image_size
-        return replace(
-            self.decode_rule, image_size=size, crop_fraction=min(crop_fraction, 1.0)
-        )
+        crop_fraction = min(self.crop_fraction * size / self.image_size, 1.0)
+        return replace(self.decode_rule, image_size=size, crop_fraction=crop_fraction)
 
     @property
     def decode_rule(self) -> DecodeRule:

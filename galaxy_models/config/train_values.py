@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from math import inf
 
+from galaxy_models.config.checks import require
+
 RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
     (
         ("epochs", "batch_size", "plateau_patience", "early_stopping_patience"),
@@ -31,7 +33,7 @@ RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
         "must be 0 or more and below 1",
     ),
     (
-        ("degraded_fraction",),
+        ("moved_fraction", "degraded_fraction"),
         lambda value: 0 <= value <= 1,
         "must lie from 0 to 1",
     ),
@@ -60,3 +62,18 @@ CLASSES_ONLY = {
     "class_weight": "none",
 }  # fmt: skip
 """Flags that mean nothing where there are no classes, and their defaults."""
+
+
+def check_ranges(config: object) -> None:
+    """Check every flag that has a range.
+
+    Args:
+        config: a ``TrainConfig``.
+
+    Raises:
+        ConfigError: naming the flag, its value and what is allowed.
+    """
+    for flags, is_allowed, remedy in RANGES:
+        for flag in flags:
+            value = getattr(config, flag)
+            require(is_allowed(value), flag, value, remedy)

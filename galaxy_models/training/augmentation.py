@@ -1,9 +1,11 @@
 """Random views of a galaxy: rotation, shift, zoom and flips as one affine map.
 
-A galaxy has no up and no left, so every view keeps its class. The parameters are
-drawn with NumPy from a seed; OpenCV resamples, once an image however many views are
-asked for, in a seventh of the CPU time of ``keras.ops.image.affine_transform`` (at 224
-px, 0.3 against 2 ms an image).
+A galaxy has no up and no left, so every view keeps its class. Moved views are
+resampled, so smoother than what a model predicts; some may therefore stay where they
+are (training and prediction see images otherwise: Touvron et al. 2019,
+arXiv:1906.06423). The parameters are drawn with NumPy from a seed; OpenCV resamples,
+once an image however many views are asked for, in a seventh of the CPU time of
+``keras.ops.image.affine_transform`` (at 224 px, 0.3 against 2 ms an image).
 """
 
 from concurrent.futures import Executor
@@ -26,18 +28,20 @@ def random_transforms(
     Args:
         rng: source of randomness; the same state gives the same maps.
         num_images: how many.
-        config: the largest rotation (deg), shift and zoom (shares), the flips, and the
-            sides of a view and of the image with its margin.
+        config: the share of images that are moved, the largest rotation (deg), shift
+            and zoom (shares), the flips, and the sides of a view and of the image with
+            its margin.
 
     Returns:
         float32, shape (num_images, 6): rows a0 a1 a2 b0 b1 b2 that map a view's pixel
         (x, y) to the image's pixel (a0 x + a1 y + a2, b0 x + b1 y + b2).
     """
-    angle = np.radians(rng.uniform(-1, 1, num_images) * config.rotation_deg)
-    scale = 1 + rng.uniform(-1, 1, num_images) * config.zoom_fraction
-    shift_x, shift_y = (
-        rng.uniform(-1, 1, (2, num_images)) * config.shift_fraction * config.image_size
-    )
+    (own_rng,) = rng.spawn(1)  # leaves the other draws as they were without this flag
+    is_moved = own_rng.uniform(size=num_images) < config.moved_fraction
+    turn, zoom, *shift = rng.uniform(-1, 1, (4, num_images)) * is_moved
+    angle = np.radians(turn * config.rotation_deg)
+    scale = 1 + zoom * config.zoom_fraction
+    shift_x, shift_y = np.multiply(shift, config.shift_fraction * config.image_size)
     mirror_x = _random_signs(rng, num_images, config.horizontal_flip)
     mirror_y = _random_signs(rng, num_images, config.vertical_flip)
     centre, source = (config.image_size - 1) / 2, (config.decoded_size - 1) / 2

@@ -93,6 +93,18 @@ def test_rotations_fill_their_range_both_ways(largest_deg: float) -> None:
     assert angles.min() < -0.95 * largest_deg
 
 
+def test_views_that_are_not_moved_are_the_image_or_its_mirror_image() -> None:
+    maps = draw(1000, moved_fraction=0.25, margin_fraction=0.25, crop_fraction=0.5)
+
+    stays = (np.abs(linear_part(maps)) == np.eye(2)).all(axis=(1, 2))
+    assert 0.7 < stays.mean() < 0.8
+    images = np.random.default_rng(1).integers(0, 256, (1, 40, 40, 3), np.uint8)
+    centre = images[0, 4:36, 4:36]
+    mirrored = {centre[::y, ::x].tobytes() for x in (1, -1) for y in (1, -1)}
+    seen = {view(images, maps[[k]])[0].tobytes() for k in np.flatnonzero(stays)}
+    assert seen == mirrored
+
+
 def test_shifts_stay_within_their_share_of_the_side() -> None:
     maps = draw(1000, **NOTHING | {"shift_fraction": 0.1})
 

@@ -24,6 +24,7 @@ LATER_FLAGS = {
     "--undo-class-weight", "--margin-fraction", "--degraded-fraction",
     "--blur-fraction", "--noise-levels", "--colour-fraction", "--jpeg-quality",
     "--questions", "--volunteers-column", "--target", "--hidden-units",
+    "--moved-fraction",
 }  # fmt: skip
 
 
