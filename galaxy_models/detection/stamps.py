@@ -4,6 +4,9 @@ It knows regions of a wide image; it knows neither files nor the network.
 """
 
 import math
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +19,7 @@ from galaxy_models.images.wide_image import WideImage
 # Galaxy Zoo 2's cutouts have a side of 8.48 × the radius with 90 % of the light.
 CUTOUT_PER_R90 = 8.48
 MARGIN_PX = 3  # for the filters
-ROWS_PER_STRIP = 256  # so that floats of a whole tile never stand in memory at once
+PIXELS_AT_ONCE = 65_536  # coloured; fewer cost more calls, more no longer fit caches
 
 
 class _Square(NamedTuple):
@@ -30,6 +33,12 @@ class _Square(NamedTuple):
     y: float
     side: float
     """Without the margin, px."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """With the margin."""
+        height, width = (part.stop - part.start for part in (self.rows, self.columns))
+        return height, width
 
     @property
     def inside(self) -> tuple[slice, slice]:
@@ -64,11 +73,12 @@ def cut_stamps(
         _square(x, y, side)
         for (x, y), side in zip(places.tolist(), sides.tolist(), strict=True)
     ]
-    picture = _picture(image, planes, squares)
-    stamps = np.empty((len(squares), rule.image_size, rule.image_size, 3), np.uint8)
-    for stamp, square in zip(stamps, squares, strict=True):
-        stamp[:] = _cut(picture, square, image.is_upside_down, rule.image_size)
-    return stamps
+    stamps = [
+        _resized(picture, square, image.is_upside_down, rule.image_size)
+        for some in _groups(squares)
+        for square, picture in zip(some, _pictures(image, planes, some), strict=True)
+    ]
+    return np.stack(stamps)
 
 
 def cut_around(
@@ -105,48 +115,54 @@ def _square(x: float, y: float, side: float) -> _Square:
     return _Square(rows, columns, x - columns.start + 0.5, y - rows.start + 0.5, side)
 
 
-def _picture(
-    image: WideImage, planes: NDArray[np.float32], squares: list[_Square]
-) -> NDArray[np.uint8]:
-    """Give the pixels of squares their colours, each pixel once; the others are black.
+def _groups(squares: list[_Square]) -> Iterator[list[_Square]]:
+    """Split squares into runs of about ``PIXELS_AT_ONCE`` pixels."""
+    pixels = np.cumsum([math.prod(square.shape) for square in squares])
+    for _, some in groupby(
+        zip(pixels // PIXELS_AT_ONCE, squares, strict=True), itemgetter(0)
+    ):
+        yield [square for _, square in some]
 
-    Colours depend on a pixel alone, so those of many squares are found together: a
-    square at a time takes several times as long.
+
+def _pictures(
+    image: WideImage, planes: NDArray[np.float32], squares: list[_Square]
+) -> list[NDArray[np.uint8]]:
+    """Colour the pixels of squares; NaN and what lies outside the planes is black.
+
+    A pixel's colour depends on that pixel alone, so those of many squares are found in
+    one call: a call for each takes several times as long.
 
     Returns:
-        uint8, shape (rows, columns, 3), rows as in the planes.
+        uint8, shape (rows, columns, 3), of each square, rows as in the planes.
     """
-    is_needed = np.zeros(planes.shape[1:], bool)
-    for square in squares:
-        is_needed[square.inside] = True
-    picture = np.zeros((*is_needed.shape, 3), np.uint8)
-    for start in range(0, len(picture), ROWS_PER_STRIP):
-        rows = slice(start, start + ROWS_PER_STRIP)
-        of_strip = is_needed[rows]
-        if of_strip.any():
-            row = np.nan_to_num(planes[:, rows][:, of_strip])[:, np.newaxis]
-            picture[rows][of_strip] = image.to_rgb(row)[0]
-    return picture
-
-
-def _cut(
-    picture: NDArray[np.uint8], square: _Square, is_upside_down: bool, size: int
-) -> NDArray[np.uint8]:
-    """Cut a square out of a region's picture, turn it up and resize it."""
-    region, x, y = _padded(picture, square), square.x, square.y
-    if is_upside_down:
-        region, y = region[::-1], len(region) - y
-    half = square.side / 2
-    return resize_square(region, (x - half, y - half, x + half, y + half), size, 0)
+    parts = [planes[:, *square.inside] for square in squares]
+    row = np.concatenate([part.reshape(len(planes), -1) for part in parts], axis=1)
+    colours = image.to_rgb(np.nan_to_num(row[:, np.newaxis], copy=False))[0]
+    ends = np.cumsum([part[0].size for part in parts])[:-1]
+    return [
+        _padded(colours_of_part.reshape(*part.shape[1:], 3), square)
+        for colours_of_part, part, square in zip(
+            np.split(colours, ends), parts, squares, strict=True
+        )
+    ]
 
 
 def _padded(picture: NDArray[np.uint8], square: _Square) -> NDArray[np.uint8]:
-    """Take a square, with its margin, that may reach beyond a picture: black there."""
-    inside = picture[square.inside]
+    """Give a square its part that lies outside the image: black."""
+    height, width = square.shape
+    if picture.shape[:2] == (height, width):
+        return picture
     top, left = (max(-part.start, 0) for part in (square.rows, square.columns))
-    height, width = (part.stop - part.start for part in (square.rows, square.columns))
-    if inside.shape[:2] == (height, width):
-        return inside
-    region = np.zeros((height, width, 3), np.uint8)
-    region[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
-    return region
+    padded = np.zeros((height, width, 3), np.uint8)
+    padded[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+    return padded
+
+
+def _resized(
+    picture: NDArray[np.uint8], square: _Square, is_upside_down: bool, size: int
+) -> NDArray[np.uint8]:
+    """Turn a square's picture up and resize it without its margin."""
+    x, y, half = square.x, square.y, square.side / 2
+    if is_upside_down:
+        picture, y = picture[::-1], len(picture) - y
+    return resize_square(picture, (x - half, y - half, x + half, y + half), size, 0)
