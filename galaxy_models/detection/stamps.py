@@ -19,7 +19,7 @@ from galaxy_models.images.wide_image import WideImage
 # Galaxy Zoo 2's cutouts have a side of 8.48 × the radius with 90 % of the light.
 CUTOUT_PER_R90 = 8.48
 MARGIN_PX = 3  # for the filters
-PIXELS_AT_ONCE = 65_536  # coloured; fewer cost more calls, more no longer fit caches
+PIXELS_AT_ONCE = 65_536  # coloured; fewer make more calls, more are more memory
 
 
 class _Square(NamedTuple):
@@ -103,7 +103,8 @@ def cut_around(
     rows = slice(starts[1], min(image.height, math.ceil(place[1]) + reach))
     columns = slice(starts[0], min(image.width, math.ceil(place[0]) + reach))
     local = np.subtract([place], starts)
-    return cut_stamps(image, image.read(rows, columns), local, np.array([r90]), rule)[0]
+    planes = image.read(rows, columns)
+    return np.asarray(cut_stamps(image, planes, local, np.array([r90]), rule)[0])
 
 
 def _square(x: float, y: float, side: float) -> _Square:
@@ -129,20 +130,23 @@ def _pictures(
 ) -> list[NDArray[np.uint8]]:
     """Colour the pixels of squares; NaN and what lies outside the planes is black.
 
-    A pixel's colour depends on that pixel alone, so those of many squares are found in
-    one call: a call for each takes several times as long.
+    A pixel's colour depends on that pixel alone, so many squares are coloured in one
+    call: a call for each takes three times as long.
 
     Returns:
         uint8, shape (rows, columns, 3), of each square, rows as in the planes.
     """
     parts = [planes[:, *square.inside] for square in squares]
-    row = np.concatenate([part.reshape(len(planes), -1) for part in parts], axis=1)
-    colours = image.to_rgb(np.nan_to_num(row[:, np.newaxis], copy=False))[0]
-    ends = np.cumsum([part[0].size for part in parts])[:-1]
+    row = np.concatenate([part.reshape(len(planes), 1, -1) for part in parts], axis=2)
+    np.nan_to_num(row, copy=False)
+    ends = range(PIXELS_AT_ONCE, row.shape[2], PIXELS_AT_ONCE)  # of a giant's runs
+    runs = np.split(row, ends, axis=2)
+    colours = np.concatenate([image.to_rgb(run)[0] for run in runs])
+    ends_of_parts = np.cumsum([part[0].size for part in parts])[:-1]
     return [
         _padded(colours_of_part.reshape(*part.shape[1:], 3), square)
         for colours_of_part, part, square in zip(
-            np.split(colours, ends), parts, squares, strict=True
+            np.split(colours, ends_of_parts), parts, squares, strict=True
         )
     ]
 

@@ -104,7 +104,7 @@ def _sampling_tables(
 ) -> tuple[NDArray[np.int16], NDArray[np.uint16]]:
     """Where each pixel of the result is sampled, as OpenCV's quickest form has it."""
     centres = (np.arange(size) + 0.5) * scale - 0.5  # of pixels, at whole numbers
-    x, y = (np.float32([start + centres]) for start in (left, top))
+    x, y = (np.array([start + centres], np.float32) for start in (left, top))
     pixels, steps = cv2.convertMaps(x, y, cv2.CV_16SC2)  # of the diagonal
     pairs = _spread(pixels.view("<u4")[..., 0], X_OF_PIXEL)
     return pairs.view(np.int16).reshape(size, size, 2), _spread(steps, X_OF_STEPS)
@@ -113,7 +113,7 @@ def _sampling_tables(
 def _spread(diagonal: NDArray[Any], x_bits: int) -> NDArray[Any]:
     """Make a table of numbers that hold an x and a y, from those on its diagonal.
 
-    OpenCV itself takes all of x and y as floats, and several times as long.
+    OpenCV itself takes x and y of every pixel as floats, and twice as long.
     """
     along = diagonal & diagonal.dtype.type(x_bits)
     return np.asarray((diagonal - along).T | along)
