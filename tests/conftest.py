@@ -137,7 +137,7 @@ def ray_here() -> Iterator[None]:
 def model_folder(
     request: pytest.FixtureRequest, labelled: Survey, small_training: SmallTraining
 ) -> str:
-    """A model folder that one training worker wrote, for all tests that only read it.
+    """A model folder of a small training, for all tests that only read it.
 
     Pytest's cache keeps it while what it depends on stays the same.
     """
@@ -149,7 +149,6 @@ def model_folder(
         if not (output / CARD_NAME).exists():
             for earlier in models.glob("[0-9a-f]*"):
                 shutil.rmtree(earlier)
-            request.getfixturevalue("ray_here")
             fit(small_training(labelled, str(output)))
     return str(output)
 

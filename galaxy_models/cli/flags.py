@@ -47,10 +47,10 @@ THEMES = {
     ),
     "Prediction": (
         "tta", "plausible_classes", "posterior", "embedding", "familiarity", "engine",
-        "device", "plan",
+        "device",
     ),
     "Workers and batches": (
-        "num_workers", "batch_size", "sync_batch_norm", "max_restarts",
+        "plan", "num_workers", "batch_size", "sync_batch_norm", "max_restarts",
         "rows_per_chunk", "rows_per_file", "tiles_per_file", "max_failed_fraction",
         "progress_interval_s",
     ),

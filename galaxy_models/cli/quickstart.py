@@ -36,7 +36,9 @@ def quickstart(config: QuickstartConfig) -> dict[str, Any]:
         raise OutputError(f"--output {folder} is not empty; name a new folder.")
     if config.detect:
         return quickstart_detect(folder, config)
-    from galaxy_models.simulation import write_survey  # once the flags are accepted
+    from galaxy_models.scoring import score  # only once the flags are accepted
+    from galaxy_models.simulation import write_survey
+    from galaxy_models.training import fit
 
     logger.info("drawing %d galaxies", config.num_labelled + config.num_catalog)
     labelled = write_survey(
@@ -71,21 +73,11 @@ def quickstart(config: QuickstartConfig) -> dict[str, Any]:
         output=predictions,
         keep=("ra", "dec"),
     )
-    train_and_score(training, scoring)
+    fit(training)
+    score(scoring)
     picture = str(folder / "gallery.png")
     show(catalog, predictions, picture)
     return {"picture": picture}
-
-
-def train_and_score(training: TrainConfig, scoring: ScoreConfig) -> None:
-    """Train, then score with the model, in one Ray session."""
-    from galaxy_models.cluster.session import ray_session
-    from galaxy_models.scoring import score
-    from galaxy_models.training import fit
-
-    with ray_session():
-        fit(training)
-        score(scoring)
 
 
 def show(catalog: str, predictions: str, gallery_uri: str) -> None:

@@ -3,8 +3,8 @@
 It starts nothing. What cannot fit is refused here: Ray would wait for ever.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 from galaxy_models.errors import ResourceError
 
@@ -33,6 +33,10 @@ class Resources:
     def num_hosts(self) -> int:
         """Hosts that are alive."""
         return len(self.cpus_by_host)
+
+    def without_gpus(self) -> Self:
+        """Leave the GPUs out."""
+        return replace(self, gpus_by_host=())
 
     def num_places(self, cpus: int = 1) -> int:
         """Count the workers that fit, each with all its CPUs and its GPU on one host.

@@ -23,7 +23,7 @@ from galaxy_models.config.networks import (
     NETWORKS_WITH_HIDDEN_UNITS,
     NetworkName,
 )
-from galaxy_models.config.train_values import CLASSES_ONLY, check_ranges
+from galaxy_models.config.train_values import check_answers, check_ranges
 
 ClassWeightName = Literal["none", "balanced", "square_root"]
 PrecisionName = Literal["float32", "mixed_float16", "mixed_bfloat16"]
@@ -198,6 +198,10 @@ class TrainConfig(CatalogConfig):
     vertical_flip: bool = True
     """Augmentation: mirror top and bottom at random."""
 
+    plan: Literal["auto", "local", "ray"] = "auto"
+    """local: one process on this machine's CPUs, without Ray; ray: Ray's workers, here
+    or on a cluster; auto: local for small catalogs on one machine."""
+
     num_workers: int | Literal["auto"] = "auto"
     """Training processes; auto: one per GPU, otherwise one per host or per 8 CPUs."""
 
@@ -249,7 +253,7 @@ class TrainConfig(CatalogConfig):
             self.undo_class_weight,
             "there is nothing to undo without --class-weight balanced or square_root",
         )
-        self._check_questions()
+        check_answers(self)
         self._check_network()
         self._check_images()
         check_count_or_auto("num_workers", self.num_workers)
@@ -259,37 +263,14 @@ class TrainConfig(CatalogConfig):
             self.num_workers,
             f"each needs a galaxy of every batch; --batch-size is {self.batch_size}",
         )
+        require(
+            self.plan != "local" or self.num_workers in ("auto", 1),
+            "plan",
+            self.plan,
+            f"it is one process; --num-workers {self.num_workers} needs --plan ray",
+        )
         check_endpoint(self.s3_endpoint_url)
         check_seed(self.seed)
-
-    def _check_questions(self) -> None:
-        for flag, default in CLASSES_ONLY.items():
-            value = getattr(self, flag)
-            require(
-                (self.questions is None and not self.target) or value == default,
-                flag,
-                " ".join(value) if isinstance(value, tuple) else value,
-                "it is about classes; leave it out with "
-                f"--{'target' if self.target else 'questions'}",
-            )
-        require(
-            self.questions is None or not self.target,
-            "target",
-            " ".join(self.target),
-            "a model learns these numbers or the votes of --questions; leave one out",
-        )
-        require(
-            len(set(self.target)) == len(self.target),
-            "target",
-            " ".join(self.target),
-            "names a column twice",
-        )
-        require(
-            self.questions is not None or self.volunteers_column is None,
-            "volunteers_column",
-            self.volunteers_column,
-            "it is about votes; name their decision tree with --questions",
-        )
 
     def _check_network(self) -> None:
         require(

@@ -1,9 +1,13 @@
-"""Values that the flags of ``jobs.train`` may have, where a range says it."""
+"""Values that the flags of ``jobs.train`` may have, alone and beside each other."""
 
 from collections.abc import Callable
 from math import inf
+from typing import TYPE_CHECKING
 
 from galaxy_models.config.checks import require
+
+if TYPE_CHECKING:
+    from galaxy_models.config.train import TrainConfig
 
 RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
     (
@@ -64,11 +68,8 @@ CLASSES_ONLY = {
 """Flags that mean nothing where there are no classes, and their defaults."""
 
 
-def check_ranges(config: object) -> None:
+def check_ranges(config: "TrainConfig") -> None:
     """Check every flag that has a range.
-
-    Args:
-        config: a ``TrainConfig``.
 
     Raises:
         ConfigError: naming the flag, its value and what is allowed.
@@ -77,3 +78,38 @@ def check_ranges(config: object) -> None:
         for flag in flags:
             value = getattr(config, flag)
             require(is_allowed(value), flag, value, remedy)
+
+
+def check_answers(config: "TrainConfig") -> None:
+    """Check the flags that say what is learned in place of classes.
+
+    Raises:
+        ConfigError: naming the flag, its value and what is allowed.
+    """
+    for flag, default in CLASSES_ONLY.items():
+        value = getattr(config, flag)
+        require(
+            (config.questions is None and not config.target) or value == default,
+            flag,
+            " ".join(value) if isinstance(value, tuple) else value,
+            "it is about classes; leave it out with "
+            f"--{'target' if config.target else 'questions'}",
+        )
+    require(
+        config.questions is None or not config.target,
+        "target",
+        " ".join(config.target),
+        "a model learns these numbers or the votes of --questions; leave one out",
+    )
+    require(
+        len(set(config.target)) == len(config.target),
+        "target",
+        " ".join(config.target),
+        "names a column twice",
+    )
+    require(
+        config.questions is not None or config.volunteers_column is None,
+        "volunteers_column",
+        config.volunteers_column,
+        "it is about votes; name their decision tree with --questions",
+    )

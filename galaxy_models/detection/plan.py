@@ -3,7 +3,7 @@
 Knows CPUs and tiles; it starts nothing.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from galaxy_models.chunks.engine_choice import EngineWork
@@ -151,4 +151,4 @@ def choose_tiles_per_chunk(
 
 def on_cpus(resources: Resources) -> Resources:
     """Leave GPUs out: proposals need CPUs, and the network little."""
-    return replace(resources, gpus_by_host=())
+    return resources.without_gpus()

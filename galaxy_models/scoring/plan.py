@@ -238,7 +238,7 @@ def plan_stages(
         ConfigError: this process cannot serve it.
     """
     if is_local:
-        resources = replace(resources, gpus_by_host=())
+        resources = resources.without_gpus()
     resources = _usable(config, resources)
     on_gpus = resources.num_gpus > 0
     num_actors = scoring_workers(config.num_workers, resources)
@@ -320,5 +320,5 @@ def _usable(config: ScoreConfig, resources: Resources) -> Resources:
             f"{resources.num_hosts} host(s); leave --device at auto, or add a GPU host."
         )
     if config.device == "cpu" or config.engine not in ("auto", "keras"):
-        return replace(resources, gpus_by_host=())
+        return resources.without_gpus()
     return resources

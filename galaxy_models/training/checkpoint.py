@@ -5,18 +5,23 @@
                    averaged weights
 
 The order and the views of every epoch follow from the seed, so nothing else decides
-what comes next. NumPy's format holds no code. This module knows no network.
+what comes next. NumPy's format holds no code. This module knows neither networks nor
+Ray.
 """
 
 import dataclasses
 import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from galaxy_models import storage
 from galaxy_models.training.schedule import ScheduleState
 
 STATE_NAME = "state.json"
@@ -82,3 +87,64 @@ def read_state(folder: Path) -> TrainingState:
 
 def _renamed(content: dict[str, Any]) -> dict[str, Any]:
     return {VERSION_1_NAMES.get(name, name): value for name, value in content.items()}
+
+
+class Checkpoints(Protocol):
+    """Where a worker's states go after each epoch, and come back from."""
+
+    def latest(self) -> AbstractContextManager[Path | None]:
+        """Give the folder that was kept last, on this host; None if there is none."""
+        ...
+
+    def keep(self, figures: Mapping[str, float], folder: Path | None) -> None:
+        """Keep a folder in place of the one before.
+
+        Args:
+            figures: how training stands.
+            folder: with a state in it; None from workers that have nothing to add.
+        """
+        ...
+
+
+class FolderCheckpoints:
+    """Checkpoints of a training that is one process.
+
+    Args:
+        uri: folder for them; it need not exist.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+
+    @contextmanager
+    def latest(self) -> Iterator[Path | None]:
+        """Copy the last whole checkpoint here while the block runs."""
+        whole = [name for name in self._names() if self._is_whole(name)]
+        if not whole:
+            yield None
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            source = storage.join(self._uri, whole[-1])
+            for name in storage.list_names(source):
+                data = storage.read_bytes(storage.join(source, name))
+                (Path(folder) / name).write_bytes(data)
+            yield Path(folder)
+
+    def keep(self, figures: Mapping[str, float], folder: Path | None) -> None:
+        """Copy a folder; its state last, so that a state means a whole checkpoint."""
+        del figures
+        assert folder is not None, "one process has all that there is to keep"
+        earlier = self._names()
+        number = int(earlier[-1]) + 1 if earlier else 1
+        target = storage.join(self._uri, f"{number:06d}")
+        storage.make_folder(target)
+        for path in sorted(folder.iterdir(), key=lambda path: path.name == STATE_NAME):
+            storage.write_bytes(storage.join(target, path.name), path.read_bytes())
+        for name in earlier:
+            storage.delete_folder(storage.join(self._uri, name))
+
+    def _names(self) -> list[str]:
+        return sorted(storage.list_names(self._uri))
+
+    def _is_whole(self, name: str) -> bool:
+        return storage.is_file(storage.join(self._uri, f"{name}/{STATE_NAME}"))

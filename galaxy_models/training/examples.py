@@ -1,57 +1,52 @@
-"""A labelled catalog -> decoded examples, in Ray's object store.
+"""Rows of a labelled catalog -> decoded examples.
 
-Every image is decoded once, before the first epoch, and stays there as blocks of
-uint8 pixels (the store spills to disk). This module knows neither networks nor
-TensorFlow.
+Every image is decoded once, before the first epoch, and kept as blocks of uint8 pixels.
+This module knows neither networks nor Ray.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import ray
-import ray.data
 from numpy.typing import NDArray
-from ray.data.block import BlockAccessor
-from ray.data.datasource.partitioning import Partitioning
 
-from galaxy_models.cluster.job_log import JobLog
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import TrainingError
 from galaxy_models.images.decode import read_images
 from galaxy_models.tables.catalog import Catalog
 from galaxy_models.tables.columns import image_sources
-from galaxy_models.tables.formats import ParquetTable
 from galaxy_models.training.labels import Side, label_texts, sides_of
-from galaxy_models.training.request import Request
+from galaxy_models.training.progress import TrainingLog
 from galaxy_models.training.truth import Truth
 
 DECODE_BATCH_SIZE = 64  # galaxies; small enough that every CPU gets some
-ROWS_PER_BLOCK = 128  # galaxies; 19 MB of decoded pixels at 224 px
-MIN_BLOCKS = 4  # so that a small catalog, too, is decoded by several CPUs
-# Blocks of a host that is lost are made again while workers wait for them. So workers
-# leave as much of their CPUs unbooked: else nothing would ever have room to run there.
-DECODE_CPUS = 0.9
 COLUMNS = ("object_id", "label", "image")
 
 Columns = dict[str, NDArray[Any]]
 
 
+class LostGalaxiesError(Exception):
+    """Galaxies were lost with the host that held them: another try may have them."""
+
+
 @dataclass(frozen=True)
 class Examples:
-    """The decoded galaxies of one side of the split, in a fixed order.
-
-    Cheap to pickle: it holds references to blocks, not their pixels.
-    """
+    """The decoded galaxies of one side of the split, in a fixed order."""
 
     blocks: tuple[Any, ...]
-    """References to blocks with the columns that ``decode_side`` gives."""
+    """Blocks with the columns that ``decode_side`` gives, or what stands for them."""
 
     block_sizes: tuple[int, ...]
     """Galaxies in each."""
+
+    @classmethod
+    def of(cls, blocks: Iterable[Columns]) -> Self:
+        """Keep blocks in this process's memory; empty ones are left out."""
+        full = [block for block in blocks if len(block["object_id"])]
+        return cls(tuple(full), tuple(len(block["object_id"]) for block in full))
 
     @property
     def num_galaxies(self) -> int:
@@ -59,7 +54,7 @@ class Examples:
         return sum(self.block_sizes)
 
     def read(self, start: int, stop: int) -> Columns:
-        """Copy neighbouring galaxies out of the store.
+        """Copy neighbouring galaxies out.
 
         Args:
             start: number of the first galaxy.
@@ -69,6 +64,9 @@ class Examples:
             ``object_id``, ``label`` (int64, or float32 of shape (galaxies, answers))
             and ``image`` (uint8, shape (galaxies, side, side, 3)), of stop - start
             galaxies.
+
+        Raises:
+            LostGalaxiesError: they were lost.
         """
         ends = np.cumsum(self.block_sizes)
         parts = []
@@ -77,12 +75,13 @@ class Examples:
             int(np.searchsorted(ends, stop, "left")) + 1,
         ):
             first = int(ends[index]) - self.block_sizes[index]
-            block = BlockAccessor.for_block(ray.get(self.blocks[index]))
-            piece = block.slice(
-                max(start - first, 0), min(stop, int(ends[index])) - first, copy=False
-            )
-            parts.append(BlockAccessor.for_block(piece).to_numpy(list(COLUMNS)))
+            last = min(stop, int(ends[index])) - first
+            parts.append(self._piece(index, max(start - first, 0), last))
         return {name: np.concatenate([p[name] for p in parts]) for name in COLUMNS}
+
+    def _piece(self, index: int, start: int, stop: int) -> Columns:
+        """Give some galaxies of one block."""
+        return {name: self.blocks[index][name][start:stop] for name in COLUMNS}
 
     def batches(self, batch_size: int) -> Iterator[Columns]:
         """Copy all galaxies out, in order; see ``read``."""
@@ -90,104 +89,23 @@ class Examples:
             yield self.read(start, min(start + batch_size, self.num_galaxies))
 
 
-def stream_rows(
-    catalog: Catalog, columns: Sequence[str], num_blocks: int, **options: Any
-) -> Any:
-    """Read columns of a catalog as a Ray dataset.
-
-    Args:
-        catalog: a checked catalog.
-        columns: the catalog's own names; one named twice is read once.
-        num_blocks: into how many blocks the rows are divided, about.
-        options: further arguments of ``ray.data.read_parquet``.
-    """
-    table = catalog.table
-    integers = (name for name in table.folder_columns if _is_integer(table, name))
-    return ray.data.read_parquet(
-        table.uris,
-        columns=list(dict.fromkeys(columns)),
-        schema=table.schema,
-        partitioning=Partitioning(
-            "hive", base_dir=table.base_uri, field_types=dict.fromkeys(integers, int)
-        ),
-        file_extensions=None,
-        override_num_blocks=num_blocks,
-        **options,
-    )
-
-
-def _is_integer(table: ParquetTable, column: str) -> bool:
-    return bool(pa.types.is_integer(table.schema.field(column).type))
-
-
-def decode_examples(
-    request: Request, num_workers: int, log: JobLog
-) -> tuple[Examples, Examples]:
-    """Decode every galaxy once.
-
-    Rows are shuffled before they are decoded, while they are small: later only
-    neighbours are read together, and a catalog may be sorted by class.
-
-    Args:
-        request: the catalog, its labels and its split.
-        num_workers: training processes; each needs a galaxy of each side.
-        log: names galaxies that cannot be decoded, which are left out, and counts all.
-
-    Returns:
-        The galaxies to train on, and those to validate with.
+def check_enough(examples: Examples, side: Side, num_workers: int) -> None:
+    """Refuse to train where some worker would have no galaxy.
 
     Raises:
         TrainingError: a side has fewer readable galaxies than there are workers.
     """
-    catalog, config, truth = request.catalog, request.config, request.truth
-    known = truth.source_columns(catalog, config)
-    rows = (
-        stream_rows(
-            catalog,
-            columns=[catalog.id_column, catalog.image_column, *known],
-            num_blocks=max(MIN_BLOCKS, catalog.num_rows // ROWS_PER_BLOCK),
-            num_cpus=DECODE_CPUS,
+    if examples.num_galaxies < num_workers:
+        raise TrainingError(
+            f"{examples.num_galaxies} {side} galaxies could be decoded, fewer than "
+            f"the {num_workers} worker(s); the lines above name what failed."
         )
-        .map_batches(
-            with_side,
-            batch_size=None,
-            batch_format="pyarrow",
-            num_cpus=DECODE_CPUS,
-            fn_kwargs={"catalog": catalog, "config": config, "truth": truth},
-        )
-        .random_shuffle(seed=config.seed, num_cpus=DECODE_CPUS)
-        .materialize()
-    )
-
-    def decode(side: Side) -> Examples:
-        decoded = rows.map_batches(
-            decode_side,
-            batch_size=DECODE_BATCH_SIZE,
-            batch_format="pyarrow",
-            num_cpus=DECODE_CPUS,
-            fn_kwargs={
-                "side": side,
-                "labels": truth.names,
-                "catalog": catalog,
-                "config": config,
-                "log": log,
-            },
-        )
-        examples = _blocks_of(decoded.materialize())
-        if examples.num_galaxies < num_workers:
-            raise TrainingError(
-                f"{examples.num_galaxies} {side} galaxies could be decoded, fewer than "
-                f"the {num_workers} worker(s); the lines above name what failed."
-            )
-        return examples
-
-    return decode("training"), decode("validation")
 
 
 def with_side(
     rows: pa.Table, *, catalog: Catalog, config: TrainConfig, truth: Truth
 ) -> pa.Table:
-    """Ray step: add the side of the split, so that no later step hashes ids.
+    """Add the side of the split, so that no later step hashes ids.
 
     Args:
         rows: id, image and label or votes of some galaxies, by the catalog's names.
@@ -209,17 +127,6 @@ def with_side(
     )
 
 
-def _blocks_of(dataset: Any) -> Examples:
-    """Take the blocks out of a materialized dataset."""
-    blocks = [
-        (entry.ref, entry.metadata.num_rows)
-        for bundle in dataset.iter_internal_ref_bundles()
-        for entry in bundle.blocks
-        if entry.metadata.num_rows
-    ]
-    return Examples(tuple(b for b, _ in blocks), tuple(n for _, n in blocks))
-
-
 def decode_side(
     rows: pa.Table,
     *,
@@ -227,9 +134,9 @@ def decode_side(
     labels: tuple[str, ...],
     catalog: Catalog,
     config: TrainConfig,
-    log: JobLog,
-) -> dict[str, Any]:
-    """Ray step: keep one side of the split and decode its images.
+    log: TrainingLog,
+) -> Columns:
+    """Keep one side of the split and decode its images.
 
     Args:
         rows: what ``with_side`` gives.

@@ -1,24 +1,17 @@
 """The driver of a training run: check, decode, fit over the workers, write the folder.
 
-Never imports TensorFlow; that is the workers' part.
+Never imports TensorFlow, which is the workers' part, nor, unless a plan needs it, Ray.
 """
 
 import dataclasses
 import logging
-import os
-from pathlib import Path
-
-import ray
-import ray.train
+from functools import partial
 
 from galaxy_models import storage
-from galaxy_models.cluster import session, shared_paths
-from galaxy_models.cluster.job_log import JobLog, job_log
-from galaxy_models.cluster.metrics import job_metrics
-from galaxy_models.cluster.ray_errors import worker_error
-from galaxy_models.cluster.resources import check_num_workers
+from galaxy_models.cluster import shared_paths
+from galaxy_models.cluster.place import chosen_machines, joined_cluster
+from galaxy_models.cluster.resources import Resources, check_num_workers
 from galaxy_models.config import TrainConfig
-from galaxy_models.errors import TrainingError
 from galaxy_models.models.card import (
     CARD_NAME,
     EMBEDDING_NAME,
@@ -31,24 +24,25 @@ from galaxy_models.models.card import (
 )
 from galaxy_models.models.folder import TEST_NAME, write_card
 from galaxy_models.storage import output_folder, s3
-from galaxy_models.training.backend import CollectiveConfig
 from galaxy_models.training.embedding_fit import MAX_GALAXIES, record_of
-from galaxy_models.training.examples import decode_examples
 from galaxy_models.training.history import (
     draw_history,
     write_history,
     write_table,
 )
-from galaxy_models.training.live_figures import LiveFigures
-from galaxy_models.training.plan import Plan, Workers
-from galaxy_models.training.progress import DecodeProgress
+from galaxy_models.training.plan import (
+    CHECKPOINTS_NAME,
+    RAY_TRAIN_NAME,
+    Plan,
+    Workers,
+    ends_sooner_here,
+)
 from galaxy_models.training.request import (
     Request,
     open_request,
     without_later_flags,
 )
-from galaxy_models.training.result import Result, read_result
-from galaxy_models.training.trainer import Trainer
+from galaxy_models.training.result import Result
 from galaxy_models.training.validation import (
     log_agreement,
     val_metrics,
@@ -56,13 +50,9 @@ from galaxy_models.training.validation import (
     val_temperature,
     write_validation,
 )
-from galaxy_models.training.worker import train_worker
 
 logger = logging.getLogger(__name__)
 
-RAY_TRAIN_NAME = "_ray_train"  # Ray Train's own files and checkpoints, while it runs
-POLL_VARIABLE = "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"
-POLL_INTERVAL_S = "0.2"  # Ray's own 2 s would be the least that an epoch takes
 OUTPUT = output_folder.OutputKind(
     job="jobs.train",
     results_name=CARD_NAME,
@@ -106,34 +96,37 @@ def fit(config: TrainConfig) -> ModelCard:
         output_folder.held_output(
             config.output, OUTPUT, config.overwrite, resume
         ) as output,
-        session.joined_cluster() as joined,
+        joined_cluster(config.plan) as joined,
     ):
         if joined is not None:
             check_num_workers(config.num_workers, joined)
             shared_paths.check_output(output)
-        card = _train(open_request(config, output, resume))
-        storage.delete_folder(storage.join(output, RAY_TRAIN_NAME))
+        card = _train(open_request(config, output, resume), joined)
+        for name in (RAY_TRAIN_NAME, CHECKPOINTS_NAME):
+            storage.delete_folder(storage.join(output, name))
         output_folder.finish_output(output)
     return card
 
 
-def _train(request: Request) -> ModelCard:
-    """Start Ray, decode, fit and write; all that costs time."""
+def _train(request: Request, joined: Resources | None) -> ModelCard:
+    """Decode, fit and write; all that costs time."""
     config = request.config
-    decoding = DecodeProgress(request.truth.num_to_learn)
-    with (
-        session.ray_session() as resources,
-        job_metrics(request.output) as metrics,
-        job_log(decoding, LiveFigures(metrics)) as log,
+    with chosen_machines(config.plan, partial(ends_sooner_here, request), joined) as (
+        machine,
+        is_local,
     ):
-        workers = Workers.fitting(config, resources)
+        workers = Workers.fitting(
+            config, machine.without_gpus() if is_local else machine
+        )
         if begin(request):
             logger.info(
                 "%s holds an unfinished training: it is resumed", request.output
             )
-        training, validation = decode_examples(request, workers.num, log)
-        plan = Plan(request, workers, training, validation)
-        return _write_folder(plan, _run_workers(plan, log))
+        if is_local:
+            from galaxy_models.training.local import train_here as train
+        else:
+            from galaxy_models.training.on_ray import train_on_ray as train
+        return _write_folder(*train(request, workers))
 
 
 def begin(request: Request) -> bool:
@@ -143,43 +136,6 @@ def begin(request: Request) -> bool:
     if marker is not None and marker.is_emptied:
         resume_key = without_later_flags(resume_key, marker.resume_key)
     return output_folder.begin_output(output, OUTPUT, resume_key, request.resume)
-
-
-def _run_workers(plan: Plan, log: JobLog) -> Result:
-    """Train; after a loss of workers resume from the last checkpoint.
-
-    Raises:
-        TrainingError: training diverged, the export failed, or workers were lost too
-            often.
-    """
-    os.environ.setdefault(POLL_VARIABLE, POLL_INTERVAL_S)
-    request = plan.request
-    filesystem, path = storage.filesystem_and_path(request.output)
-    trainer = Trainer(
-        train_worker,
-        train_loop_config={"plan": plan, "log": log},
-        backend_config=CollectiveConfig(),
-        scaling_config=plan.workers.scaling_config(),
-        run_config=ray.train.RunConfig(
-            name=RAY_TRAIN_NAME,
-            storage_path=path,
-            storage_filesystem=filesystem,
-            failure_config=ray.train.FailureConfig(
-                max_failures=request.config.max_restarts
-            ),
-            checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1),
-        ),
-    )
-    try:
-        reported = trainer.fit()
-    except ray.train.TrainingFailedError as error:
-        raise worker_error(error) or TrainingError(
-            f"training failed: {error}. The same command resumes from the last epoch."
-        ) from error
-    if reported.return_value is not None:
-        raise TrainingError(reported.return_value)
-    with reported.checkpoint.as_directory() as folder:
-        return read_result(Path(folder))
 
 
 def _write_folder(plan: Plan, result: Result) -> ModelCard:

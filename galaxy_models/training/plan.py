@@ -1,16 +1,23 @@
-"""How a training is spread over the cluster: what every worker receives.
+"""How a training is spread over this machine or a cluster: what every worker receives.
 
-Imports no TensorFlow.
+Imports neither TensorFlow nor Ray.
 """
 
 from dataclasses import dataclass
 
-import ray.train
-
+from galaxy_models import storage
 from galaxy_models.cluster.resources import Resources, training_workers
 from galaxy_models.config import TrainConfig
-from galaxy_models.training.examples import DECODE_CPUS, Examples
+from galaxy_models.training.examples import Examples
 from galaxy_models.training.request import Request
+
+# In the model folder, while a training runs:
+RAY_TRAIN_NAME = "_ray_train"  # Ray Train's own files and checkpoints
+CHECKPOINTS_NAME = "_checkpoints"  # those of a training without Ray
+
+# Of decoded pixels, where the plan is auto. Ray adds 5 to 10 s and needs no more memory
+# than its store, which spills to disk; a process holds all of them, and its driver too.
+MAX_LOCAL_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,7 @@ class Workers:
 
     @classmethod
     def fitting(cls, config: TrainConfig, resources: Resources) -> "Workers":
-        """Choose workers for what the cluster holds.
+        """Choose workers for what the cluster, or this machine, holds.
 
         Raises:
             ResourceError: more were asked for than fit, or none fits.
@@ -35,19 +42,6 @@ class Workers:
             config.num_workers, resources, config.batch_size
         )
         return cls(num, threads, use_gpu=resources.num_gpus > 0)
-
-    def scaling_config(self) -> ray.train.ScalingConfig:
-        """Book each worker's share with Ray Train."""
-        return ray.train.ScalingConfig(
-            num_workers=self.num,
-            use_gpu=self.use_gpu,
-            # Without GPUs each gets most of a host, so that none should share one.
-            placement_strategy="PACK" if self.use_gpu else "SPREAD",
-            resources_per_worker={
-                "CPU": self.threads - DECODE_CPUS,
-                **({"GPU": 1} if self.use_gpu else {}),
-            },
-        )
 
 
 @dataclass(frozen=True)
@@ -78,7 +72,31 @@ class Plan:
         return self.training.num_galaxies + self.validation.num_galaxies
 
     @property
+    def checkpoints_uri(self) -> str:
+        """Where a training without Ray keeps its checkpoints."""
+        return storage.join(self.request.output, CHECKPOINTS_NAME)
+
+    @property
     def title(self) -> str:
         """Title of the history's plot."""
         config, num_galaxies = self.request.config, self.training.num_galaxies
         return f"{config.network}, {config.image_size} px, {num_galaxies} galaxies"
+
+
+def ends_sooner_here(request: Request, machine: Resources) -> bool:
+    """Whether a training ends sooner in a process of this machine than with Ray.
+
+    Args:
+        request: what was asked for.
+        machine: the CPUs and GPUs that it may use.
+
+    Raises:
+        ResourceError: more workers were asked for than fit.
+    """
+    config = request.config
+    if machine.num_hosts > 1 or machine.num_gpus:
+        return False
+    if storage.is_folder(storage.join(request.output, RAY_TRAIN_NAME)):
+        return False  # it goes on where Ray's workers were
+    num_bytes = request.truth.num_to_learn * 3 * config.decoded_size**2
+    return num_bytes <= MAX_LOCAL_BYTES and Workers.fitting(config, machine).num == 1

@@ -6,7 +6,8 @@ counts and seconds; it knows neither Ray nor networks.
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,26 @@ from numpy.typing import NDArray
 from galaxy_models.cluster.progress import Progress
 
 INTERVAL_S = 10.0  # between two lines
+
+
+class TrainingLog(Protocol):
+    """Where a training's lines, counts and figures go, wherever it runs."""
+
+    def say(self, line: str) -> None:
+        """Write a line into the driver's log."""
+        ...
+
+    def count(self, **numbers: int) -> None:
+        """Add to the sums that the driver watches."""
+        ...
+
+    def show(self, figures: Mapping[str, float]) -> None:
+        """Give the latest figures; those of the same name are replaced."""
+        ...
+
+    def flush(self) -> None:
+        """Send what was counted."""
+        ...
 
 
 class DecodeProgress:

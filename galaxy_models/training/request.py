@@ -26,6 +26,7 @@ FREE_TO_CHANGE = (
     "output",
     "s3_endpoint_url",
     "epochs",
+    "plan",
     "num_workers",
     "max_restarts",
     "resume",

@@ -1,7 +1,8 @@
 """One training worker: its share of every batch in, the same model as all workers' out.
 
 After every epoch rank 0 keeps a checkpoint, so that a training whose workers or driver
-were lost resumes after the last whole epoch. Imports TensorFlow only when it runs.
+were lost resumes after the last whole epoch. Imports TensorFlow only when it runs, and
+does not know Ray.
 """
 
 import hashlib
@@ -11,21 +12,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import ray.exceptions
-import ray.train
-
-from galaxy_models.cluster.job_log import JobLog
 from galaxy_models.models.card import EMBEDDING_NAME, MODEL_NAME
-from galaxy_models.models.tensorflow_runtime import start_tensorflow
 from galaxy_models.training.batches import BatchReader
 from galaxy_models.training.checkpoint import (
     Arrays,
+    Checkpoints,
     TrainingState,
     read_state,
     write_state,
 )
 from galaxy_models.training.distillation import Teacher
-from galaxy_models.training.examples import Examples
+from galaxy_models.training.examples import Examples, LostGalaxiesError
 from galaxy_models.training.history import (
     FIGURES,
     EpochRow,
@@ -34,7 +31,7 @@ from galaxy_models.training.history import (
     write_history,
 )
 from galaxy_models.training.plan import Plan
-from galaxy_models.training.progress import EpochProgress
+from galaxy_models.training.progress import EpochProgress, TrainingLog
 from galaxy_models.training.result import write_litert, write_share
 from galaxy_models.training.schedule import ScheduleState, after_epoch
 from galaxy_models.training.weight_compression import (
@@ -49,34 +46,26 @@ if TYPE_CHECKING:  # imports TensorFlow
 DRAW_INTERVAL_S = 60.0  # the plot takes a second, as an epoch of few galaxies does
 
 
-def train_worker(loop_config: dict[str, Any]) -> str | None:
-    """Fit the network together with the other workers; report the best one.
+def train(
+    plan: Plan, log: TrainingLog, checkpoints: Checkpoints, rank: int
+) -> str | None:
+    """Fit the network together with the other workers; keep the best one.
+
+    TensorFlow is started already.
 
     Args:
-        loop_config: ``plan``, a ``Plan``, and ``log``, a ``JobLog``.
+        plan: the same for every worker.
+        log: where rank 0 reports progress.
+        checkpoints: where the training stands after each epoch, and at the end what
+            ``result`` describes.
+        rank: which worker this is.
 
     Returns:
         None, or why there is no model, where another try would not help: the loss
-        diverged, or the network could not be exported. (After an exception Ray Train
-        tries again.)
+        diverged, or the network could not be exported.
 
-    What the workers report at the end is described in ``result``.
-    """
-    plan: Plan = loop_config["plan"]
-    start_tensorflow(
-        plan.workers.threads,
-        use_gpus=plan.workers.use_gpu,
-        deterministic=not plan.workers.use_gpu,
-    )
-    rank = ray.train.get_context().get_world_rank()
-    return train(plan, loop_config["log"], rank)
-
-
-def train(plan: Plan, log: JobLog, rank: int) -> str | None:
-    """Fit as one of the workers of a plan, where TensorFlow is started.
-
-    Returns:
-        What ``train_worker`` does.
+    Raises:
+        LostGalaxiesError: another try may help.
     """
     from galaxy_models.training.collective import Collective
     from galaxy_models.training.learner import DivergedError, Learner
@@ -91,7 +80,7 @@ def train(plan: Plan, log: JobLog, rank: int) -> str | None:
         members=request.truth.members,
         start=request.start,
     )
-    training = Training(plan, learner, log, rank)
+    training = Training(plan, learner, log, checkpoints, rank)
     try:
         training.run()
     except DivergedError as error:
@@ -106,15 +95,24 @@ class Training:
         plan: the same for every worker.
         learner: this worker's copy of the network.
         log: where rank 0 reports progress.
+        checkpoints: where it keeps its state.
         rank: which worker this is.
     """
 
-    def __init__(self, plan: Plan, learner: "Learner", log: JobLog, rank: int) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        learner: "Learner",
+        log: TrainingLog,
+        checkpoints: Checkpoints,
+        rank: int,
+    ) -> None:
         self.plan = plan
         self.config = plan.request.config
         self.output = plan.request.output
         self.learner = learner
         self.log = log
+        self.checkpoints = checkpoints
         self.rank = rank
         self.training = self._reader(
             plan.training, plan.label_weights, teacher=plan.request.teacher
@@ -138,12 +136,11 @@ class Training:
 
     def _first_state(self) -> TrainingState:
         """Start, or resume from the checkpoint of an earlier attempt."""
-        checkpoint = ray.train.get_checkpoint()
-        if checkpoint is None:
-            schedule = ScheduleState(self.config.learning_rate)
-            return self._state(schedule, (), self.learner.weights_to_keep())
-        with checkpoint.as_directory() as folder:
-            state = read_state(Path(folder))
+        with self.checkpoints.latest() as folder:
+            if folder is None:
+                schedule = ScheduleState(self.config.learning_rate)
+                return self._state(schedule, (), self.learner.weights_to_keep())
+            state = read_state(folder)
         self.learner.begin_epoch(only_head=self._only_head(state.num_epochs))
         self.learner.restore(state.weights, state.optimizer, state.averaged_weights)
         if self.rank == 0:
@@ -223,21 +220,20 @@ class Training:
         return EpochProgress(say, epoch, self.config.epochs, num_galaxies, figure)
 
     def _keep(self) -> None:
-        """Hand the epoch's checkpoint to Ray Train, then show how training stands."""
+        """Keep the epoch's checkpoint, then show how training stands."""
         row = self.state.history[-1]
+        if self.rank != 0:
+            self.checkpoints.keep(row, None)
+            return
         with tempfile.TemporaryDirectory() as folder:
-            checkpoint = None
-            if self.rank == 0:
-                write_state(Path(folder), self.state)
-                checkpoint = ray.train.Checkpoint.from_directory(folder)
-            ray.train.report(dict(row), checkpoint=checkpoint)
-        if self.rank == 0:
-            self.log.say(epoch_line(self.state.history, self.config.epochs))
-            self.log.show(row)
-            write_history(self.output, self.state.history)
-            if time.monotonic() - self.drawn_s > DRAW_INTERVAL_S:
-                draw_history(self.output, self.state.history, self.plan.title)
-                self.drawn_s = time.monotonic()
+            write_state(Path(folder), self.state)
+            self.checkpoints.keep(row, Path(folder))
+        self.log.say(epoch_line(self.state.history, self.config.epochs))
+        self.log.show(row)
+        write_history(self.output, self.state.history)
+        if time.monotonic() - self.drawn_s > DRAW_INTERVAL_S:
+            draw_history(self.output, self.state.history, self.plan.title)
+            self.drawn_s = time.monotonic()
 
     def explain(self, error: Exception) -> str:
         """Say where training diverged, and what to do."""
@@ -269,8 +265,7 @@ class Training:
                 write_state(folder, self.state)  # a further attempt ends at once
                 failure = self._export(network, folder)
             # All ranks report, also where the export failed: they wait for each other.
-            checkpoint = ray.train.Checkpoint.from_directory(folder)
-            ray.train.report({"finished": 1}, checkpoint=checkpoint)
+            self.checkpoints.keep({"finished": 1}, folder)
         return failure
 
     def _finished_network(self) -> Any:
@@ -311,7 +306,7 @@ class Training:
             embedding = embed_training_galaxies(
                 files, plan.training, self.config.image_size
             )
-        except ray.exceptions.RayError:  # galaxies were lost with their host: try again
+        except LostGalaxiesError:
             raise
         except Exception as error:  # the converters raise nearly any type
             return f"exporting to LiteRT failed: {type(error).__name__}: {error}"

@@ -5,7 +5,8 @@
     help     jobs.score --help
     local    jobs.score of 256 galaxies, the model that comes with the package, no Ray
     fused    the same in embedded Ray
-    train    jobs.train of LeNet-5 on 120 galaxies, two epochs
+    train    jobs.train of LeNet-5 on 120 galaxies, two epochs, no Ray
+    ray      the same training in embedded Ray
 
 CPU seconds are those of all processes below the command, looked at ten times a second:
 they hardly depend on what else the machine does, as seconds do.
@@ -39,7 +40,7 @@ Process = tuple[int, float]
 class SmallWork:
     """What is measured, and how often."""
 
-    only: tuple[str, ...] = ("help", "local", "fused", "train")
+    only: tuple[str, ...] = ("help", "local", "fused", "train", "ray")
     """Which commands."""
 
     rounds: int = 3
@@ -99,12 +100,13 @@ def commands(folder: Path) -> dict[str, list[str]]:
     score = ["jobs.score", "--catalog", str(folder / "catalog.parquet")]
     score += ["--model", "galaxy-zoo", "--device", "cpu", "--plan"]
     train = ["jobs.train", "--catalog", str(labelled.catalog), "--network", "lenet5"]
-    train += ["--image-size", "32", "--epochs", "2", "--num-workers", "1"]
+    train += ["--image-size", "32", "--epochs", "2", "--plan"]
     return {
         "help": ["jobs.score", "--help"],
         "local": [*score, "local", "--output", str(folder / "local")],
         "fused": [*score, "fused", "--output", str(folder / "fused")],
-        "train": [*train, "--output", str(folder / "train")],
+        "train": [*train, "local", "--output", str(folder / "train")],
+        "ray": [*train, "ray", "--output", str(folder / "ray")],
     }
 
 

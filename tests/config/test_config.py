@@ -142,6 +142,12 @@ def test_a_seed_that_numpy_cannot_take_is_refused(seed: int) -> None:
         train_config(seed=seed)
 
 
+def test_one_process_is_not_several_workers() -> None:
+    message = "--plan local: it is one process; --num-workers 2 needs --plan ray"
+    with pytest.raises(ConfigError, match=message):
+        train_config(plan="local", num_workers=2)
+
+
 def test_a_network_of_one_width_takes_no_alpha() -> None:
     message = (
         r"--alpha 0\.5: lenet5 has no .*; mobilenet_v1 and mobilenet_v2_paper have"

@@ -13,7 +13,7 @@ from galaxy_models.errors import OutputError
 
 @pytest.mark.slow
 def test_quickstart_leaves_a_model_a_table_and_pictures(
-    ray_here: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "quickstart"
     quickstart(

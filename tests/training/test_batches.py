@@ -12,6 +12,7 @@ from galaxy_models.config import TrainConfig
 from galaxy_models.training import batches as batches_module
 from galaxy_models.training.batches import Batch, BatchReader
 from galaxy_models.training.examples import Examples
+from galaxy_models.training.stored_examples import StoredExamples
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +37,7 @@ def examples(ray_here: None) -> Examples:
         }
         refs.append(ray.put(pa.table(table)))
         first += size
-    return Examples(tuple(refs), sizes)
+    return StoredExamples(tuple(refs), sizes)
 
 
 def reader(

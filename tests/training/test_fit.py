@@ -1,8 +1,7 @@
-"""A whole training run on Ray, with one worker and with two."""
+"""A whole training run, as small ones are made: without Ray."""
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +9,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from PIL import Image
-from prometheus import Samples, samples_of
 
 from galaxy_models.config import TrainConfig
-from galaxy_models.errors import CatalogError, OutputError, ResourceError, TrainingError
+from galaxy_models.errors import CatalogError, OutputError, TrainingError
 from galaxy_models.models.calibration import negative_log_likelihood
 from galaxy_models.models.folder import load_model, read_card
 from galaxy_models.simulation import CLASSES, Survey
@@ -110,87 +108,8 @@ def test_the_kept_weights_are_those_of_the_best_epoch(model_folder: str) -> None
     )
 
 
-@slow
-def test_two_workers_train_as_one_does(
-    ray_here: None,
-    labelled: Survey,
-    model_folder: str,
-    small_training: SmallTraining,
-    tmp_path: Path,
-) -> None:
-    card = fit(small_training(labelled, str(tmp_path / "two"), num_workers=2))
-    assert card.data["left_out"] == 1
-    one, two = (
-        pd.read_csv(f"{folder}/history.csv")
-        for folder in (model_folder, tmp_path / "two")
-    )
-    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
-        np.testing.assert_allclose(two[name], one[name], rtol=1e-5)
-    weights = [
-        load_model(str(f)).get_weights() for f in (model_folder, tmp_path / "two")
-    ]
-    for of_one, of_two in zip(*weights, strict=True):
-        assert np.abs(of_two - of_one).max() < 1e-5 * np.abs(of_one).max()
-    mine, theirs = (
-        pd.read_parquet(f"{folder}/validation_predictions.parquet")
-        for folder in (model_folder, tmp_path / "two")
-    )
-    pd.testing.assert_frame_equal(mine, theirs, rtol=1e-4)
-
-
-@dataclass(frozen=True)
-class Watched:
-    """A second training like the first, and what Prometheus found of it."""
-
-    folder: str
-    samples: Samples
-
-
-@pytest.fixture(scope="module")
-def again(
-    ray_here: None,
-    labelled: Survey,
-    small_training: SmallTraining,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Watched:
-    """The training of ``model_folder`` once more."""
-    folder = str(tmp_path_factory.mktemp("again") / "model")
-    fit(small_training(labelled, folder))
-    epoch = "ray_galaxy_batch_train_epoch", ""
-    return Watched(folder, samples_of(folder, lambda found: found.get(epoch) == 2))
-
-
-@slow
-def test_the_same_seed_gives_the_same_network_bit_for_bit(
-    model_folder: str, again: Watched
-) -> None:
-    folders = (model_folder, again.folder)
-    weights = [load_model(folder).get_weights() for folder in folders]
-    for mine, theirs in zip(*weights, strict=True):
-        np.testing.assert_array_equal(mine, theirs)
-
-
-@slow
-def test_prometheus_finds_the_last_epoch(again: Watched) -> None:
-    last = pd.read_csv(Path(again.folder) / "history.csv").iloc[-1]
-    assert {
-        (name.removeprefix("ray_galaxy_batch_train_"), label): number
-        for (name, label), number in again.samples.items()
-    } == {
-        ("epoch", ""): last["epoch"],
-        ("loss", "training"): pytest.approx(last["loss"]),
-        ("loss", "validation"): pytest.approx(last["val_loss"]),
-        ("accuracy", "training"): pytest.approx(last["accuracy"]),
-        ("accuracy", "validation"): pytest.approx(last["val_accuracy"]),
-        ("learning_rate", ""): pytest.approx(last["learning_rate"]),
-        ("images_per_second", ""): pytest.approx(last["images_per_s"]),
-        ("wait_fraction", ""): pytest.approx(last["wait_fraction"]),
-    }
-
-
 @pytest.fixture(scope="module")
 def untaught(
-    ray_here: None,
     labelled: Survey,
     small_training: SmallTraining,
     tmp_path_factory: pytest.TempPathFactory,
@@ -226,7 +145,7 @@ def test_class_weights_are_taken_out_of_the_last_biases(untaught: Path) -> None:
 
 @slow
 def test_a_diverging_loss_ends_the_job_with_epoch_rate_and_remedy(
-    ray_here: None, labelled: Survey, small_training: SmallTraining, tmp_path: Path
+    labelled: Survey, small_training: SmallTraining, tmp_path: Path
 ) -> None:
     config = small_training(labelled, str(tmp_path / "model"), learning_rate=1e38)
     with pytest.raises(TrainingError) as caught:
@@ -239,7 +158,7 @@ def test_a_diverging_loss_ends_the_job_with_epoch_rate_and_remedy(
 
 @slow
 def test_one_class_of_one_example_is_refused_before_anything_is_written(
-    ray_here: None, labelled: Survey, small_training: SmallTraining, tmp_path: Path
+    labelled: Survey, small_training: SmallTraining, tmp_path: Path
 ) -> None:
     table = pd.read_csv(labelled.catalog)
     table.loc[0, "label"] = "ring"
@@ -253,17 +172,6 @@ def test_one_class_of_one_example_is_refused_before_anything_is_written(
     assert not (output / "model.json").exists()
 
 
-@slow
-def test_more_workers_than_cpus_are_refused(
-    ray_here: None, labelled: Survey, small_training: SmallTraining, tmp_path: Path
-) -> None:
-    config = small_training(
-        labelled, str(tmp_path / "m"), num_workers=999, batch_size=999
-    )
-    with pytest.raises(ResourceError, match=r"--num-workers 999: the cluster has \d+"):
-        fit(config)
-
-
 def test_a_folder_that_holds_something_else_is_refused(
     labelled: Survey, small_training: SmallTraining, tmp_path: Path
 ) -> None:
@@ -275,7 +183,7 @@ def test_a_folder_that_holds_something_else_is_refused(
 
 @slow
 def test_coarse_labels_teach_and_test_galaxies_are_never_seen(
-    ray_here: None, labelled: Survey, small_training: SmallTraining, tmp_path: Path
+    labelled: Survey, small_training: SmallTraining, tmp_path: Path
 ) -> None:
     table = pd.read_csv(labelled.catalog)
     table["image"] = [str(labelled.catalog.parent / name) for name in table["image"]]

@@ -26,7 +26,6 @@ def sorted_images(labelled: Survey, tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 def test_a_folder_of_images_sorted_by_class_is_trained_on(
-    ray_here: None,
     labelled: Survey,
     sorted_images: Path,
     small_training: Callable[..., TrainConfig],

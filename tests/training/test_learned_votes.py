@@ -10,29 +10,13 @@ import pyarrow as pa
 import pytest
 from vote_files import QUESTIONS, TREE, write_votes
 
-from galaxy_models.cluster.job_log import JobLog
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import CatalogError, ConfigError
 from galaxy_models.models.heads import HEAD_NAME, VotesHead
 from galaxy_models.simulation import Survey
 from galaxy_models.training.examples import decode_side, with_side
+from galaxy_models.training.local import DriverLog
 from galaxy_models.training.request import Request, open_request
-
-
-class Silent(JobLog):
-    """A log that nobody reads."""
-
-    def __init__(self) -> None:
-        super().__init__(None)
-
-    def say(self, line: str) -> None:
-        pass
-
-    def count(self, **numbers: int) -> None:
-        pass
-
-    def flush(self) -> None:
-        pass
 
 
 @pytest.fixture
@@ -70,7 +54,7 @@ def test_each_galaxy_comes_with_its_own_votes(
             labels=asked.truth.names,
             catalog=asked.catalog,
             config=asked.config,
-            log=Silent(),
+            log=DriverLog(lambda _: None),
         )
         for side in ("training", "validation")
     ]

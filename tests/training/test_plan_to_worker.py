@@ -1,6 +1,5 @@
 """Flags reach the training step and the saved file: a worker, without Ray."""
 
-import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,18 +10,18 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-import ray.exceptions  # noqa: E402
-import ray.train  # noqa: E402
-
-from galaxy_models.cluster.job_log import JobLog  # noqa: E402
 from galaxy_models.config import TrainConfig  # noqa: E402
 from galaxy_models.models.card import MODEL_NAME  # noqa: E402
 from galaxy_models.tables.catalog import Catalog  # noqa: E402
 from galaxy_models.tables.formats import ParquetTable  # noqa: E402
 from galaxy_models.training import export, worker  # noqa: E402
-from galaxy_models.training.checkpoint import read_state  # noqa: E402
-from galaxy_models.training.examples import Columns, Examples  # noqa: E402
+from galaxy_models.training.checkpoint import (  # noqa: E402
+    FolderCheckpoints,
+    read_state,
+)
+from galaxy_models.training.examples import Examples, LostGalaxiesError  # noqa: E402
 from galaxy_models.training.labels import Labels  # noqa: E402
+from galaxy_models.training.local import DriverLog  # noqa: E402
 from galaxy_models.training.plan import Plan, Workers  # noqa: E402
 from galaxy_models.training.request import Request  # noqa: E402
 
@@ -41,26 +40,7 @@ AS_THEY_ARE: dict[str, Any] = {
 STANDING_STILL = {"learning_rate": 1e-12}
 
 
-class Decoded(Examples):
-    """Examples in this process's memory."""
-
-    def read(self, start: int, stop: int) -> Columns:
-        (columns,) = self.blocks
-        return {name: values[start:stop] for name, values in columns.items()}
-
-
-class Silent(JobLog):
-    def __init__(self) -> None:
-        super().__init__(None)
-
-    def say(self, line: str) -> None:
-        pass
-
-    def show(self, figures: Any) -> None:
-        pass
-
-
-def decoded() -> Decoded:
+def decoded() -> Examples:
     """Six cigars, then 18 brighter round galaxies."""
     labels = np.repeat([0, 1], NUM_OF_CLASS)
     rng = np.random.default_rng(0)
@@ -71,7 +51,7 @@ def decoded() -> Decoded:
         "label": labels,
         "image": images.astype(np.uint8),
     }
-    return Decoded((columns,), (len(labels),))
+    return Examples.of([columns])
 
 
 class Trained:
@@ -93,24 +73,16 @@ class Trained:
 
 
 @pytest.fixture
-def last_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The folder of the last checkpoint that this process reports to Ray Train."""
-    folder = tmp_path / "report"
-
-    def report(metrics: Any, checkpoint: Any) -> None:
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(checkpoint.path, folder)
-
-    monkeypatch.setattr(ray.train, "report", report)
-    monkeypatch.setattr(ray.train, "get_checkpoint", lambda: None)
+def kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where this process's checkpoints are kept."""
     monkeypatch.setattr(export, "export_litert", lambda *_: {})
     monkeypatch.setattr(export, "embed_training_galaxies", lambda *_: None)
-    return folder
+    return tmp_path / "kept"
 
 
-def run(last_report: Path, **flags: Any) -> str | None:
+def run(kept: Path, **flags: Any) -> str | None:
     """One epoch of one worker."""
-    output = str(last_report.parent / "model")
+    output = str(kept.parent / "model")
     config = TrainConfig(
         catalog="c",
         output=output,
@@ -133,22 +105,24 @@ def run(last_report: Path, **flags: Any) -> str | None:
     )
     request = Request(config, output, False, catalog, labels, None, None)
     plan = Plan(request, Workers(1, 1, use_gpu=False), decoded(), decoded())
-    return worker.train(plan, Silent(), rank=0)
+    log, checkpoints = DriverLog(lambda _: None), FolderCheckpoints(str(kept))
+    return worker.train(plan, log, checkpoints, rank=0)
 
 
-def trained(last_report: Path, **flags: Any) -> Trained:
-    assert run(last_report, **flags) is None
-    return Trained(last_report)
+def trained(kept: Path, **flags: Any) -> Trained:
+    assert run(kept, **flags) is None
+    (last,) = kept.iterdir()
+    return Trained(last)
 
 
-def test_without_flags_the_loss_is_the_mean_cross_entropy(last_report: Path) -> None:
-    result = trained(last_report, **STANDING_STILL)
+def test_without_flags_the_loss_is_the_mean_cross_entropy(kept: Path) -> None:
+    result = trained(kept, **STANDING_STILL)
     of_labels, _ = result.losses()
     assert result.epoch["loss"] == pytest.approx(of_labels.mean(), rel=1e-5)
 
 
-def test_label_smoothing_reaches_the_training_loss_alone(last_report: Path) -> None:
-    result = trained(last_report, label_smoothing=0.3, **STANDING_STILL)
+def test_label_smoothing_reaches_the_training_loss_alone(kept: Path) -> None:
+    result = trained(kept, label_smoothing=0.3, **STANDING_STILL)
     of_labels, of_all = result.losses()
     expected = (0.7 * of_labels + 0.3 * of_all).mean()
     assert result.epoch["loss"] == pytest.approx(expected, rel=1e-5)
@@ -156,8 +130,8 @@ def test_label_smoothing_reaches_the_training_loss_alone(last_report: Path) -> N
     assert result.epoch["val_loss"] == pytest.approx(of_labels.mean(), rel=1e-5)
 
 
-def test_class_weights_reach_the_training_loss_alone(last_report: Path) -> None:
-    result = trained(last_report, class_weight="balanced", **STANDING_STILL)
+def test_class_weights_reach_the_training_loss_alone(kept: Path) -> None:
+    result = trained(kept, class_weight="balanced", **STANDING_STILL)
     of_labels, _ = result.losses()
     weights = np.repeat([24 / (2 * 6), 24 / (2 * 18)], NUM_OF_CLASS)
     expected = (weights * of_labels).mean()
@@ -168,16 +142,16 @@ def test_class_weights_reach_the_training_loss_alone(last_report: Path) -> None:
 
 @pytest.mark.parametrize(("bits", "is_rounded"), [(9, True), (23, False)])
 def test_the_saved_weights_have_the_mantissa_bits_that_were_asked_for(
-    last_report: Path, bits: int, is_rounded: bool
+    kept: Path, bits: int, is_rounded: bool
 ) -> None:
-    result = trained(last_report, mantissa_bits=bits)
+    result = trained(kept, mantissa_bits=bits)
     dropped = np.uint32((1 << (23 - 9)) - 1)
     weights = np.concatenate([w.ravel() for w in result.network.get_weights()])
     assert (weights.view(np.uint32) & dropped == 0).all() == is_rounded
 
 
 def test_a_failed_export_is_returned_and_reported_all_the_same(
-    last_report: Path, monkeypatch: pytest.MonkeyPatch
+    kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All ranks wait for each other's report; another try would fail as well."""
 
@@ -185,17 +159,18 @@ def test_a_failed_export_is_returned_and_reported_all_the_same(
         raise ValueError("no kernel for this layer")
 
     monkeypatch.setattr(export, "export_litert", fail)
-    failure = run(last_report)
+    failure = run(kept)
     assert failure == "exporting to LiteRT failed: ValueError: no kernel for this layer"
-    assert (last_report / MODEL_NAME).exists()
+    (last,) = kept.iterdir()
+    assert (last / MODEL_NAME).exists()
 
 
-def test_galaxies_that_were_lost_during_the_export_have_ray_try_again(
-    last_report: Path, monkeypatch: pytest.MonkeyPatch
+def test_galaxies_that_were_lost_during_the_export_are_worth_another_try(
+    kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
-        raise ray.exceptions.ObjectLostError("0" * 56, None, "")
+        raise LostGalaxiesError("their host is gone")
 
     monkeypatch.setattr(export, "export_litert", fail)
-    with pytest.raises(ray.exceptions.ObjectLostError):
-        run(last_report)
+    with pytest.raises(LostGalaxiesError):
+        run(kept)
