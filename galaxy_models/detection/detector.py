@@ -28,7 +28,7 @@ from galaxy_models.detection.noise import Noise
 from galaxy_models.detection.photometry import point_source_radius
 from galaxy_models.detection.region import Region, read_region
 from galaxy_models.detection.rows import source_rows, to_arrow
-from galaxy_models.detection.stamps import cut_stamp
+from galaxy_models.detection.stamps import cut_stamps
 from galaxy_models.detection.tiles import Tile
 from galaxy_models.errors import ImageDecodeError
 from galaxy_models.images.wide_image import WideImage
@@ -127,12 +127,15 @@ class Detector:
         is_large = (rows["flags"] & TOO_SMALL).to_numpy() == 0
         if is_large.any():
             whole = region.tile.whole
-            places = rows.loc[is_large, ["x", "y"]].to_numpy() - (whole.left, whole.top)
-            stamps = [
-                cut_stamp(region.image, region.planes, (x, y), r90, self.rule)
-                for (x, y), r90 in zip(places, rows.loc[is_large, "r90"], strict=True)
-            ]
-            probabilities[is_large] = self.predict(np.stack(stamps))
+            large = rows[is_large]
+            stamps = cut_stamps(
+                region.image,
+                region.planes,
+                large[["x", "y"]].to_numpy() - (whole.left, whole.top),
+                large["r90"].to_numpy(),
+                self.rule,
+            )
+            probabilities[is_large] = self.predict(stamps)
         return probabilities
 
 

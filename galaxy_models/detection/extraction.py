@@ -174,11 +174,12 @@ class _Search:
         return self._extract_at_once(contrast, num_levels)
 
     def _extract_at_once(self, contrast: float, num_levels: int) -> Sources:
+        mask = self.is_unknown if self.is_unknown.any() else None  # costs sep time
         table, segments = sep.extract(
             self.light,
             self.threshold.sigma,
             err=self.rms,
-            mask=self.is_unknown,
+            mask=mask,
             minarea=self.threshold.min_pixels,
             deblend_nthresh=num_levels,
             deblend_cont=contrast,

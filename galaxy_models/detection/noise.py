@@ -75,8 +75,9 @@ def weighted_sum(
         float32, shape (rows, columns); NaN where any band is.
     """
     total = np.zeros(planes.shape[1:], np.float32)
+    weighted = np.empty_like(total)
     for plane, weight in zip(planes, weights, strict=True):  # not BLAS: the same bits
-        total += np.float32(weight) * plane
+        total += np.multiply(plane, np.float32(weight), out=weighted)
     return total
 
 
@@ -121,13 +122,14 @@ def _has_values(planes: NDArray[np.float32]) -> bool:
 
 def _rms(plane: NDArray[np.float32]) -> float:
     """Noise of a plane; 0 if its values are all the same, or there is none."""
-    mask = ~np.isfinite(plane)
-    known = plane[~mask]
-    if not len(known) or known.min() == known.max():  # sep would say 1
+    mesh, mask = SAMPLE_MESH_PX, None
+    is_known = np.isfinite(plane)
+    known = plane if is_known.all() else plane[is_known]
+    if not known.size or known.min() == known.max():  # sep would say 1
         return 0.0
-    filled = np.where(mask, np.float32(0), plane)
-    mesh = SAMPLE_MESH_PX
-    return float(sep.Background(filled, mask=mask, bw=mesh, bh=mesh).globalrms)
+    if known is not plane:
+        plane, mask = np.where(is_known, plane, np.float32(0)), ~is_known
+    return float(sep.Background(plane, mask=mask, bw=mesh, bh=mesh).globalrms)
 
 
 def _typical(values: list[float]) -> float:

@@ -102,12 +102,15 @@ class FitsImage(WideImage):
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
-                planes = [_section(band, rows, columns) for band in self._bands]
-                stacked = np.stack(planes).astype(np.float32)
+                planes = np.stack(
+                    [_section(band, rows, columns) for band in self._bands]
+                )
         except Exception as error:  # a damaged tile; astropy raises every type
             raise _unreadable(error) from error
-        stacked[~np.isfinite(stacked)] = np.nan
-        return stacked
+        is_known = np.isfinite(planes)
+        if not is_known.all():
+            planes[~is_known] = np.nan
+        return planes
 
     def to_rgb(self, planes: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Stretch fluxes as in training, and turn them up; see ``WideImage``."""
@@ -124,12 +127,13 @@ def _checked_bands(hdus: Any, num_bytes: int, rule: DecodeRule) -> list[Band]:
     return bands
 
 
-def _section(band: Band, rows: slice, columns: slice) -> NDArray[Any]:
+def _section(band: Band, rows: slice, columns: slice) -> NDArray[np.float32]:
     leading = band.hdu.shape[:-2]
     plane = np.unravel_index(band.plane, leading) if leading else ()
     region = (*map(int, plane), rows, columns)
     if band.stored is not band.hdu:
-        return np.asarray(band.hdu.section[region])  # unpacks the tiles it needs
+        unpacked = band.hdu.section[region]  # of the tiles it needs
+        return np.asarray(unpacked, np.float32)
     # A section of a plain image is read row by row, in Python: 50 times slower.
     scaled = _scaled(band.hdu.data[region], band.hdu.header)
     _let_go(band.hdu.data)
@@ -150,14 +154,16 @@ def _let_go(stored: NDArray[Any]) -> None:
         owner.madvise(mmap.MADV_DONTNEED)
 
 
-def _scaled(stored: NDArray[Any], header: Any) -> NDArray[Any]:
+def _scaled(stored: NDArray[Any], header: Any) -> NDArray[np.float32]:
     """Turn stored numbers into fluxes, as the FITS standard has it."""
-    values = header.get("BZERO", 0) + header.get("BSCALE", 1) * stored.astype(
-        np.float64
-    )
-    if stored.dtype.kind != "f" and "BLANK" in header:
+    zero, scale = header.get("BZERO", 0), header.get("BSCALE", 1)
+    is_float = stored.dtype.kind == "f"
+    if is_float and (zero, scale) == (0, 1):  # as most are; a third of the time
+        return stored.astype(np.float32)
+    values = zero + scale * stored.astype(np.float64)
+    if not is_float and "BLANK" in header:
         values[stored == header["BLANK"]] = np.nan
-    return np.asarray(values)
+    return np.asarray(values, np.float32)
 
 
 def _positive(value: object) -> float | None:

@@ -5,7 +5,7 @@ import pytest
 from wide_frames import fits_image
 
 from galaxy_models.config.decode_rule import DecodeRule
-from galaxy_models.detection.stamps import CUTOUT_PER_R90, cut_stamp
+from galaxy_models.detection.stamps import CUTOUT_PER_R90, cut_stamps
 from galaxy_models.images.wide import open_wide_image
 from galaxy_models.images.wide_image import WideImage
 
@@ -24,7 +24,8 @@ def image_with(*spots: tuple[float, float]) -> WideImage:
 
 def stamp_of(image: WideImage, place: tuple[float, float]) -> np.ndarray:
     planes = image.read(slice(0, 80), slice(0, 90))
-    return np.asarray(cut_stamp(image, planes, place, R90, RULE).mean(axis=2))
+    (stamp,) = cut_stamps(image, planes, np.array([place]), np.array([R90]), RULE)
+    return np.asarray(stamp.mean(axis=2))
 
 
 def middle(stamp: np.ndarray) -> tuple[float, float]:
