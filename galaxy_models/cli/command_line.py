@@ -5,6 +5,7 @@ began; 130 interrupted (Ctrl-C); 143 stopped (SIGTERM). Logs go to stderr; the l
 on stdout is a summary in JSON.
 """
 
+import dataclasses
 import logging
 import sys
 from collections.abc import Callable, Mapping
@@ -16,7 +17,12 @@ import tyro
 from galaxy_models.cli.help import help_text
 from galaxy_models.cli.stop_signals import StopSignals
 from galaxy_models.cli.summary import Summary
-from galaxy_models.errors import GalaxyBatchError, InputError, without_password
+from galaxy_models.errors import (
+    ConfigError,
+    GalaxyBatchError,
+    InputError,
+    without_password,
+)
 
 
 class JobConfig(Protocol):
@@ -123,7 +129,20 @@ def parse(
     if not {"-h", "--help"}.isdisjoint(arguments):
         sys.stdout.write(help_text(config_class, program, description))
         raise SystemExit(EXIT_OK)
+    _check_lists(config_class, arguments)
     return tyro.cli(config_class, prog=program, args=arguments)
+
+
+def _check_lists(config_class: type, arguments: list[str]) -> None:
+    """Refuse a list that is given in pieces: the last would silently be all of it."""
+    given = [argument.partition("=")[0].replace("_", "-") for argument in arguments]
+    for field in dataclasses.fields(config_class):
+        flag = f"--{field.name.replace('_', '-')}"
+        if isinstance(field.default, tuple) and given.count(flag) > 1:
+            raise ConfigError(
+                f"{flag}: is given {given.count(flag)} times; name all of its values "
+                f"behind one {flag}."
+            )
 
 
 @dataclass(frozen=True)

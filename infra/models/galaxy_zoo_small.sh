@@ -4,8 +4,9 @@
 #
 #   infra/models/galaxy_zoo_small.sh WORK
 #
-# WORK is that of galaxy_zoo.sh. The same command goes on where it was. The model card says
-# how long it takes.
+# WORK is that of galaxy_zoo.sh, with what its model before the last one says of every
+# galaxy, seen from all sides: the teacher here. The same command goes on where it was.
+# The model card says how long it takes.
 set -euo pipefail
 
 if [ "$#" -ne 1 ]; then
@@ -16,11 +17,10 @@ here=$(realpath "$(dirname "$0")")
 cd "$1"
 
 trained() { [ -e "$1/model.json" ]; }
-scored() { [ -e "$1/_run.json" ]; }
 
 recipe=(
     --network mobilenet_v2_paper --alpha 0.35 --image-size 96 --crop-fraction 0.55
-    --teacher taught_at_96_px --teacher taught_at_128_px --teacher-weight 0.8
+    --teacher taught_at_128_px --teacher-weight 0.8
     --batch-size 64 --schedule cosine --early-stopping-patience 60
     --label-groups elliptical=round+in_between+cigar
     --class-weight square_root --undo-class-weight
@@ -31,10 +31,6 @@ moved=(
     --margin-fraction 0.2 --zoom-fraction 0.4 --shift-fraction 0.05
     --weight-averaging 0.998
 )
-
-# Two teachers, who look from all sides: the shipped model and the one before it.
-scored taught_at_128_px || python -m jobs.score --catalog both.csv \
-    --model at_128_px --tta dihedral --output taught_at_128_px
 
 # First with the blog's hidden layer, three quarters of all weights; then without it.
 trained small_first || python -m jobs.train --catalog both.csv --output small_first \

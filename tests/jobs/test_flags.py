@@ -10,6 +10,7 @@ from job_here import NEEDED, raising, run
 
 from galaxy_models.cli.command_line import parse, run_job
 from galaxy_models.config import QuickstartConfig, ScoreConfig, TrainConfig
+from galaxy_models.errors import ConfigError
 from galaxy_models.images.decode import DecodeRule
 from galaxy_models.models.card import ModelCard, hash_model
 from galaxy_models.models.folder import write_card
@@ -44,6 +45,14 @@ def test_flags_arrive_in_the_config() -> None:
             overwrite=True,
         )
     ]
+
+
+@pytest.mark.parametrize("second", ["--keep", "--keep=dec"])
+def test_a_list_in_pieces_is_refused_for_the_last_would_be_all_of_it(
+    second: str,
+) -> None:
+    with pytest.raises(ConfigError, match=r"--keep: is given 2 times.* behind one"):
+        parse(ScoreConfig, [*NEEDED, "--keep", "ra", second, "dec"])
 
 
 def test_flags_can_be_parsed_without_running_the_job() -> None:
