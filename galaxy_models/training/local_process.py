@@ -1,7 +1,10 @@
 """The process in which a training without Ray runs; ``local`` starts and feeds it.
 
-stdin    a pickled plan; then it stays open for as long as the driver lives
-stdout   pickled lines of the log; at last None, or the error that ended training
+    stdin    a pickled plan; then it stays open for as long as the driver lives
+    stdout   pickled lines of the log; at last None, or the error that ended training
+
+What libraries print goes to stderr, of which the driver shows the last line if this
+process is lost.
 """
 
 import os
@@ -10,6 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
+from importlib import import_module
 from typing import IO, Any
 
 from galaxy_models.errors import GalaxyBatchError, TrainingError
@@ -25,8 +29,7 @@ def main() -> None:
     to_driver = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries print
     start_tensorflow(int(sys.argv[1]), use_gpus=False, deterministic=True)
-    import galaxy_models.training.learner  # noqa: F401, while galaxies are decoded
-
+    import_module("galaxy_models.training.learner")  # while galaxies are decoded
     plan: Plan = pickle.load(sys.stdin.buffer)
     threading.Thread(target=_end_with_the_driver, daemon=True).start()
     log = PipeLog(to_driver)
@@ -38,7 +41,7 @@ def main() -> None:
 
 
 def _end_with_the_driver() -> None:
-    sys.stdin.buffer.read()
+    os.read(sys.stdin.fileno(), 1)  # nothing ever comes: it ends with the driver
     os._exit(1)
 
 

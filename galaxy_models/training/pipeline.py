@@ -115,8 +115,8 @@ def _train(request: Request, joined: Resources | None) -> ModelCard:
         machine,
         is_local,
     ):
-        workers = Workers.fitting(
-            config, machine.without_gpus() if is_local else machine
+        workers = (
+            Workers.alone(machine) if is_local else Workers.fitting(config, machine)
         )
         if begin(request):
             logger.info(

@@ -43,6 +43,11 @@ class Workers:
         )
         return cls(num, threads, use_gpu=resources.num_gpus > 0)
 
+    @classmethod
+    def alone(cls, machine: Resources) -> "Workers":
+        """One process on all CPUs of a machine, however many they are."""
+        return cls(1, machine.num_cpus, use_gpu=False)
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -35,6 +35,11 @@ def test_each_worker_books_one_gpu_and_its_share_of_the_hosts_cpus() -> None:
     assert booking.placement_strategy == "PACK"
 
 
+def test_one_process_takes_all_cpus_of_its_machine_and_no_gpu() -> None:
+    many = Resources(cpus_by_host=(32,), gpus_by_host=(1,))
+    assert Workers.alone(many) == Workers(1, 32, use_gpu=False)
+
+
 def test_fewer_workers_than_gpus_book_one_gpu_each() -> None:
     booking = scaling_config(fitting(TWO_GPU_HOSTS, num_workers=2))
     assert booking.num_workers == 2
