@@ -101,7 +101,7 @@ def test_a_table_that_is_not_there_is_refused(catalog: Path, tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_a_training_with_a_teacher_says_whose_words_it_learned(
-    ray_here: None, labelled: Survey, small_training: SmallTraining, tmp_path: Path
+    labelled: Survey, small_training: SmallTraining, tmp_path: Path
 ) -> None:
     folder = write_survey_predictions(tmp_path / "predictions", labelled)
     output = str(tmp_path / "model")
