@@ -56,6 +56,12 @@ def check_seed(value: int) -> None:
     require(0 <= value < 2**31, "seed", value, "must lie from 0 to 2147483647")
 
 
+def check_named_once(flag: str, columns: tuple[str, ...]) -> None:
+    """Columns of a list."""
+    is_once = len(set(columns)) == len(columns)
+    require(is_once, flag, " ".join(columns), "names a column twice")
+
+
 def check_count_or_auto(flag: str, value: int | str) -> None:
     """Allow auto, or a number from 1 on."""
     require(

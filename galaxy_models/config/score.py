@@ -10,6 +10,7 @@ from galaxy_models.config.checks import (
     check_endpoint,
     check_fits,
     check_image_prefixes,
+    check_named_once,
     require,
 )
 from galaxy_models.errors import FailureReason
@@ -154,12 +155,7 @@ class ScoreConfig(CatalogConfig):
             self.max_failed_fraction,
             "must lie from 0 to 1",
         )
-        require(
-            len(set(self.keep)) == len(self.keep),
-            "keep",
-            " ".join(self.keep),
-            "names a column twice",
-        )
+        check_named_once("keep", self.keep)
         require(
             self.progress_interval_s > 0,
             "progress_interval_s",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING
 
-from galaxy_models.config.checks import require
+from galaxy_models.config.checks import check_named_once, require
 
 if TYPE_CHECKING:
     from galaxy_models.config.train import TrainConfig
@@ -101,12 +101,7 @@ def check_answers(config: "TrainConfig") -> None:
         " ".join(config.target),
         "a model learns these numbers or the votes of --questions; leave one out",
     )
-    require(
-        len(set(config.target)) == len(config.target),
-        "target",
-        " ".join(config.target),
-        "names a column twice",
-    )
+    check_named_once("target", config.target)
     require(
         config.questions is not None or config.volunteers_column is None,
         "volunteers_column",

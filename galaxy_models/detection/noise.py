@@ -75,9 +75,8 @@ def weighted_sum(
         float32, shape (rows, columns); NaN where any band is.
     """
     total = np.zeros(planes.shape[1:], np.float32)
-    weighted = np.empty_like(total)
     for plane, weight in zip(planes, weights, strict=True):  # not BLAS: the same bits
-        total += np.multiply(plane, np.float32(weight), out=weighted)
+        total += np.float32(weight) * plane
     return total
 
 

@@ -6,7 +6,6 @@ quality; OpenCV's is quicker, and with a blur before it nearly the same.
 
 import math
 from functools import lru_cache
-from typing import Any
 
 import cv2
 import numpy as np
@@ -16,8 +15,6 @@ from PIL import Image
 MAX_BLURRED_SCALE = 2.2  # beyond, 3 taps are too few
 MIN_SIDE_TAP = 0.01  # a weaker blur brings nothing nearer to Pillow; 8 % of the time
 KERNEL_REACH_PX = 2  # blur and interpolation reach one pixel each
-X_OF_PIXEL = 0xFFFF  # OpenCV has pixels as two int16, x first, ...
-X_OF_STEPS = 31  # ... and between them 32 steps: those of y × 32 + those of x
 NUM_TABLES = 4  # kept for galaxies of one size; 6 bytes a pixel of the result
 
 
@@ -104,19 +101,10 @@ def _sampling_tables(
 ) -> tuple[NDArray[np.int16], NDArray[np.uint16]]:
     """Where each pixel of the result is sampled, as OpenCV's quickest form has it."""
     centres = (np.arange(size) + 0.5) * scale - 0.5  # of pixels, at whole numbers
-    x, y = (np.array([start + centres], np.float32) for start in (left, top))
-    pixels, steps = cv2.convertMaps(x, y, cv2.CV_16SC2)  # of the diagonal
-    pairs = _spread(pixels.view("<u4")[..., 0], X_OF_PIXEL)
-    return pairs.view(np.int16).reshape(size, size, 2), _spread(steps, X_OF_STEPS)
-
-
-def _spread(diagonal: NDArray[Any], x_bits: int) -> NDArray[Any]:
-    """Make a table of numbers that hold an x and a y, from those on its diagonal.
-
-    OpenCV itself takes x and y of every pixel as floats, and twice as long.
-    """
-    along = diagonal & diagonal.dtype.type(x_bits)
-    return np.asarray((diagonal - along).T | along)
+    x, y = np.meshgrid(np.float32(left + centres), np.float32(top + centres))
+    tables: tuple[NDArray[np.int16], NDArray[np.uint16]]
+    tables = cv2.convertMaps(x, y, cv2.CV_16SC2)
+    return tables
 
 
 def resize_with_pillow(

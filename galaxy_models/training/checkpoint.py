@@ -126,8 +126,7 @@ class FolderCheckpoints:
         with tempfile.TemporaryDirectory() as folder:
             source = storage.join(self._uri, whole[-1])
             for name in storage.list_names(source):
-                data = storage.read_bytes(storage.join(source, name))
-                (Path(folder) / name).write_bytes(data)
+                storage.copy_file(storage.join(source, name), f"{folder}/{name}")
             yield Path(folder)
 
     def keep(self, figures: Mapping[str, float], folder: Path | None) -> None:
@@ -139,7 +138,7 @@ class FolderCheckpoints:
         target = storage.join(self._uri, f"{number:06d}")
         storage.make_folder(target)
         for path in sorted(folder.iterdir(), key=lambda path: path.name == STATE_NAME):
-            storage.write_bytes(storage.join(target, path.name), path.read_bytes())
+            storage.copy_file(str(path), storage.join(target, path.name))
         for name in earlier:
             storage.delete_folder(storage.join(self._uri, name))
 

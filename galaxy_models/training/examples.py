@@ -19,7 +19,7 @@ from galaxy_models.images.decode import read_images
 from galaxy_models.tables.catalog import Catalog
 from galaxy_models.tables.columns import image_sources
 from galaxy_models.training.labels import Side, label_texts, sides_of
-from galaxy_models.training.progress import TrainingLog
+from galaxy_models.training.progress import DecodingLog
 from galaxy_models.training.truth import Truth
 
 DECODE_BATCH_SIZE = 64  # galaxies; small enough that every CPU gets some
@@ -134,7 +134,7 @@ def decode_side(
     labels: tuple[str, ...],
     catalog: Catalog,
     config: TrainConfig,
-    log: TrainingLog,
+    log: DecodingLog,
 ) -> Columns:
     """Keep one side of the split and decode its images.
 

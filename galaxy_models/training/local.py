@@ -14,7 +14,7 @@ import tempfile
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import IO
@@ -119,7 +119,7 @@ def decode_here(request: Request, threads: int) -> tuple[Examples, Examples]:
 
 
 class DriverLog:
-    """A training's log in the driver itself.
+    """The log of galaxies that the driver itself decodes.
 
     Args:
         on_counts: called with the sums so far.
@@ -139,9 +139,6 @@ class DriverLog:
         with self._counting:
             self._counts.update(numbers)
             self._on_counts(self._counts)
-
-    def show(self, figures: Mapping[str, float]) -> None:
-        """Figures are for Prometheus, which Ray serves."""
 
     def flush(self) -> None:
         """Nothing waits to be sent."""

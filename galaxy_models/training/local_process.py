@@ -64,11 +64,5 @@ class PipeLog:
         """Write a line into the driver's log."""
         self.send(line)
 
-    def count(self, **numbers: int) -> None:
-        """Counts are of decoding, which the driver does."""
-
     def show(self, figures: Mapping[str, float]) -> None:
         """Figures are for Prometheus, which Ray serves."""
-
-    def flush(self) -> None:
-        """Nothing waits to be sent."""

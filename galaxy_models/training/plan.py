@@ -15,8 +15,8 @@ from galaxy_models.training.request import Request
 RAY_TRAIN_NAME = "_ray_train"  # Ray Train's own files and checkpoints
 CHECKPOINTS_NAME = "_checkpoints"  # those of a training without Ray
 
-# Of decoded pixels, where the plan is auto. Ray adds 5 to 10 s and needs no more memory
-# than its store, which spills to disk; a process holds all of them, and its driver too.
+# Of decoded pixels, where the plan is auto. Ray adds 10 s (measured on two cores), and
+# its store spills to disk; a process holds all of them in memory, and its driver too.
 MAX_LOCAL_BYTES = 256 * 2**20
 
 

@@ -12,28 +12,29 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from galaxy_models.chunks.workers import CountsLog
 from galaxy_models.cluster.progress import Progress
 
 INTERVAL_S = 10.0  # between two lines
 
 
-class TrainingLog(Protocol):
-    """Where a training's lines, counts and figures go, wherever it runs."""
+class DecodingLog(CountsLog, Protocol):
+    """Where lines and counts go while galaxies are decoded, wherever that is."""
 
     def say(self, line: str) -> None:
         """Write a line into the driver's log."""
         ...
 
-    def count(self, **numbers: int) -> None:
-        """Add to the sums that the driver watches."""
+
+class TrainingLog(Protocol):
+    """Where a worker's lines and figures go, wherever it runs."""
+
+    def say(self, line: str) -> None:
+        """Write a line into the driver's log."""
         ...
 
     def show(self, figures: Mapping[str, float]) -> None:
         """Give the latest figures; those of the same name are replaced."""
-        ...
-
-    def flush(self) -> None:
-        """Send what was counted."""
         ...
 
 

@@ -1,6 +1,7 @@
 """Small catalogs that several tests write, and what they read of them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,25 @@ import pyarrow.parquet as pq
 
 from galaxy_models.simulation import Survey
 from galaxy_models.tables.catalog import Catalog
+from galaxy_models.tables.formats import ParquetTable
 
 HEADER = "object_id,image\n"
 
 Opener = Callable[..., Catalog]
+
+
+def unread_catalog(num_rows: int, **changes: Any) -> Catalog:
+    """A catalog of which nothing is read: there is no file."""
+    catalog = Catalog(
+        uri="c",
+        table=ParquetTable("c", "/", ("c",), pa.schema([])),
+        id_column="object_id",
+        image_column="image",
+        image_root="/",
+        num_rows=num_rows,
+        fingerprint="",
+    )
+    return replace(catalog, **changes)
 
 
 def rows_of(catalog: Catalog, *columns: str) -> dict[str, list[Any]]:

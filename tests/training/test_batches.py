@@ -6,12 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import ray
+import ray.exceptions
 from ray.data.extensions import ArrowTensorArray
 
 from galaxy_models.config import TrainConfig
 from galaxy_models.training import batches as batches_module
 from galaxy_models.training.batches import Batch, BatchReader
-from galaxy_models.training.examples import Examples
+from galaxy_models.training.examples import Examples, LostGalaxiesError
 from galaxy_models.training.stored_examples import StoredExamples
 
 pytestmark = pytest.mark.slow
@@ -67,6 +68,17 @@ def test_neighbours_are_read_across_blocks(examples: Examples) -> None:
     assert rows["label"].tolist() == [i % 3 for i in range(10, 20)]
     assert rows["image"][:, 0, 0, 0].tolist() == list(range(10, 20))
     assert rows["image"].shape == (10, SIZE_PX, SIZE_PX, 3)
+
+
+def test_galaxies_that_ray_has_lost_are_said_to_be_lost(
+    examples: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Any) -> None:
+        raise ray.exceptions.ObjectLostError("0" * 56, None, "")
+
+    monkeypatch.setattr(ray, "get", fail)
+    with pytest.raises(LostGalaxiesError):
+        examples.read(0, 1)
 
 
 def test_galaxies_are_read_in_batches_once(examples: Examples) -> None:

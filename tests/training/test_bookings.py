@@ -4,13 +4,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
+from catalog_files import unread_catalog
 
 from galaxy_models.cluster.resources import Resources
 from galaxy_models.config import TrainConfig
-from galaxy_models.tables.catalog import Catalog
-from galaxy_models.tables.formats import ParquetTable
 from galaxy_models.training.labels import Labels
 from galaxy_models.training.on_ray import scaling_config
 from galaxy_models.training.plan import RAY_TRAIN_NAME, Workers, ends_sooner_here
@@ -57,20 +55,11 @@ def test_without_gpus_workers_book_cpus_on_hosts_of_their_own() -> None:
 def asked(output: Path, num_galaxies: int = 1000, **flags: Any) -> Request:
     """A training of so many galaxies at 224 px, 150 kB each."""
     counts = Counter(round=num_galaxies)
-    catalog = Catalog(
-        uri="c",
-        table=ParquetTable("c", "/", ("c",), pa.schema([])),
-        id_column="object_id",
-        image_column="image",
-        image_root="/",
-        num_rows=num_galaxies,
-        fingerprint="",
-    )
     return Request(
         TrainConfig(catalog="c", output=str(output), **flags),
         str(output),
         True,
-        catalog,
+        unread_catalog(num_galaxies),
         Labels({"training": counts, "validation": Counter()}, {}),
         None,
         None,

@@ -1,19 +1,18 @@
 """Flags reach the training step and the saved file: a worker, without Ray."""
 
+import io
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
+from catalog_files import unread_catalog
 
 keras = pytest.importorskip("keras")
 
 from galaxy_models.config import TrainConfig  # noqa: E402
 from galaxy_models.models.card import MODEL_NAME  # noqa: E402
-from galaxy_models.tables.catalog import Catalog  # noqa: E402
-from galaxy_models.tables.formats import ParquetTable  # noqa: E402
 from galaxy_models.training import export, worker  # noqa: E402
 from galaxy_models.training.checkpoint import (  # noqa: E402
     FolderCheckpoints,
@@ -21,7 +20,7 @@ from galaxy_models.training.checkpoint import (  # noqa: E402
 )
 from galaxy_models.training.examples import Examples, LostGalaxiesError  # noqa: E402
 from galaxy_models.training.labels import Labels  # noqa: E402
-from galaxy_models.training.local import DriverLog  # noqa: E402
+from galaxy_models.training.local_process import PipeLog  # noqa: E402
 from galaxy_models.training.plan import Plan, Workers  # noqa: E402
 from galaxy_models.training.request import Request  # noqa: E402
 
@@ -94,19 +93,11 @@ def run(kept: Path, **flags: Any) -> str | None:
     )
     counter = Counter(dict(zip(CLASSES, NUM_OF_CLASS, strict=True)))
     labels = Labels({"training": counter, "validation": counter}, {})
-    catalog = Catalog(
-        uri="c",
-        table=ParquetTable("c", "/", ("c",), pa.schema([])),
-        id_column="object_id",
-        image_column="image",
-        image_root="/",
-        num_rows=48,
-        fingerprint="",
-    )
+    catalog = unread_catalog(num_rows=48)
     request = Request(config, output, False, catalog, labels, None, None)
     plan = Plan(request, Workers(1, 1, use_gpu=False), decoded(), decoded())
-    log, checkpoints = DriverLog(lambda _: None), FolderCheckpoints(str(kept))
-    return worker.train(plan, log, checkpoints, rank=0)
+    log = PipeLog(io.BytesIO())
+    return worker.train(plan, log, FolderCheckpoints(str(kept)), rank=0)
 
 
 def trained(kept: Path, **flags: Any) -> Trained:

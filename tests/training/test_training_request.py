@@ -5,14 +5,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
+from catalog_files import unread_catalog
 
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import OutputError
 from galaxy_models.storage.output_folder import UNFINISHED_NAME
-from galaxy_models.tables.catalog import Catalog
-from galaxy_models.tables.formats import ParquetTable
 from galaxy_models.training.labels import Labels, Side
 from galaxy_models.training.pipeline import begin
 from galaxy_models.training.request import Request
@@ -30,15 +28,7 @@ LATER_FLAGS = {
 
 def request(output: Path, **flags: Any) -> Request:
     """Ask for the training that wrote the older key, but for some flags."""
-    catalog = Catalog(
-        uri="catalog.csv",
-        table=ParquetTable("catalog", "/", ("catalog",), pa.schema([])),
-        id_column="object_id",
-        image_column="image",
-        image_root="/",
-        num_rows=120,
-        fingerprint="a1b2",
-    )
+    catalog = unread_catalog(120, uri="catalog.csv", fingerprint="a1b2")
     counts: dict[Side, Counter[str]] = {
         "training": Counter(round=60, cigar=40),
         "validation": Counter(round=12, cigar=8),
