@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from galaxy_models.config import NETWORK_NAMES, NetworkName, TrainConfig
 from galaxy_models.evaluation import metrics
+from galaxy_models.images.allowed_paths import EVERYWHERE
 from galaxy_models.images.decode import read_images
 from galaxy_models.models.card import CARD_NAME, INT8_NAME
 from galaxy_models.models.folder import load_litert, load_model, read_card
@@ -56,7 +57,7 @@ class Comparison:
     """Train and evaluate every network."""
 
     catalog: Path
-    """Labelled catalog, CSV with object_id, image (relative to it) and label."""
+    """Labelled catalog, CSV with object_id, image and label."""
 
     work: Path
     """Folder of the trainings."""
@@ -133,10 +134,11 @@ def evaluate(model: str, title: str, unseen: pd.DataFrame, folder: Path) -> str:
     """Make a model's row of the table."""
     card = read_card(model)
     images, errors = read_images(
-        unseen["image"].tolist(), str(folder.absolute()), card.decode_rule
+        unseen["image"].tolist(), str(folder.absolute()), card.decode_rule, EVERYWHERE
     )
-    if any(errors):
-        raise SystemExit(f"unseen galaxies that cannot be read: {set(errors)}")
+    unread = [error for error in errors if error]
+    if unread:
+        raise SystemExit(f"{len(unread)} galaxies cannot be read, such as: {unread[0]}")
     labels = np.asarray([card.classes.index(label) for label in unseen["label"]])
     network = load_model(model)
     floats = network.predict(images, verbose=0).argmax(axis=1)
