@@ -24,6 +24,7 @@ from typing import Any, Literal
 import tyro
 from contest import (
     check_rows,
+    held_to,
     list_images,
     run_command,
     say,
@@ -74,17 +75,6 @@ class Benchmark:
 
     json: str | None = None
     """File for the figures."""
-
-
-@contextmanager
-def held_to(core: int) -> Iterator[None]:
-    """Start processes that keep to one core."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 @contextmanager
