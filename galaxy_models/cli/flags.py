@@ -37,8 +37,8 @@ THEMES = {
     "Knowledge distillation": ("teacher", "teacher_weight"),
     "Optimisation": (
         "epochs", "learning_rate", "schedule", "plateau_patience", "plateau_factor",
-        "early_stopping_patience", "label_smoothing", "weight_averaging",
-        "class_weight", "undo_class_weight",
+        "early_stopping_patience", "restore_best_weights", "label_smoothing",
+        "weight_averaging", "class_weight", "undo_class_weight",
     ),
     "Augmentation": (
         "moved_fraction", "rotation_deg", "shift_fraction", "zoom_fraction",

@@ -136,6 +136,11 @@ class TrainConfig(CatalogConfig):
     early_stopping_patience: int = 10
     """Epochs without a better validation loss before training stops."""
 
+    restore_best_weights: bool = True
+    """Keep the weights of the epoch with the lowest validation loss; if not, those of
+    the last one. Of vote fractions the last ones are often nearer, but too sure of
+    themselves, which the temperature mends."""
+
     weight_averaging: float = 0.0
     """Decay per step of an exponential moving average of the weights, such as 0.998;
     the averaged weights are validated and kept (Polyak & Juditsky 1992). 0: off."""

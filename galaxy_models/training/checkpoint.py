@@ -44,7 +44,8 @@ class TrainingState:
     weights: Arrays
     optimizer: Arrays
     best_weights: Arrays
-    """Of the epoch with the lowest validation loss."""
+    """Of the epoch with the lowest validation loss; with
+    ``--no-restore-best-weights`` of the last one."""
 
     averaged_weights: Arrays
     """Running means of the weights; none without ``--weight-averaging``."""

@@ -178,9 +178,11 @@ class Training:
             self._keep()
         schedule = self.state.schedule
         if self.rank == 0 and schedule.is_over(config):
+            best = config.restore_best_weights
+            kept = schedule.best_epoch if best else self.state.num_epochs
             self.log.say(
                 f"no better validation loss in {schedule.num_without_gain} epochs: "
-                f"training ends; epoch {schedule.best_epoch} is kept"
+                f"training ends; epoch {kept} is kept"
             )
 
     def _only_head(self, epoch: int) -> bool:
@@ -208,7 +210,7 @@ class Training:
         row["unix_s"] = round(time.time(), 1)
         schedule = after_epoch(schedule, epoch, row["val_loss"], config)
         best = self.state.best_weights
-        if schedule.is_best():
+        if schedule.is_best() or not config.restore_best_weights:
             best = self.learner.weights_to_keep()
         self.state = self._state(schedule, (*self.state.history, row), best)
 
@@ -269,7 +271,7 @@ class Training:
         return failure
 
     def _finished_network(self) -> Any:
-        """Build the network of the best epoch, as it is kept."""
+        """Build the network of the epoch that is kept."""
         from galaxy_models.training.learner import undo_class_weights
 
         bits = self.config.mantissa_bits

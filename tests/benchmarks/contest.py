@@ -151,6 +151,13 @@ def has_daft(python: str) -> bool:
     ).returncode
 
 
+def job_command(job: str, flags: Mapping[str, object]) -> list[str]:
+    """The words of a job's command, such as ``jobs.train`` with epochs=2."""
+    words = [str(word) for name, value in flags.items() for word in
+             (f"--{name}", value)]  # fmt: skip
+    return [sys.executable, "-m", job, *words]
+
+
 def run_command(
     command: list[str], log: Path, variables: Mapping[str, str] | None = None
 ) -> None:

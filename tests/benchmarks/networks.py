@@ -13,7 +13,6 @@ without decoding, on one thread: medians of some runs.
 """
 
 import statistics
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import tyro
-from contest import run_command, say
+from contest import job_command, run_command, say
 from numpy.typing import NDArray
 
 from galaxy_models.config import NETWORK_NAMES, NetworkName, TrainConfig
@@ -98,9 +97,7 @@ def train(comparison: Comparison, network: str, alpha: float) -> Path:
             "validation-fraction": VALIDATION_FRACTION,
             "test-fraction": TEST_FRACTION,
         }
-        words = [str(word) for name, value in flags.items() for word in
-                 (f"--{name}", value)]  # fmt: skip
-        command = [sys.executable, "-m", "jobs.train", *words]
+        command = job_command("jobs.train", flags)
         comparison.work.mkdir(parents=True, exist_ok=True)
         run_command(command, output.with_suffix(".log"))
     return output

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import tyro
-from contest import run_command, say
+from contest import job_command, run_command, say
 from numpy.typing import NDArray
 
 from galaxy_models.config import TrainConfig
@@ -51,10 +51,10 @@ class Benchmark:
     questions: str = "galaxy-zoo-2"
     """Decision tree."""
 
-    epochs: int = 30
+    epochs: int = 70
     """Of the training; the rate falls along a cosine."""
 
-    learning_rate: float = 3e-4
+    learning_rate: float = 1.5e-3
     """At the start."""
 
     test_fraction: float = 0.25
@@ -69,16 +69,29 @@ def train(benchmark: Benchmark) -> Path:
     output = benchmark.work / "model"
     if (output / CARD_NAME).exists():
         return output
-    command = [sys.executable, "-m", "jobs.train", "--output", str(output.absolute())]
-    command += ["--catalog", str(benchmark.catalog.absolute())]
-    command += ["--questions", benchmark.questions, "--start-from", "galaxy-zoo"]
-    command += ["--image-size", "128", "--crop-fraction", "0.55"]
-    command += ["--test-fraction", str(benchmark.test_fraction)]
-    command += ["--epochs", str(benchmark.epochs), "--schedule", "cosine"]
-    command += ["--early-stopping-patience", str(benchmark.epochs)]
-    command += ["--learning-rate", str(benchmark.learning_rate)]
-    command += ["--weight-averaging", "0.98", "--head-epochs", "3"]
-    command += ["--validation-fraction", "0.12"]
+    flags = {
+        "catalog": benchmark.catalog.absolute(),
+        "questions": benchmark.questions,
+        "start-from": "galaxy-zoo",
+        "image-size": 128,
+        "crop-fraction": 0.55,
+        "margin-fraction": 0.2,
+        "zoom-fraction": 0.3,
+        "shift-fraction": 0.05,
+        "blur-fraction": 0.01,
+        "noise-levels": 3,
+        "colour-fraction": 0.1,
+        "head-epochs": 3,
+        "epochs": benchmark.epochs,
+        "early-stopping-patience": benchmark.epochs,
+        "learning-rate": benchmark.learning_rate,
+        "schedule": "cosine",
+        "weight-averaging": 0.98,
+        "validation-fraction": 0.12,
+        "test-fraction": benchmark.test_fraction,
+        "output": output.absolute(),
+    }
+    command = [*job_command("jobs.train", flags), "--no-restore-best-weights"]
     run_command(command, benchmark.work / "model.log")
     return output
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from galaxy_models.config import TrainConfig
@@ -20,6 +21,15 @@ from galaxy_models.training.labels import Labels, label_weights, sides_of
 
 SmallTraining = Callable[..., TrainConfig]
 slow = pytest.mark.slow
+
+
+def validation_predictions(folder: str) -> tuple[NDArray[np.float32], NDArray[np.int_]]:
+    """A model folder's probabilities of its validation galaxies, and their labels."""
+    predictions = pd.read_parquet(Path(folder) / "validation_predictions.parquet")
+    card = read_card(folder)
+    labels = np.array([card.classes.index(name) for name in predictions["label"]])
+    columns = [f"probability_{name}" for name in card.classes]
+    return predictions[columns].to_numpy(np.float32), labels
 
 
 @slow
@@ -87,15 +97,12 @@ def test_validation_predictions_are_the_galaxies_that_the_hash_holds_back(
 def test_the_card_s_temperature_makes_the_validation_labels_no_less_likely(
     model_folder: str,
 ) -> None:
-    predictions = pd.read_parquet(Path(model_folder) / "validation_predictions.parquet")
-    card = read_card(model_folder)
-    labels = np.array([card.classes.index(name) for name in predictions["label"]])
-    columns = [f"probability_{name}" for name in card.classes]
-    raw = predictions[columns].to_numpy()
+    raw, labels = validation_predictions(model_folder)
+    temperature = read_card(model_folder).temperature
 
-    fitted = negative_log_likelihood(raw, labels, card.temperature)
+    fitted = negative_log_likelihood(raw, labels, temperature)
 
-    assert card.temperature != 1
+    assert temperature != 1
     assert fitted < negative_log_likelihood(raw, labels)
 
 
@@ -106,6 +113,20 @@ def test_the_kept_weights_are_those_of_the_best_epoch(model_folder: str) -> None
     assert read_card(model_folder).metrics["val_accuracy"] == pytest.approx(
         best, abs=1e-6
     )
+
+
+@slow
+def test_the_last_epoch_is_kept_if_the_best_is_not_to_be_restored(
+    labelled: Survey, small_training: SmallTraining, tmp_path: Path
+) -> None:
+    changes = {"epochs": 60, "early_stopping_patience": 2, "learning_rate": 0.01}
+    output = tmp_path / "model"
+    fit(small_training(labelled, str(output), restore_best_weights=False, **changes))
+
+    losses = pd.read_csv(output / "history.csv")["val_loss"].tolist()
+    raw, labels = validation_predictions(str(output))
+    assert losses[-1] > 1.01 * min(losses)
+    assert negative_log_likelihood(raw, labels) == pytest.approx(losses[-1], rel=1e-3)
 
 
 @pytest.fixture(scope="module")

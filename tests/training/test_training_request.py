@@ -22,7 +22,7 @@ LATER_FLAGS = {
     "--undo-class-weight", "--margin-fraction", "--degraded-fraction",
     "--blur-fraction", "--noise-levels", "--colour-fraction", "--jpeg-quality",
     "--questions", "--volunteers-column", "--target", "--hidden-units",
-    "--moved-fraction",
+    "--moved-fraction", "--restore-best-weights",
 }  # fmt: skip
 
 
