@@ -138,8 +138,7 @@ class TrainConfig(CatalogConfig):
 
     restore_best_weights: bool = True
     """Keep the weights of the epoch with the lowest validation loss; if not, those of
-    the last one. Of vote fractions the last ones are often nearer, but too sure of
-    themselves, which the temperature mends."""
+    the last one, whose vote fractions are often nearer."""
 
     weight_averaging: float = 0.0
     """Decay per step of an exponential moving average of the weights, such as 0.998;

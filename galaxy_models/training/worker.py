@@ -178,8 +178,9 @@ class Training:
             self._keep()
         schedule = self.state.schedule
         if self.rank == 0 and schedule.is_over(config):
-            best = config.restore_best_weights
-            kept = schedule.best_epoch if best else self.state.num_epochs
+            kept = self.state.num_epochs
+            if config.restore_best_weights:
+                kept = schedule.best_epoch
             self.log.say(
                 f"no better validation loss in {schedule.num_without_gain} epochs: "
                 f"training ends; epoch {kept} is kept"

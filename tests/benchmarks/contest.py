@@ -151,11 +151,16 @@ def has_daft(python: str) -> bool:
     ).returncode
 
 
-def job_command(job: str, flags: Mapping[str, object]) -> list[str]:
-    """The words of a job's command, such as ``jobs.train`` with epochs=2."""
-    words = [str(word) for name, value in flags.items() for word in
-             (f"--{name}", value)]  # fmt: skip
-    return [sys.executable, "-m", job, *words]
+def job_command(job: str, **flags: object) -> list[str]:
+    """The words of a job's command, such as ``jobs.train`` with ``epochs=2``."""
+    words = [sys.executable, "-m", job]
+    for field, value in flags.items():
+        name = field.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{name}" if value else f"--no-{name}")
+        else:
+            words += [f"--{name}", str(value)]
+    return words
 
 
 def run_command(
@@ -222,9 +227,15 @@ def train_model(folder: Path, network: str, image_size: int, alpha: float = 1.0)
     """
     survey = write_survey(folder / "labelled", NUM_TRAINING_GALAXIES, image_size=64)
     model = folder / "model"
-    command = [sys.executable, "-m", "jobs.train", "--catalog", str(survey.catalog)]
-    command += ["--network", network, "--image-size", str(image_size)]
-    command += ["--alpha", str(alpha), "--epochs", "1", "--output", str(model)]
+    command = job_command(
+        "jobs.train",
+        catalog=survey.catalog,
+        network=network,
+        image_size=image_size,
+        alpha=alpha,
+        epochs=1,
+        output=model,
+    )
     run_command(command, folder / "train.log")
     return str(model)
 

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import tyro
 from astropy.io import fits
+from contest import job_command
 
 INTERVAL_S = 0.5
 SOURCES_PER_MEGAPIXEL = 200
@@ -64,8 +65,7 @@ def write_image(path: Path, side: int) -> None:
 
 def run(image: Path, output: Path) -> tuple[float, float, float]:
     """Detect; the largest own memory and the largest in all (GiB), and seconds."""
-    command = [sys.executable, "-m", "jobs.detect", "--images", str(image)]
-    command += ["--output", str(output), "--plan", "local"]
+    command = job_command("jobs.detect", images=image, output=output, plan="local")
     started_s = time.monotonic()
     job = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     own, whole = 0.0, 0.0

@@ -11,14 +11,13 @@ falls out.
 import json
 import os
 import shutil
-import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import tyro
-from contest import held_to, run_command, say
+from contest import held_to, job_command, run_command, say
 from short_and_long_runs import Result
 
 from galaxy_models.simulation import WideSky, write_frames
@@ -67,11 +66,13 @@ def detect(frame: Path, num_frames: int, cores: list[int], folder: Path) -> floa
     (work / "frames").mkdir(parents=True)
     for index in range(num_frames):
         (work / "frames" / f"{index:04}.fits").hardlink_to(frame)
-    command = [
-        *(sys.executable, "-m", "jobs.detect", "--images", str(work / "frames")),
-        *("--output", str(work / "detections"), "--plan", "ray"),
-        *("--num-workers", str(len(cores))),
-    ]
+    command = job_command(
+        "jobs.detect",
+        images=work / "frames",
+        output=work / "detections",
+        plan="ray",
+        num_workers=len(cores),
+    )
     with held_to(*cores):
         started_s = time.perf_counter()
         run_command(command, work / "log")

@@ -10,7 +10,6 @@ model saw: those on the test side of its split. Training galaxies come from the 
 sides, where the shipped model may have seen them under other labels.
 """
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import tyro
-from contest import run_command, say
+from contest import job_command, run_command, say
 
 from galaxy_models.config import TrainConfig
 from galaxy_models.evaluation.metrics import accuracy, confusion_matrix, macro_f1
@@ -57,22 +56,30 @@ def split(benchmark: Benchmark) -> tuple[pd.DataFrame, pd.DataFrame]:
     return chosen, rows[is_test]
 
 
-def train(benchmark: Benchmark, catalog: Path, name: str, *flags: str) -> Path:
+def train(benchmark: Benchmark, catalog: Path, name: str, **flags: object) -> Path:
     """Train into a folder of --work, unless that is done."""
     card = read_card("galaxy-zoo")
     output = benchmark.work / name
     if (output / CARD_NAME).exists():
         return output
-    command = [sys.executable, "-m", "jobs.train", "--catalog", str(catalog)]
-    command += ["--image-root", str(benchmark.catalog.parent.absolute())]
-    command += ["--output", str(output), "--network", card.network, *flags]
-    command += ["--image-size", str(card.decode_rule.image_size)]
-    command += ["--crop-fraction", str(card.decode_rule.crop_fraction)]
-    command += ["--epochs", str(benchmark.epochs), "--schedule", "cosine"]
-    command += ["--early-stopping-patience", str(benchmark.epochs)]
-    command += ["--weight-averaging", "0.98", "--class-weight", "square_root"]
-    # A mirror turns one winding of Galaxy Zoo 1's spirals into the other.
-    command += ["--no-horizontal-flip", "--no-vertical-flip"]
+    command = job_command(
+        "jobs.train",
+        catalog=catalog,
+        image_root=benchmark.catalog.parent.absolute(),
+        output=output,
+        network=card.network,
+        image_size=card.decode_rule.image_size,
+        crop_fraction=card.decode_rule.crop_fraction,
+        epochs=benchmark.epochs,
+        early_stopping_patience=benchmark.epochs,
+        schedule="cosine",
+        weight_averaging=0.98,
+        class_weight="square_root",
+        # A mirror turns one winding of Galaxy Zoo 1's spirals into the other.
+        horizontal_flip=False,
+        vertical_flip=False,
+        **flags,
+    )
     run_command(command, benchmark.work / f"{name}.log")
     return output
 
@@ -96,12 +103,12 @@ def show(benchmark: Benchmark) -> None:
     say(f"{len(chosen)} labels: {chosen['label'].value_counts().to_dict()}")
     say(f"judged by {len(test)} others: {test['label'].value_counts().to_dict()}")
     root = benchmark.catalog.parent.absolute()
-    starts = {
-        "from_galaxy_zoo": ("--start-from", "galaxy-zoo", "--learning-rate", "1e-4"),
-        "from_scratch": ("--learning-rate", "1e-3"),
+    starts: dict[str, dict[str, object]] = {
+        "from_galaxy_zoo": {"start_from": "galaxy-zoo", "learning_rate": 1e-4},
+        "from_scratch": {"learning_rate": 1e-3},
     }
     for name, flags in starts.items():
-        say(f"{name}: {judge(train(benchmark, catalog, name, *flags), test, root)}")
+        say(f"{name}: {judge(train(benchmark, catalog, name, **flags), test, root)}")
 
 
 if __name__ == "__main__":

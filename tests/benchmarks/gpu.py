@@ -11,7 +11,6 @@ same is done with an actor on CPUs: a check of the script, no figure to quote.
 
 import json
 import statistics
-import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
@@ -22,6 +21,7 @@ import tyro
 from contest import (
     Given,
     check_rows,
+    job_command,
     list_images,
     num_cpus,
     run_command,
@@ -100,12 +100,15 @@ def score(
     folder.mkdir()
     write_catalog(folder / "catalog.parquet", images, num_images)
     output = folder / "predictions"
-    command = [
-        *(sys.executable, "-m", "jobs.score", "--model", model),
-        *("--catalog", str(folder / "catalog.parquet"), "--output", str(output)),
-        *("--plan", "two-stage", "--engine", "keras"),
-        *("--device", "gpu" if on_gpus else "cpu"),
-    ]
+    command = job_command(
+        "jobs.score",
+        model=model,
+        catalog=folder / "catalog.parquet",
+        output=output,
+        plan="two-stage",
+        engine="keras",
+        device="gpu" if on_gpus else "cpu",
+    )
     run_command(command, folder / "log")
     check_rows("jobs.score", output, num_images)
     record = json.loads((output / "_run.json").read_text())

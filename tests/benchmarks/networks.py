@@ -82,22 +82,22 @@ def train(comparison: Comparison, network: str, alpha: float) -> Path:
     """Train a network, unless that is done."""
     output = comparison.work / (network if alpha == 1 else f"{network}_{alpha}")
     if not (output / CARD_NAME).exists():
-        flags = {
-            "catalog": comparison.catalog,
-            "output": output,
-            "network": network,
-            "alpha": alpha,
-            "image-size": comparison.image_size,
-            "crop-fraction": comparison.crop_fraction,
-            "epochs": comparison.epochs,
-            "early-stopping-patience": comparison.epochs,
-            "learning-rate": comparison.learning_rate,
-            "schedule": "cosine",
-            "weight-averaging": 0.99,
-            "validation-fraction": VALIDATION_FRACTION,
-            "test-fraction": TEST_FRACTION,
-        }
-        command = job_command("jobs.train", flags)
+        command = job_command(
+            "jobs.train",
+            catalog=comparison.catalog,
+            output=output,
+            network=network,
+            alpha=alpha,
+            image_size=comparison.image_size,
+            crop_fraction=comparison.crop_fraction,
+            epochs=comparison.epochs,
+            early_stopping_patience=comparison.epochs,
+            learning_rate=comparison.learning_rate,
+            schedule="cosine",
+            weight_averaging=0.99,
+            validation_fraction=VALIDATION_FRACTION,
+            test_fraction=TEST_FRACTION,
+        )
         comparison.work.mkdir(parents=True, exist_ok=True)
         run_command(command, output.with_suffix(".log"))
     return output

@@ -25,6 +25,7 @@ import tyro
 from contest import (
     check_rows,
     held_to,
+    job_command,
     list_images,
     run_command,
     say,
@@ -107,11 +108,14 @@ class Scoring:
         folder = self.folder / "run"
         folder.mkdir()
         write_catalog(folder / "catalog.parquet", self.images, num_images)
-        command = [
-            *(sys.executable, "-m", "jobs.score", "--model", self.model),
-            *("--catalog", str(folder / "catalog.parquet"), "--image-root", "/"),
-            *("--output", str(folder / "predictions"), "--device", "cpu"),
-        ]
+        command = job_command(
+            "jobs.score",
+            model=self.model,
+            catalog=folder / "catalog.parquet",
+            image_root="/",
+            output=folder / "predictions",
+            device="cpu",
+        )
         cores = self.cores[: NUM_NODES[name]]
         with cluster(folder, cores) as head, held_to(cores[0]):
             variables = head.environment | {"RAY_ADDRESS": head.address}

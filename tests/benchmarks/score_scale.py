@@ -23,7 +23,6 @@ import json
 import math
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -39,6 +38,7 @@ from contest import (
     LOG_TAIL_CHARACTERS,
     ROOT,
     environment,
+    job_command,
     list_images,
     num_cpus,
     say,
@@ -193,11 +193,16 @@ def object_store_bytes(pid: int) -> int:
 
 def command(benchmark: Benchmark, catalog: Path, output: Path) -> list[str]:
     """The command that is measured."""
-    flags = ["--catalog", str(catalog), "--output", str(output)]
-    flags += ["--model", str(benchmark.model), "--engine", benchmark.engine]
-    flags += ["--image-root", "/"]  # images lie elsewhere than the catalog
-    flags += ["--device", "cpu", "--plan", "fused"]
-    return [sys.executable, "-m", "jobs.score", *flags]
+    return job_command(
+        "jobs.score",
+        catalog=catalog,
+        output=output,
+        model=benchmark.model,
+        engine=benchmark.engine,
+        image_root="/",  # images lie elsewhere than the catalog
+        device="cpu",
+        plan="fused",
+    )
 
 
 def measure(benchmark: Benchmark, images: list[str], folder: Path) -> list[Run]:

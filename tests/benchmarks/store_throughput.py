@@ -43,6 +43,7 @@ import tyro
 from contest import (
     Given,
     check_rows,
+    job_command,
     list_images,
     num_cpus,
     run_command,
@@ -230,12 +231,14 @@ class Scoring:
         folder = self.folder / "run"
         folder.mkdir()
         write_catalog(folder / "catalog.parquet", self.sources[place], num_images)
-        command = [
-            *(sys.executable, "-m", "jobs.score", "--model", self.model),
-            *("--catalog", str(folder / "catalog.parquet")),
-            *("--output", str(folder / "predictions"), "--device", "cpu"),
-            *("--plan", "fused"),
-        ]
+        command = job_command(
+            "jobs.score",
+            model=self.model,
+            catalog=folder / "catalog.parquet",
+            output=folder / "predictions",
+            device="cpu",
+            plan="fused",
+        )
         started_s, served_s = time.perf_counter(), server_cpu_s()
         run_command(command, folder / "log")
         seconds = time.perf_counter() - started_s

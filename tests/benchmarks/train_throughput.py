@@ -33,7 +33,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 import tyro
-from contest import num_cpus, run_command, say
+from contest import job_command, num_cpus, run_command, say
 
 from galaxy_models.config import NetworkName
 from galaxy_models.images.decode import DecodeRule, read_images
@@ -135,11 +135,14 @@ def run_ours(
 ) -> pd.DataFrame:
     """Run ``jobs.train``; give its history."""
     output = folder / "model"
-    command = [sys.executable, "-m", "jobs.train", "--catalog", str(catalog)]
-    command += [*_flags(benchmark), "--output", str(output)]
-    command += ["--num-workers", str(NUM_WORKERS[name])]
-    command += ["--validation-fraction", str(VALIDATION_FRACTION)]
-    run_command(command, folder / "log")
+    command = job_command(
+        "jobs.train",
+        catalog=catalog,
+        output=output,
+        num_workers=NUM_WORKERS[name],
+        validation_fraction=VALIDATION_FRACTION,
+    )
+    run_command([*command, *_flags(benchmark)], folder / "log")
     return pd.read_csv(output / "history.csv")
 
 

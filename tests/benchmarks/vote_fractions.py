@@ -11,7 +11,6 @@ the mean fractions of all training galaxies.
 """
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,39 +68,47 @@ def train(benchmark: Benchmark) -> Path:
     output = benchmark.work / "model"
     if (output / CARD_NAME).exists():
         return output
-    flags = {
-        "catalog": benchmark.catalog.absolute(),
-        "questions": benchmark.questions,
-        "start-from": "galaxy-zoo",
-        "image-size": 128,
-        "crop-fraction": 0.55,
-        "margin-fraction": 0.2,
-        "zoom-fraction": 0.3,
-        "shift-fraction": 0.05,
-        "blur-fraction": 0.01,
-        "noise-levels": 3,
-        "colour-fraction": 0.1,
-        "head-epochs": 3,
-        "epochs": benchmark.epochs,
-        "early-stopping-patience": benchmark.epochs,
-        "learning-rate": benchmark.learning_rate,
-        "schedule": "cosine",
-        "weight-averaging": 0.98,
-        "validation-fraction": 0.12,
-        "test-fraction": benchmark.test_fraction,
-        "output": output.absolute(),
-    }
-    command = [*job_command("jobs.train", flags), "--no-restore-best-weights"]
+    command = job_command(
+        "jobs.train",
+        catalog=benchmark.catalog.absolute(),
+        questions=benchmark.questions,
+        start_from="galaxy-zoo",
+        image_size=128,
+        crop_fraction=0.55,
+        margin_fraction=0.2,
+        zoom_fraction=0.3,
+        shift_fraction=0.05,
+        blur_fraction=0.01,
+        noise_levels=3,
+        colour_fraction=0.1,
+        head_epochs=3,
+        epochs=benchmark.epochs,
+        early_stopping_patience=benchmark.epochs,
+        learning_rate=benchmark.learning_rate,
+        schedule="cosine",
+        weight_averaging=0.98,
+        validation_fraction=0.12,
+        test_fraction=benchmark.test_fraction,
+        output=output.absolute(),
+        restore_best_weights=False,
+    )
     run_command(command, benchmark.work / "model.log")
     return output
 
 
-def score(benchmark: Benchmark, model: str, name: str, *flags: str) -> pd.DataFrame:
+def score(
+    benchmark: Benchmark, model: str, name: str, *, posterior: bool
+) -> pd.DataFrame:
     """Score all galaxies, unless that is done; give rows by id."""
     output = benchmark.work / name
-    command = [sys.executable, "-m", "jobs.score", "--model", model, *flags]
-    command += ["--catalog", str(benchmark.catalog.absolute())]
-    command += ["--tta", benchmark.tta, "--output", str(output.absolute())]
+    command = job_command(
+        "jobs.score",
+        model=model,
+        catalog=benchmark.catalog.absolute(),
+        tta=benchmark.tta,
+        posterior=posterior,
+        output=output.absolute(),
+    )
     run_command(command, benchmark.work / f"{name}.log")
     return pd.read_parquet(output).set_index("object_id")
 
@@ -145,9 +152,9 @@ def show(benchmark: Benchmark) -> None:
     is_test = sides_of(pa.array(ids), split) == "test"
 
     model = train(benchmark)
-    said = score(benchmark, str(model.absolute()), "of_votes", "--posterior").loc[ids]
+    said = score(benchmark, str(model.absolute()), "of_votes", posterior=True).loc[ids]
     concentrations = said[list(map(concentration_column, tree.columns))].to_numpy()
-    classes = score(benchmark, "galaxy-zoo", "of_classes").loc[ids]
+    classes = score(benchmark, "galaxy-zoo", "of_classes", posterior=False).loc[ids]
     probabilities = classes.filter(regex="^probability_(?!spread)").to_numpy()
     mixed = by_class(probabilities, votes, is_test) + 1e-9
 
