@@ -63,4 +63,14 @@ trained at_128_px_sharp || python -m jobs.train --catalog both.csv \
     --epochs 5 --learning-rate 5e-4 --teacher taught_at_128_px --teacher-weight 0.3 \
     --moved-fraction 0.4 --mantissa-bits 7 "${recipe[@]}"
 
+# Larger pictures make a better teacher, for galaxy_zoo_small.sh.
+scored taught_at_128_px_sharp || python -m jobs.score --catalog both.csv \
+    --model at_128_px_sharp --tta dihedral --output taught_at_128_px_sharp
+trained at_160_px || python -m jobs.train --catalog both.csv --output at_160_px \
+    --start-from at_128_px_sharp --head-epochs 0 --image-size 160 \
+    --epochs 5 --learning-rate 5e-4 --teacher taught_at_128_px_sharp --teacher-weight 0.3 \
+    --moved-fraction 0.4 --mantissa-bits 7 "${recipe[@]}"
+scored taught_at_160_px || python -m jobs.score --catalog both.csv \
+    --model at_160_px --tta dihedral --output taught_at_160_px
+
 python "$here/ship.py" at_128_px_sharp galaxy-zoo

@@ -168,7 +168,7 @@ def test_unseen_galaxies_are_recognised(unseen: pd.DataFrame) -> None:
     assert len(unseen) > 1000
     is_right = unseen["predicted_class"] == unseen["label"]
     is_small = unseen["model"].iloc[0] == "galaxy-zoo-small"
-    assert is_right.mean() > (0.93 if is_small else 0.95)
+    assert is_right.mean() > (0.94 if is_small else 0.95)
     assert is_right.groupby(unseen["label"]).mean().min() > (0.2 if is_small else 0.4)
 
 
