@@ -91,6 +91,9 @@ def test_keys_of_a_real_browser_label_undo_skip_and_save(
     with running(program, tmp_path) as port:
         keys = ["1", "9", "2", "Backspace", "3", " ", "2", "1", "s"]
         states = type_into(port, page, keys, tmp_path)
+        # The browser hands what it stored to a new page in its own time; 9 is no class.
+        while "; 0 " in type_into(port, page, ["9"], tmp_path)[0]:
+            pass
         again = type_into(port, page, ["Backspace"], tmp_path)
     labelled = [int(state.rpartition("; ")[2].split()[0]) for state in states]
     assert labelled == [
