@@ -63,6 +63,8 @@ trained at_128_px_sharp || python -m jobs.train --catalog both.csv \
     --epochs 5 --learning-rate 5e-4 --teacher taught_at_128_px --teacher-weight 0.3 \
     --moved-fraction 0.4 --mantissa-bits 7 "${recipe[@]}"
 
+python "$here/ship.py" at_128_px_sharp galaxy-zoo
+
 # Larger pictures make a better teacher, for galaxy_zoo_small.sh.
 scored taught_at_128_px_sharp || python -m jobs.score --catalog both.csv \
     --model at_128_px_sharp --tta dihedral --output taught_at_128_px_sharp
@@ -72,5 +74,3 @@ trained at_160_px || python -m jobs.train --catalog both.csv --output at_160_px 
     --moved-fraction 0.4 --mantissa-bits 7 "${recipe[@]}"
 scored taught_at_160_px || python -m jobs.score --catalog both.csv \
     --model at_160_px --tta dihedral --output taught_at_160_px
-
-python "$here/ship.py" at_128_px_sharp galaxy-zoo
