@@ -8,7 +8,7 @@ decides by trial how much of the network int8 leaves in float.
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from galaxy_models.config import NetworkName
+from galaxy_models.config import NetworkName, TrainConfig
 from galaxy_models.models.card import MODEL_NAME, ModelCard
 from galaxy_models.models.folder import read_card
 from galaxy_models.simulation import write_survey
+from galaxy_models.training.labels import sides_of
 
 ROOT = Path(__file__).parents[2]
 JPEG_SUFFIXES = {".jpg", ".jpeg"}
@@ -217,6 +218,21 @@ def list_images(images: str | None, made_up: Path, number: int, size: int) -> li
     if not found:
         raise SystemExit(f"no .jpg file in {folder}; name another folder with --images")
     return [str(path) for path in found]
+
+
+def sides_in_training(ids: Iterable[str], card: ModelCard) -> NDArray[np.str_]:
+    """Say on which side of a model's own training each galaxy was, or would have been.
+
+    Returns:
+        "training", "validation" or "test" for every id.
+    """
+    config = TrainConfig(
+        catalog="none",
+        output="none",
+        validation_fraction=card.training["validation_fraction"],
+        test_fraction=card.training["test_fraction"],
+    )
+    return sides_of(pa.array(ids), config)
 
 
 def train_model(folder: Path, network: str, image_size: int, alpha: float = 1.0) -> str:

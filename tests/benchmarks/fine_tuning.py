@@ -15,16 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import tyro
-from contest import job_command, run_command, say
+from contest import job_command, run_command, say, sides_in_training
 
-from galaxy_models.config import TrainConfig
 from galaxy_models.evaluation.metrics import accuracy, confusion_matrix, macro_f1
 from galaxy_models.images.decode import read_images
 from galaxy_models.models.card import CARD_NAME
 from galaxy_models.models.folder import load_model, read_card
-from galaxy_models.training.labels import sides_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +47,7 @@ class Benchmark:
 def split(benchmark: Benchmark) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Choose galaxies to learn from, and those to judge by."""
     rows = pd.read_csv(benchmark.catalog, dtype=str)
-    shipped = TrainConfig(catalog="c", output="o", test_fraction=0.2)
-    is_test = sides_of(pa.array(rows["object_id"]), shipped) == "test"
+    is_test = sides_in_training(rows["object_id"], read_card("galaxy-zoo")) == "test"
     chosen = rows[~is_test].sample(benchmark.num_labels, random_state=benchmark.seed)
     return chosen, rows[is_test]
 
@@ -85,12 +81,16 @@ def train(benchmark: Benchmark, catalog: Path, name: str, **flags: object) -> Pa
 
 
 def judge(model: Path, test: pd.DataFrame, root: Path) -> str:
-    """Predict the test galaxies; give accuracy and macro-F1."""
+    """Predict the test galaxies; give accuracy and macro-F1.
+
+    A class that none of the labels to learn from had is never predicted.
+    """
     card = read_card(str(model))
     images, _ = read_images(test["image"].tolist(), str(root), card.decode_rule)
     predicted = load_model(str(model)).predict(images, verbose=0).argmax(axis=1)
-    labels = np.asarray([card.classes.index(name) for name in test["label"]])
-    confusion = confusion_matrix(labels, predicted, len(card.classes))
+    classes = [*card.classes, *sorted(set(test["label"]) - set(card.classes))]
+    labels = np.asarray([classes.index(name) for name in test["label"]])
+    confusion = confusion_matrix(labels, predicted, len(classes))
     return f"accuracy {accuracy(confusion):.3f}, macro-F1 {macro_f1(confusion):.3f}"
 
 

@@ -22,14 +22,13 @@ from typing import Literal
 import cv2
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import tyro
-from contest import num_cpus, say
+from contest import num_cpus, say, sides_in_training
 from framing import framed
 from numpy.typing import NDArray
 from PIL import Image
 
-from galaxy_models.config import EngineName, TrainConfig
+from galaxy_models.config import EngineName
 from galaxy_models.evaluation import metrics
 from galaxy_models.images.decode import decode_image
 from galaxy_models.models.calibration import with_temperature
@@ -37,7 +36,6 @@ from galaxy_models.models.card import ModelCard
 from galaxy_models.models.engines import Engine, choose_engine, load_engine
 from galaxy_models.models.folder import read_card
 from galaxy_models.scoring.augmentation import symmetric_views
-from galaxy_models.training.labels import sides_of
 
 Pixels = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
@@ -155,13 +153,7 @@ def labelled_galaxies(flags: Views, card: ModelCard) -> pd.DataFrame:
     rows = pd.read_csv(flags.catalog, dtype={"object_id": str})
     rows = rows[rows["label"].isin(card.classes)]
     if flags.side != "all":
-        config = TrainConfig(
-            catalog=str(flags.catalog),
-            output="none",
-            validation_fraction=card.training["validation_fraction"],
-            test_fraction=card.training["test_fraction"],
-        )
-        sides = sides_of(pa.array(rows["object_id"]), config)
+        sides = sides_in_training(rows["object_id"], card)
         rows = rows[(sides == flags.side).tolist()]
     if rows.empty:
         raise SystemExit(f"{flags.catalog} has no {flags.side} galaxy of {flags.model}")
