@@ -177,14 +177,19 @@ class Learner:
     def restore(
         self, weights: Arrays, optimizer_variables: Arrays, averaged_weights: Arrays
     ) -> None:
-        """Go on from where all three were copied."""
+        """Go on from where all three were copied, also in another precision."""
         self._network.set_weights(weights)
-        variables = [
-            *self._parallel.optimizer.variables,
-            *self._parallel.averaged_weights,
-        ]
+        optimizer = self._parallel.optimizer
+        variables, kept = optimizer.variables, optimizer_variables
+        if len(variables) != len(kept):
+            # In float16 a loss scale and its counters stand before the rest.
+            num_common = min(len(variables), len(kept))
+            variables, kept = variables[-num_common:], kept[-num_common:]
+            optimizer.iterations.assign(kept[0])
         for variable, value in zip(
-            variables, [*optimizer_variables, *averaged_weights], strict=True
+            [*variables, *self._parallel.averaged_weights],
+            [*kept, *averaged_weights],
+            strict=True,
         ):
             variable.assign(value)
 

@@ -18,6 +18,7 @@ from galaxy_models.cluster.ray_errors import worker_error
 from galaxy_models.errors import TrainingError
 from galaxy_models.models.tensorflow_runtime import start_tensorflow
 from galaxy_models.training.backend import CollectiveConfig
+from galaxy_models.training.checkpoint import FolderCheckpoints
 from galaxy_models.training.live_figures import LiveFigures
 from galaxy_models.training.plan import RAY_TRAIN_NAME, Plan, Workers
 from galaxy_models.training.progress import DecodeProgress
@@ -113,18 +114,27 @@ def train_worker(loop_config: dict[str, Any]) -> str | None:
         deterministic=not plan.workers.use_gpu,
     )
     rank = ray.train.get_context().get_world_rank()
-    return train(plan, loop_config["log"], RayCheckpoints(), rank)
+    earlier = FolderCheckpoints(plan.checkpoints_uri)
+    return train(plan, loop_config["log"], RayCheckpoints(earlier), rank)
 
 
 class RayCheckpoints:
-    """Checkpoints that Ray Train keeps, of all its workers together."""
+    """Checkpoints that Ray Train keeps, of all its workers together.
+
+    Args:
+        earlier: those of the same training before Ray had it.
+    """
+
+    def __init__(self, earlier: FolderCheckpoints) -> None:
+        self._earlier = earlier
 
     @contextmanager
     def latest(self) -> Iterator[Path | None]:
         """Copy the last checkpoint here while the block runs."""
         checkpoint = ray.train.get_checkpoint()
         if checkpoint is None:
-            yield None
+            with self._earlier.latest() as before:
+                yield before
             return
         with checkpoint.as_directory() as folder:
             yield Path(folder)

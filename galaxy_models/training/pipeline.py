@@ -12,6 +12,7 @@ from galaxy_models.cluster import shared_paths
 from galaxy_models.cluster.place import chosen_machines, joined_cluster
 from galaxy_models.cluster.resources import Resources, check_num_workers
 from galaxy_models.config import TrainConfig
+from galaxy_models.errors import OutputError
 from galaxy_models.models.card import (
     CARD_NAME,
     EMBEDDING_NAME,
@@ -36,6 +37,7 @@ from galaxy_models.training.plan import (
     Plan,
     Workers,
     ends_sooner_here,
+    is_begun_by_ray,
 )
 from galaxy_models.training.request import (
     Request,
@@ -119,6 +121,12 @@ def _train(request: Request, joined: Resources | None) -> ModelCard:
             Workers.alone(machine) if is_local else Workers.fitting(config, machine)
         )
         if begin(request):
+            if is_local and is_begun_by_ray(request):
+                raise OutputError(
+                    "--plan local: Ray's workers began the unfinished training in "
+                    f"{request.output}; resume it with --plan ray, or begin anew with "
+                    "--overwrite."
+                )
             logger.info(
                 "%s holds an unfinished training: it is resumed", request.output
             )

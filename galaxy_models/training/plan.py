@@ -101,7 +101,12 @@ def ends_sooner_here(request: Request, machine: Resources) -> bool:
     config = request.config
     if machine.num_hosts > 1 or machine.num_gpus:
         return False
-    if storage.is_folder(storage.join(request.output, RAY_TRAIN_NAME)):
+    if is_begun_by_ray(request):
         return False  # it goes on where Ray's workers were
     num_bytes = request.truth.num_to_learn * 3 * config.decoded_size**2
     return num_bytes <= MAX_LOCAL_BYTES and Workers.fitting(config, machine).num == 1
+
+
+def is_begun_by_ray(request: Request) -> bool:
+    """Whether Ray's workers were at this training already: only they resume it."""
+    return storage.is_folder(storage.join(request.output, RAY_TRAIN_NAME))

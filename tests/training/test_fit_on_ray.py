@@ -1,5 +1,6 @@
-"""A whole training run by Ray's workers: one, two, and one that is lost."""
+"""Trainings by Ray's workers: one, two, one that is lost, one begun without Ray."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,17 +8,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from lost_worker import lost_worker
+from lost_worker import LOCAL_PROCESS, lost_worker
 from prometheus import Samples, samples_of
 
 from galaxy_models.config import TrainConfig
-from galaxy_models.errors import ResourceError
+from galaxy_models.errors import OutputError, ResourceError, TrainingError
 from galaxy_models.models.folder import load_model
 from galaxy_models.simulation import Survey
 from galaxy_models.training import fit
+from galaxy_models.training.checkpoint import read_state
+from galaxy_models.training.pipeline import begin
+from galaxy_models.training.plan import RAY_TRAIN_NAME
+from galaxy_models.training.request import open_request
 
 SmallTraining = Callable[..., TrainConfig]
 FIGURES = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"]
+FOR_DAYS = 10**7
 pytestmark = pytest.mark.slow
 
 
@@ -105,6 +111,47 @@ def test_a_training_that_loses_its_worker_ends_with_the_same_bits(
     weights = [load_model(folder).get_weights() for folder in folders]
     for weight, other in zip(*weights, strict=True):
         np.testing.assert_array_equal(weight, other)
+
+
+def test_a_training_that_began_without_ray_goes_on_with_its_epochs(
+    ray_here: None,
+    labelled: Survey,
+    small_training: SmallTraining,
+    tmp_path: Path,
+) -> None:
+    def train(epochs: int, plan: str) -> None:
+        flags = {"early_stopping_patience": FOR_DAYS, "max_restarts": 1}
+        fit(small_training(labelled, output, epochs=epochs, plan=plan, **flags))
+
+    output = str(tmp_path / "model")
+    with (
+        pytest.raises(TrainingError, match="same command resumes"),
+        lost_worker("epoch 1/", title=LOCAL_PROCESS),
+        lost_worker("training resumes after epoch", title=LOCAL_PROCESS),
+    ):
+        train(FOR_DAYS, plan="local")
+    (kept,) = Path(output, "_checkpoints").iterdir()
+    history = pd.DataFrame(read_state(kept).history)
+
+    train(len(history) + 1, plan="ray")
+
+    whole = pd.read_csv(f"{output}/history.csv")
+    assert whole["epoch"].tolist() == list(range(1, len(history) + 2))
+    # When an epoch ended is among its figures: the same epochs, not equal ones.
+    pd.testing.assert_frame_equal(whole.iloc[:-1], history[whole.columns])
+    assert not Path(output, "_checkpoints").exists()
+
+
+def test_a_training_that_ray_s_workers_began_is_not_begun_anew_without_them(
+    labelled: Survey, small_training: SmallTraining, tmp_path: Path
+) -> None:
+    config = small_training(labelled, str(tmp_path / "model"), plan="local")
+    begin(open_request(config, config.output, resume=True))
+    (tmp_path / "model" / RAY_TRAIN_NAME).mkdir()
+    with pytest.raises(OutputError, match=r"--plan local: Ray's workers.*--plan ray"):
+        fit(config)
+    fit(dataclasses.replace(config, overwrite=True))
+    assert not (tmp_path / "model" / RAY_TRAIN_NAME).exists()
 
 
 def test_more_workers_than_cpus_are_refused(

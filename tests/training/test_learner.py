@@ -122,6 +122,28 @@ def test_a_restored_learner_goes_on_bit_for_bit(
         np.testing.assert_array_equal(mine, theirs)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("float32", "mixed_float16"), ("mixed_float16", "float32")],
+)
+def test_a_learner_goes_on_in_another_precision(before: str, after: str) -> None:
+    """As where a training that CPUs began is resumed on GPUs."""
+    first = learner(before, weight_averaging=0.9)
+    first.train_epoch(batches(), 1e-3)
+    kept = first.weights(), first.optimizer_variables(), first.averaged_weights()
+    first.train_epoch(batches(), 5e-4)
+    resumed = learner(after, weight_averaging=0.9)
+    resumed.restore(*kept)
+    resumed.train_epoch(batches(), 5e-4)
+    for mine, theirs, old in zip(
+        resumed.weights() + resumed.averaged_weights(),
+        first.weights() + first.averaged_weights(),
+        kept[0] + kept[2],
+        strict=True,
+    ):
+        assert np.abs(mine - theirs).max() <= 0.1 * np.abs(theirs - old).max()
+
+
 def test_the_running_mean_of_the_weights_is_validated_and_kept() -> None:
     averaged, plain = learner(weight_averaging=0.15), learner()
     mean = plain.weights()
