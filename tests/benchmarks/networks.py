@@ -5,7 +5,8 @@
 Every network is trained by ``python -m jobs.train`` with the same flags on the same
 catalog, and evaluated on the galaxies that its training held back; so are the models
 that come with the package and have the same classes, whose own training held back the
-same ones. A training that --work holds already is not repeated. Out comes a table in Markdown.
+same ones. A training that --work holds already is not repeated. Out comes a table in
+Markdown.
 
 Accuracy is that of single views, in floats (Keras) and in 8-bit integers (LiteRT);
 macro-F1 and the recall of the rarest class are the integers'. Images/s are LiteRT's,
