@@ -182,10 +182,9 @@ class Learner:
         optimizer = self._parallel.optimizer
         variables, kept = optimizer.variables, optimizer_variables
         if len(variables) != len(kept):
-            # In float16 a loss scale and its counters stand before the rest.
-            num_common = min(len(variables), len(kept))
-            variables, kept = variables[-num_common:], kept[-num_common:]
-            optimizer.iterations.assign(kept[0])
+            # One of the two scales the loss: only what stands behind that is common.
+            variables = getattr(optimizer, "inner_optimizer", optimizer).variables
+            kept = kept[-len(variables) :]
         for variable, value in zip(
             [*variables, *self._parallel.averaged_weights],
             [*kept, *averaged_weights],

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
+from contest import sides_in_training
 
 from galaxy_models.config import ScoreConfig, TrainConfig
 from galaxy_models.errors import ModelFolderError
@@ -23,7 +23,6 @@ from galaxy_models.models.shipped import (
 from galaxy_models.scoring import score
 from galaxy_models.simulation import Survey
 from galaxy_models.training.fine_tuning import find_starting_point
-from galaxy_models.training.labels import sides_of
 
 OF_GALAXIES = ("galaxy-zoo", "galaxy-zoo-small")
 CLASSES = ("cigar", "edge_on", "in_between", "round", "spiral")
@@ -134,19 +133,13 @@ def unseen(
 ) -> pd.DataFrame:
     """Predictions for the galaxies of Galaxy Zoo 2 that training never saw."""
     card = read_card(request.param)
-    split = TrainConfig(
-        catalog="c",
-        output="o",
-        validation_fraction=card.training["validation_fraction"],
-        test_fraction=card.training["test_fraction"],
-    )
     tables = []
     for name in ("galaxy_zoo_2", "galaxy_zoo_2_clean"):
         table = pd.read_csv(galaxy_data / name / "catalog.csv", dtype=str)
         table["image"] = f"{galaxy_data / name}/" + table["image"]
         tables.append(table)
     catalog = pd.concat(tables, ignore_index=True)
-    catalog = catalog[sides_of(pa.array(catalog["object_id"]), split) == "test"]
+    catalog = catalog[sides_in_training(catalog["object_id"], card) == "test"]
     path = tmp_path_factory.mktemp("unseen")
     catalog.to_csv(path / "catalog.csv", index=False)
     score(

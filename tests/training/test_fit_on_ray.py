@@ -16,9 +16,9 @@ from galaxy_models.errors import OutputError, ResourceError, TrainingError
 from galaxy_models.models.folder import load_model
 from galaxy_models.simulation import Survey
 from galaxy_models.training import fit
-from galaxy_models.training.checkpoint import read_state
+from galaxy_models.training.checkpoint import FolderCheckpoints, read_state
 from galaxy_models.training.pipeline import begin
-from galaxy_models.training.plan import RAY_TRAIN_NAME
+from galaxy_models.training.plan import CHECKPOINTS_NAME, RAY_TRAIN_NAME
 from galaxy_models.training.request import open_request
 
 SmallTraining = Callable[..., TrainConfig]
@@ -130,8 +130,9 @@ def test_a_training_that_began_without_ray_goes_on_with_its_epochs(
         lost_worker("training resumes after epoch", title=LOCAL_PROCESS),
     ):
         train(FOR_DAYS, plan="local")
-    (kept,) = Path(output, "_checkpoints").iterdir()
-    history = pd.DataFrame(read_state(kept).history)
+    with FolderCheckpoints(f"{output}/{CHECKPOINTS_NAME}").latest() as kept:
+        assert kept is not None
+        history = pd.DataFrame(read_state(kept).history)
 
     train(len(history) + 1, plan="ray")
 
@@ -139,7 +140,7 @@ def test_a_training_that_began_without_ray_goes_on_with_its_epochs(
     assert whole["epoch"].tolist() == list(range(1, len(history) + 2))
     # When an epoch ended is among its figures: the same epochs, not equal ones.
     pd.testing.assert_frame_equal(whole.iloc[:-1], history[whole.columns])
-    assert not Path(output, "_checkpoints").exists()
+    assert not Path(output, CHECKPOINTS_NAME).exists()
 
 
 def test_a_training_that_ray_s_workers_began_is_not_begun_anew_without_them(
