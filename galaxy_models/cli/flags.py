@@ -33,7 +33,9 @@ THEMES = {
     ),
     "Split": ("validation_fraction", "test_fraction"),
     "Network": ("network", "alpha", "hidden_units", "precision", "mantissa_bits"),
-    "Fine-tuning": ("start_from", "head_epochs", "head_learning_rate"),
+    "Fine-tuning": (
+        "start_from", "average_with", "head_epochs", "head_learning_rate",
+    ),
     "Knowledge distillation": ("teacher", "teacher_weight"),
     "Optimisation": (
         "epochs", "learning_rate", "schedule", "plateau_patience", "plateau_factor",

@@ -23,7 +23,11 @@ from galaxy_models.config.networks import (
     NETWORKS_WITH_HIDDEN_UNITS,
     NetworkName,
 )
-from galaxy_models.config.train_values import check_answers, check_ranges
+from galaxy_models.config.train_values import (
+    check_answers,
+    check_ranges,
+    check_start,
+)
 
 ClassWeightName = Literal["none", "balanced", "square_root"]
 PrecisionName = Literal["float32", "mixed_float16", "mixed_bfloat16"]
@@ -65,6 +69,10 @@ class TrainConfig(CatalogConfig):
     """Fine-tuning: model folder to take the initial weights from, or galaxy-zoo or
     galaxy-zoo-small. If the classes differ, the last layer is initialised at random; if
     --hidden-units do, the last two are."""
+
+    average_with: tuple[str, ...] = ()
+    """With --start-from: further models that were trained from the same one; the mean
+    of all their weights is the start (model soup, Wortsman et al. 2022)."""
 
     teacher: tuple[str, ...] = ()
     """Knowledge distillation (Hinton et al. 2015): predictions of jobs.score for this
@@ -258,6 +266,7 @@ class TrainConfig(CatalogConfig):
             "there is nothing to undo without --class-weight balanced or square_root",
         )
         check_answers(self)
+        check_start(self)
         self._check_network()
         self._check_images()
         check_count_or_auto("num_workers", self.num_workers)

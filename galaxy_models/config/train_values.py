@@ -108,3 +108,24 @@ def check_answers(config: "TrainConfig") -> None:
         config.volunteers_column,
         "it is about votes; name their decision tree with --questions",
     )
+
+
+def check_start(config: "TrainConfig") -> None:
+    """Check the flags that say which models training starts from.
+
+    Raises:
+        ConfigError: naming the flag, its value and what is allowed.
+    """
+    require(
+        config.start_from is not None or not config.average_with,
+        "average_with",
+        " ".join(config.average_with),
+        "there is nothing to average with; name one of the models with --start-from",
+    )
+    models = (config.start_from, *config.average_with)
+    require(
+        len(set(models)) == len(models),
+        "average_with",
+        " ".join(config.average_with),
+        "a model counts twice, with that of --start-from; name each once",
+    )

@@ -1,11 +1,15 @@
 """The trained model that a training starts from, for other classes or larger images.
 
-The driver checks the model's card; each worker copies the weights. Imports TensorFlow
-only there.
+Of several models that were trained from one and the same, the mean of the weights. The
+driver checks the models' cards; each worker copies the weights. Imports TensorFlow only
+there.
 """
 
+import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from galaxy_models.cluster import shared_paths
 from galaxy_models.config import TrainConfig
@@ -23,28 +27,45 @@ from galaxy_models.models.shipped import model_reference
 if TYPE_CHECKING:  # imports TensorFlow
     import keras
 
+logger = logging.getLogger(__name__)
+
+START_HASH = "start_from"  # in ``ModelCard.data``: that of the model started from
+
 
 @dataclass(frozen=True)
 class StartingPoint:
-    """A model folder, and what of it is taken over."""
+    """Model folders, and what of them is taken over."""
 
-    model: str
-    """A ``model_reference``."""
+    models: tuple[str, ...]
+    """As ``model_reference`` gives them; the first is that of ``--start-from``."""
 
-    card: ModelCard
+    cards: tuple[ModelCard, ...]
     new_layers: tuple[str, ...]
     """Names of the last layers that begin anew, since they differ; none, one or two."""
 
+    @property
+    def hashes(self) -> list[str]:
+        """Of the models, in their order."""
+        return [card.model_hash for card in self.cards]
+
     def copy_weights(self, network: "keras.Model") -> None:
-        """Give a new network of the same kind the model's weights, in place."""
-        source = load_model(self.model, self.card)
+        """Give a new network of the same kind the models' mean weights, in place."""
+        sources = [
+            load_model(model, card)
+            for model, card in zip(self.models, self.cards, strict=True)
+        ]
         for layer in network.layers:
             if layer.weights and layer.name not in self.new_layers:
-                layer.set_weights(source.get_layer(layer.name).get_weights())
+                theirs = (
+                    source.get_layer(layer.name).get_weights() for source in sources
+                )
+                layer.set_weights(
+                    [np.mean(same, axis=0) for same in zip(*theirs, strict=True)]
+                )
 
 
 def find_starting_point(config: TrainConfig, head: Head) -> StartingPoint | None:
-    """Check the model that training is to start from.
+    """Check the models that training is to start from.
 
     Args:
         config: the flags of ``jobs.train``.
@@ -55,13 +76,27 @@ def find_starting_point(config: TrainConfig, head: Head) -> StartingPoint | None
 
     Raises:
         ModelFolderError: there is no whole model folder.
-        ConfigError: its network is another, or another size of it.
+        ConfigError: a network is another, or another size of it; or the models to
+            average end in other layers.
     """
     if config.start_from is None:
         return None
-    model = model_reference(config.start_from)
-    card = read_card(model)
-    shared_paths.check_inputs("--start-from", required_files(model, card))
+    named = [("--start-from", config.start_from)]
+    named += [("--average-with", name) for name in config.average_with]
+    models = tuple(model_reference(name) for _, name in named)
+    cards: list[ModelCard] = []
+    for (flag, name), model in zip(named, models, strict=True):
+        card = read_card(model)
+        shared_paths.check_inputs(flag, required_files(model, card))
+        _check_network(config, card, name)
+        _check_likeness(cards, card, name)
+        read_model_file(model, card, MODEL_NAME)  # a damaged one is refused before work
+        cards.append(card)
+    return StartingPoint(models, tuple(cards), _new_layers(cards[0], config, head))
+
+
+def _check_network(config: TrainConfig, card: ModelCard, name: str) -> None:
+    """Refuse a model whose network is not the one that is to be trained."""
     trained = {
         "network": card.network,
         "alpha": card.alpha,
@@ -70,15 +105,47 @@ def find_starting_point(config: TrainConfig, head: Head) -> StartingPoint | None
         if card.network == "lenet5"
         else config.image_size,
     }
-    for name, value in trained.items():
-        if getattr(config, name) != value:
-            flag = f"--{name.replace('_', '-')}"
+    for field, value in trained.items():
+        if getattr(config, field) != value:
+            flag = f"--{field.replace('_', '-')}"
             raise ConfigError(
-                f"{flag} {getattr(config, name)}: the model {config.start_from} that "
-                f"training is to start from has {value}; add {flag} {value}."
+                f"{flag} {getattr(config, field)}: the model {name} that training is "
+                f"to start from has {value}; add {flag} {value}."
             )
-    read_model_file(model, card, MODEL_NAME)  # a damaged one is refused before work
-    return StartingPoint(model, card, _new_layers(card, config, head))
+
+
+def _check_likeness(others: list[ModelCard], card: ModelCard, name: str) -> None:
+    """Refuse a model that cannot be averaged with the first; doubt an unrelated one.
+
+    Args:
+        others: cards of the models before it; none, if it is the first.
+        card: its own.
+        name: as it was given.
+    """
+    if not others:
+        return
+    first = others[0]
+    if (card.hidden_units, card.head) != (first.hidden_units, first.head):
+        raise ConfigError(
+            f"--average-with {name}: it has {_last_layers(card)}, the model of "
+            f"--start-from {_last_layers(first)}; name models that are alike."
+        )
+    if not any(_ancestry(card) & _ancestry(other) for other in others):
+        logger.warning(
+            "--average-with %s: as far as its card says, it was not trained from the "
+            "same model as the others; a mean of unrelated weights predicts nothing",
+            name,
+        )
+
+
+def _last_layers(card: ModelCard) -> str:
+    outputs = ", ".join(card.head.output_names)
+    return f"{card.hidden_units} hidden units and the outputs {outputs}"
+
+
+def _ancestry(card: ModelCard) -> set[Any]:
+    """Hashes of a model and of what it was trained from."""
+    return {card.model_hash, card.data.get(START_HASH)} - {None}
 
 
 def _new_layers(card: ModelCard, config: TrainConfig, head: Head) -> tuple[str, ...]:

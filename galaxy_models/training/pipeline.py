@@ -26,6 +26,7 @@ from galaxy_models.models.card import (
 from galaxy_models.models.folder import TEST_NAME, write_card
 from galaxy_models.storage import output_folder, s3
 from galaxy_models.training.embedding_fit import MAX_GALAXIES, record_of
+from galaxy_models.training.fine_tuning import START_HASH
 from galaxy_models.training.history import (
     draw_history,
     write_history,
@@ -190,7 +191,8 @@ def _card(plan: Plan, result: Result) -> ModelCard:
             "fingerprint": catalog.fingerprint,
             **{side: dict(counts) for side, counts in truth.counts.items()},
             "left_out": truth.num_to_learn - plan.num_galaxies,
-            "start_from": request.start and request.start.card.model_hash,
+            START_HASH: request.start and request.start.hashes[0],
+            "average_with": request.start.hashes[1:] if request.start else [],
             "teacher": request.teacher and request.teacher.digest,
         },
         metrics=val_metrics(result.predictions, head),

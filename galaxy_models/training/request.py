@@ -73,9 +73,17 @@ class Request:
                 for side, counts in self.truth.counts.items()
             },
             **self._truth_key(),
-            "the hash of the model to start from": start and start.card.model_hash,
+            "the hash of the model to start from": start and start.hashes[0],
+            **self._averaged_key(),
             "the hash of what the teacher says": teacher and teacher.digest,
         }
+
+    def _averaged_key(self) -> dict[str, Any]:
+        """What earlier versions did not have: models that are averaged with it."""
+        averaged = self.start.hashes[1:] if self.start else []
+        return (
+            {"the hashes of the models averaged with it": averaged} if averaged else {}
+        )
 
     def _truth_key(self) -> dict[str, Any]:
         name = f"the {self.truth.head.kind}"

@@ -41,6 +41,7 @@ PATHS = (
     "catalog",
     "output",
     "start_from",
+    "average_with",
     "teacher",
     "questions",
     "image_root",

@@ -30,6 +30,7 @@ PLACES: dict[str, Any] = {
     "catalog": "s3://secret/survey/galaxies.csv",
     "output": "/secret/home/model",
     "start_from": "s3://secret",
+    "average_with": ("/secret/third", "s3://secret/fourth"),
     "teacher": ("/secret/one", "s3://secret/two"),
     "questions": "/secret/tree.json",
     "image_root": "/secret/images",

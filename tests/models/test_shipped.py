@@ -112,7 +112,7 @@ def test_training_may_start_from_a_shipped_model(
     )
     start = find_starting_point(config, ClassesHead(("featured", "smooth")))
     assert start is not None
-    assert (start.card, start.new_layers) == (shipped, new_layers)
+    assert (start.cards, start.new_layers) == ((shipped,), new_layers)
     network = build_network(shipped.network, 2, 48, shipped.alpha, hidden_units)
 
     start.copy_weights(network)

@@ -22,7 +22,7 @@ LATER_FLAGS = {
     "--undo-class-weight", "--margin-fraction", "--degraded-fraction",
     "--blur-fraction", "--noise-levels", "--colour-fraction", "--jpeg-quality",
     "--questions", "--volunteers-column", "--target", "--hidden-units",
-    "--moved-fraction", "--restore-best-weights",
+    "--moved-fraction", "--restore-best-weights", "--average-with",
 }  # fmt: skip
 
 
