@@ -5,7 +5,7 @@ The same for every wing; what the file holds is the wing's.
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from galaxy_models import storage
@@ -55,7 +55,11 @@ def check_format_version(
 
 
 def check_same_request(
-    output: str, done: Mapping[str, Any], asked: Mapping[str, Any], job: str
+    output: str,
+    done: Mapping[str, Any],
+    asked: Mapping[str, Any],
+    job: str,
+    optional: Sequence[str] = (),
 ) -> None:
     """Refuse to take the results of another request for this one's.
 
@@ -64,11 +68,12 @@ def check_same_request(
         done: resume key of what is there.
         asked: that of the request.
         job: what it is called: a scoring, a detection.
+        optional: names that a resume key lacks where they are not asked for.
 
     Raises:
         OutputError: naming what differs.
     """
-    known = {name: done.get(name) for name in asked}
+    known = {name: done.get(name) for name in (*asked, *optional)}
     changed = output_folder.changes(known, asked)
     if changed:
         raise OutputError(

@@ -129,14 +129,20 @@ def read_labels(
 def _read(
     table: Table, id_column: str, label_column: str
 ) -> tuple[pa.ChunkedArray, NDArray[np.int64], list[str]]:
-    """Read ids, numbers of labels (-1 where there is none), and what is numbered."""
+    """Read ids, numbers of labels (-1 where there is none), and what is numbered.
+
+    An empty text is no label: FITS has no null.
+    """
     ids: list[pa.Array] = []
     codes: list[NDArray[np.int64]] = []
     numbers: dict[str, int] = {}
     for batch in table.read_batches([id_column, label_column]):
         ids.append(batch.column(id_column))
         encoded = batch.column(label_column).cast(pa.string()).dictionary_encode()
-        own = [numbers.setdefault(x, len(numbers)) for x in encoded.dictionary.tolist()]
+        own = [
+            numbers.setdefault(label, len(numbers)) if label.strip() else UNUSED
+            for label in encoded.dictionary.tolist()
+        ]
         indices = pc.fill_null(encoded.indices, len(own)).to_numpy()
         codes.append(np.array([*own, UNUSED], np.int64)[indices])
     return pa.chunked_array(ids), np.concatenate(codes), list(numbers)

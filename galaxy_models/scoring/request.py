@@ -37,6 +37,7 @@ from galaxy_models.tables.prediction_schema import (
 
 PREVIOUS_KEY = "the files of --previous"
 EMBEDDING_KEY = "the embedding's hash"
+POSTERIOR_KEY, PLAUSIBLE_KEY = "--posterior", "--plausible-classes"  # only if asked for
 OUTPUT = OutputKind(
     job="jobs.score",
     results_name=RUN_RECORD_NAME,
@@ -124,9 +125,9 @@ class Request:
         """Columns that are asked for and that earlier versions did not have."""
         key: dict[str, Any] = {}
         if self.config.posterior:
-            key["--posterior"] = True
+            key[POSTERIOR_KEY] = True
         if self.config.plausible_classes:
-            key["--plausible-classes"] = self.card.plausible_probability
+            key[PLAUSIBLE_KEY] = self.card.plausible_probability
         return key
 
     def _embedding_key(self) -> dict[str, Any]:

@@ -21,7 +21,14 @@ from galaxy_models.errors import CatalogError, ScoringError
 from galaxy_models.models.card import library_versions
 from galaxy_models.scoring.plan import Plan
 from galaxy_models.scoring.previous import CarriedOver
-from galaxy_models.scoring.request import OUTPUT, Request, open_request, resumes
+from galaxy_models.scoring.request import (
+    OUTPUT,
+    PLAUSIBLE_KEY,
+    POSTERIOR_KEY,
+    Request,
+    open_request,
+    resumes,
+)
 from galaxy_models.scoring.run_file import RunRecord, read_run_record
 from galaxy_models.storage import output_folder
 from galaxy_models.tables.catalog import Catalog
@@ -102,7 +109,8 @@ def _check_same_request(
     with tempfile.TemporaryDirectory() as staging:
         request = open_request(config, staging)
         asked = request.resume_key(engine, record.format_version)
-    check_same_request(output, record.resume_key, asked, "scoring")
+    optional = (POSTERIOR_KEY, PLAUSIBLE_KEY)
+    check_same_request(output, record.resume_key, asked, "scoring", optional)
     return _positions(request)
 
 

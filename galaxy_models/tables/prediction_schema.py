@@ -13,6 +13,13 @@ STATUS_FAILED = "failed"
 SPREAD_COLUMN = "probability_spread"
 PLAUSIBLE_COLUMN = "plausible_classes"
 TARGET = b"target"  # in a field's metadata: the measured number that it is about
+QUESTION, ANSWER, LEADS_TO = b"question", b"answer", b"leads_to"  # "" where it ends
+OF_ANOTHER_SCORING = {
+    TARGET,
+    QUESTION,
+    ANSWER,
+    LEADS_TO,
+}  # where a kept column has them
 FAMILIARITY_COLUMN = "familiarity"
 EMBEDDING_COLUMN = "embedding"
 
@@ -247,7 +254,7 @@ def rows_schema(
     return pa.schema(
         [
             described_field("object_id", object_id),
-            *map(_with_position, kept),
+            *map(_kept_field, kept),
             *predicted,
             described_field("status", pa.string()),
             described_field("error", pa.string()),
@@ -301,9 +308,14 @@ def described_field(
     return pa.field(name, type_, metadata=metadata)
 
 
-def _with_position(column: pa.Field) -> pa.Field:
-    """Add unit and UCD to a position, unless its catalog gives a UCD."""
-    metadata = column.metadata or {}
+def _kept_field(column: pa.Field) -> pa.Field:
+    """Take out what says that it was predicted; add unit and UCD to a position.
+
+    Without a UCD, that is, in its catalog.
+    """
+    known = (column.metadata or {}).items()
+    metadata = {key: value for key, value in known if key not in OF_ANOTHER_SCORING}
+    column = column.with_metadata(metadata or None)
     ucd = POSITIONS.get(column.name.lower())
     if ucd is None or not pa.types.is_floating(column.type) or b"ucd" in metadata:
         return column

@@ -69,7 +69,7 @@ def _text_lengths(table: pa.Table) -> dict[str, int]:
     texts = {
         column.name: pc.list_flatten(values) if column.type == TEXTS else values
         for column, values in zip(table.schema, table.columns, strict=True)
-        if column.type == TEXTS or pa.types.is_string(column.type)
+        if column.type == TEXTS or column.type in (pa.string(), pa.large_string())
     }
     return {
         name: max(pc.max(pc.utf8_length(values)).as_py() or 0, NULL_LENGTH)

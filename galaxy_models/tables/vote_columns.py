@@ -9,14 +9,15 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from galaxy_models.tables.prediction_schema import (
+    ANSWER,
+    LEADS_TO,
+    QUESTION,
     asked_column,
     concentration_column,
     described_field,
     fraction_column,
 )
 from galaxy_models.tables.vote_tables.decision_tree import DecisionTree, make_tree
-
-QUESTION, ANSWER, LEADS_TO = b"question", b"answer", b"leads_to"  # "" where it ends
 
 
 def vote_fields(tree: DecisionTree, *, posterior: bool) -> list[pa.Field]:

@@ -4,10 +4,11 @@ Knows the catalog's ids and labels; it knows neither pixels nor networks.
 """
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -36,6 +37,9 @@ class Labels:
     )
     """Which of the catalog's galaxies are held back for tests, in its order."""
 
+    digest: str = ""
+    """SHA-256 of the labels, in the catalog's order."""
+
     @property
     def totals(self) -> Counter[str]:
         """Galaxies a label, on all sides."""
@@ -60,8 +64,6 @@ class Labels:
     def members(self) -> NDArray[np.bool_]:
         """Which classes each label may be: shape (labels, classes)."""
         return members(self.names, self.classes, self.groups)
-
-    digest: ClassVar[None] = None
 
     @property
     def head(self) -> ClassesHead:
@@ -113,14 +115,15 @@ def read_labels(catalog: Catalog, config: TrainConfig) -> Labels:
     counts: dict[Side, Counter[str]] = {"training": Counter(), "validation": Counter()}
     if config.test_fraction:
         counts["test"] = Counter()
-    is_test = [np.zeros(0, bool)]
+    is_test, digest = [np.zeros(0, bool)], hashlib.sha256()
     for ids, names in _read_names(catalog, config):
+        digest.update("".join(map(json.dumps, names)).encode())
         sides = sides_of(ids, config)
         for side, counter in counts.items():
             counter.update(names[sides == side].tolist())
         if config.test_fraction:
             is_test.append(sides == "test")
-    labels = Labels(counts, groups, np.concatenate(is_test))
+    labels = Labels(counts, groups, np.concatenate(is_test), digest.hexdigest())
     _check_classes(labels, config.label_column, catalog.uri)
     for side, counter in counts.items():
         if not any(counter[name] for name in labels.classes):
@@ -164,13 +167,15 @@ def _read_names(
             f"{catalog.uri}; name the column of class names."
         )
     for batch in catalog.table.read_batches([catalog.id_column, column]):
-        labels = batch.column(column)
-        if labels.null_count:
+        names = label_texts(batch.column(column), column, catalog.uri)
+        # FITS has no null text: an empty one says so there.
+        num_empty = sum(name is None or not name.strip() for name in names)
+        if num_empty:
             raise CatalogError(
-                f"column {column!r} of {catalog.uri} is null in "
-                f"{labels.null_count} row(s); label them or leave them out."
+                f"column {column!r} of {catalog.uri} is null or empty in {num_empty} "
+                "row(s); label them or leave them out."
             )
-        yield batch.column(catalog.id_column), label_texts(labels, column, catalog.uri)
+        yield batch.column(catalog.id_column), names
 
 
 def label_texts(labels: pa.Array, label_column: str, uri: str) -> NDArray[Any]:

@@ -22,6 +22,8 @@ from galaxy_models.training.truth import Truth, needed_columns, read_truth
 
 logger = logging.getLogger(__name__)
 
+LABELS_KEY = "the hash of the labels"  # in the resume key
+AVERAGED_KEY = "the hashes of the models averaged with it"
 FREE_TO_CHANGE = (
     "output",
     "s3_endpoint_url",
@@ -81,19 +83,18 @@ class Request:
     def _averaged_key(self) -> dict[str, Any]:
         """What earlier versions did not have: models that are averaged with it."""
         averaged = self.start.hashes[1:] if self.start else []
-        return (
-            {"the hashes of the models averaged with it": averaged} if averaged else {}
-        )
+        return {AVERAGED_KEY: averaged} if averaged else {}
 
     def _truth_key(self) -> dict[str, Any]:
-        name = f"the {self.truth.head.kind}"
+        kind = self.truth.head.kind
+        name = LABELS_KEY if kind == "classes" else f"the {kind}"
         return {name: self.truth.digest} if self.truth.digest else {}
 
 
 def without_later_flags(
     resume_key: Mapping[str, Any], older: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Leave out flags that an earlier version did not have, where they are unset.
+    """Leave out what an earlier version did not write: labels, and unset flags.
 
     Args:
         resume_key: of this version.
@@ -105,7 +106,8 @@ def without_later_flags(
     return {
         name: value
         for name, value in resume_key.items()
-        if name in older or name not in defaults or value != defaults[name]
+        if name in older
+        or (name != LABELS_KEY and (name not in defaults or value != defaults[name]))
     }
 
 

@@ -50,8 +50,8 @@ class Truth(Protocol):
         ...
 
     @property
-    def digest(self) -> str | None:
-        """Names the numbers; None of labels, which ``counts`` names."""
+    def digest(self) -> str:
+        """Names what is known of every galaxy, in the catalog's order."""
         ...
 
     def source_columns(self, catalog: Catalog, config: TrainConfig, /) -> list[str]:

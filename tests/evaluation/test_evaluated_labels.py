@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from prediction_files import CLASSES, write_labels
 
@@ -39,6 +40,15 @@ def test_labels_are_found_by_id(tmp_path: Path) -> None:
 
     assert places.tolist() == [1, -1, 0]
     assert [CLASSES[index] for index in labels.classes] == ["spiral", "round"]
+
+
+def test_an_empty_text_is_no_label(tmp_path: Path) -> None:
+    texts = pa.table({"object_id": [1, 2, 3], "label": ["round", "", "  "]})
+    pq.write_table(texts, tmp_path / "a.parquet")
+
+    labels = read(tmp_path / "a.parquet")
+
+    assert (len(labels.classes), labels.num_empty) == (1, 2)
 
 
 @pytest.mark.parametrize("labels", [[7, 8], ["7", "8"]])

@@ -92,6 +92,7 @@ def test_kept_numbers_of_an_earlier_scoring_are_not_what_was_predicted() -> None
     assert numbers_of(rows_schema(pa.int64(), [*earlier, plain], own)) == (
         ("bulge", ""),
     )
+    assert numbers_of(rows_schema(pa.int64(), earlier, own)) == (("bulge", ""),)
     classes = [pa.field("predicted_class", pa.string())]
     assert numbers_of(rows_schema(pa.int64(), earlier, classes)) == ()
 

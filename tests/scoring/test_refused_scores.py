@@ -1,5 +1,6 @@
 """Scorings that are refused, or end in an error; and what is left of them."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -105,6 +106,16 @@ def test_a_finished_scoring_that_is_asked_for_again_writes_nothing(
     else:
         table.iloc[:-1].to_parquet(catalog, index=False)
     with pytest.raises(OutputError, match="its number of rows was 90, now 89"):
+        score(config)
+
+
+def test_finished_columns_that_are_not_asked_for_are_another_request(
+    unlabelled: Survey, model_folder: str, tmp_path: Path
+) -> None:
+    config = config_for(unlabelled, model_folder, tmp_path / "out", plan="local")
+    score(dataclasses.replace(config, plausible_classes=True))
+
+    with pytest.raises(OutputError, match=r"--plausible-classes was 0\.\d+, now None"):
         score(config)
 
 

@@ -119,3 +119,13 @@ def test_a_table_of_predicted_votes_holds_its_tree(posterior: bool) -> None:
 
 def test_a_table_of_classes_holds_none() -> None:
     assert tree_of(pa.schema([pa.field("a_fraction", pa.float32())]), "p") is None
+
+
+def test_kept_votes_of_an_earlier_scoring_are_not_what_was_predicted() -> None:
+    earlier = list(vote_fields(read_tree("galaxy-zoo-2"), posterior=False))
+    classes = [pa.field("predicted_class", pa.string())]
+
+    schema = rows_schema(pa.int64(), earlier, classes)
+
+    assert tree_of(schema, "predictions") is None
+    assert schema.field(1).metadata[b"description"]

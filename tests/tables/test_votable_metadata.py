@@ -63,6 +63,17 @@ def test_astropy_reads_every_value(path: Path) -> None:
     assert table["error"].tolist() == ["None", "missing: no file"]
 
 
+def test_astropy_reads_texts_as_pandas_writes_them(tmp_path: Path) -> None:
+    names = pa.array(["NGC 1", None, "M 31"], pa.large_string())
+    table = pa.table({"name": names})
+    table = table.replace_schema_metadata(votable_metadata(table, "kept"))
+    pq.write_table(table, tmp_path / "part.parquet")
+
+    read = Table.read(tmp_path / "part.parquet", format="parquet.votable")
+
+    assert read["name"].tolist() == ["NGC 1", "None", "M 31"]
+
+
 @pytest.mark.slow
 def test_scored_files_name_their_model(
     labelled: Survey, model_folder: str, tmp_path: Path

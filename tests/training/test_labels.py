@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from astropy.table import Table
 from numpy.typing import NDArray
 
 from galaxy_models.config import TrainConfig
@@ -126,9 +127,31 @@ def test_a_null_label_is_refused(opened: Opener) -> None:
     catalog = opened(labelled(["round", "cigar", ""] * 4))
 
     with pytest.raises(
-        CatalogError, match=r"'label' .* is null in 4 row\(s\); label them or leave"
+        CatalogError, match=r"'label' .* is null or empty in 4 row\(s\); label them"
     ):
         counted(catalog)
+
+
+def test_an_empty_label_of_a_fits_table_is_no_class(
+    opened: Opener, tmp_path: Path
+) -> None:
+    csv = opened(labelled(["round", "cigar", "spiral"] * 4))
+    table = Table.read(csv.uri, format="ascii.csv")
+    table["label"][2::3] = "  "
+    table.write(tmp_path / "galaxies.fits")
+    config = TrainConfig(catalog=str(tmp_path / "galaxies.fits"), output="model")
+    catalog = open_catalog(config, str(tmp_path / "staging"), ["label"])
+
+    with pytest.raises(CatalogError, match=r"is null or empty in 4 row\(s\)"):
+        counted(catalog)
+
+
+def test_labels_that_change_places_have_another_digest(opened: Opener) -> None:
+    before = counted(opened(labelled(["round", "cigar"] * 20))).digest
+    same = counted(opened(labelled(["round", "cigar"] * 20))).digest
+    after = counted(opened(labelled(["cigar", "round"] * 20))).digest
+
+    assert before == same != after
 
 
 def test_one_class_is_not_enough(opened: Opener) -> None:

@@ -1,5 +1,6 @@
 """What an unfinished training may differ in from the one that resumes it."""
 
+import dataclasses
 import json
 from collections import Counter
 from pathlib import Path
@@ -40,6 +41,13 @@ def request(output: Path, **flags: Any) -> Request:
     return Request(config, str(output), True, catalog, Labels(counts, {}), None, None)
 
 
+def labelled(output: Path, digest: str) -> Request:
+    """Ask for the same, of labels that are known."""
+    asked = request(output)
+    labels = dataclasses.replace(asked.truth, digest=digest)  # type: ignore[type-var]
+    return dataclasses.replace(asked, truth=labels)
+
+
 @pytest.fixture
 def unfinished(tmp_path: Path) -> Path:
     """A model folder whose training the version before did not finish."""
@@ -57,8 +65,14 @@ def test_the_key_has_the_names_that_the_version_before_wrote(tmp_path: Path) -> 
 def test_an_unfinished_training_of_the_version_before_resumes(
     unfinished: Path,
 ) -> None:
-    assert begin(request(unfinished))
+    assert begin(labelled(unfinished, "d1"))
     assert (unfinished / "history.csv").exists()
+
+
+def test_changed_labels_are_a_change(tmp_path: Path) -> None:
+    begin(labelled(tmp_path, "d1"))
+    with pytest.raises(OutputError, match="the hash of the labels was d1, now d2"):
+        begin(labelled(tmp_path, "d2"))
 
 
 @pytest.mark.parametrize("flag", ["epochs", "num_workers", "max_restarts"])
