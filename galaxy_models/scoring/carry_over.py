@@ -176,11 +176,14 @@ def carry_over(request: Request) -> tuple[Request, CarriedFiles | None]:
     images_read_since_s = previous.images_read_since_s
     catalog_rows, is_retried, fingerprint = _matched(request, previous)
     if "changed" in request.config.retry:
-        images_read_since_s = time.time()
+        looked_s = time.time()
         is_retried |= _is_changed(request, previous, catalog_rows)
     is_removed = catalog_rows == NOT_FOUND
     is_kept = request.config.removed_rows == "keep"
     is_carried = np.where(is_removed, is_kept, ~is_retried)
+    # Of the images of removed rows no date was looked at.
+    if "changed" in request.config.retry and not is_carried[is_removed].any():
+        images_read_since_s = looked_s
     is_new = np.ones(request.catalog.num_rows, bool)
     is_new[catalog_rows[~is_removed]] = False
     _probe_new(request, is_new)
