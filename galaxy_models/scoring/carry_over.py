@@ -122,7 +122,7 @@ class CarriedFiles:
             raise unreadable(source, error) from error
 
     def _is_unchanged(self, file: int) -> bool:
-        """Whether all rows are carried over, with the kept values that they had."""
+        """Whether all rows are carried over, with the kept columns that they had."""
         if not self._is_carried[self._range(file)].all():
             return False
         earlier = self._read(file, self._request.keep) if self._request.keep else None
@@ -142,8 +142,10 @@ class CarriedFiles:
         """Give the catalog's values, and the earlier ones of rows that it has not."""
         numbers = self._catalog_rows[self._range(file)]
         is_there = numbers != NOT_FOUND
-        now = self._kept.take(numbers[is_there])
-        values = pa.concat_tables([now, earlier.filter(pa.array(~is_there))])
+        parts = self._kept.take(numbers[is_there]), earlier.filter(pa.array(~is_there))
+        fields = map(self._request.schema.field, self._request.keep)
+        schema = pa.schema(list(fields))  # either may differ from it, in type or nulls
+        values = pa.concat_tables([part.cast(schema) for part in parts])
         return values.take(np.argsort(np.argsort(~is_there, kind="stable")))
 
     def _read(self, file: int, columns: Sequence[str]) -> pa.Table:
