@@ -24,6 +24,7 @@ from galaxy_models.cluster import shared_paths
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import failure_reason
 from galaxy_models.scoring.changed_images import are_changed
+from galaxy_models.scoring.dated_choice import DatedChoice
 from galaxy_models.scoring.previous import CarriedOver, Previous
 from galaxy_models.scoring.request import Request
 from galaxy_models.tables.columns import image_sources
@@ -158,11 +159,14 @@ class CarriedFiles:
         return slice(stop - self._previous.rows.file_sizes[file], stop)
 
 
-def carry_over(request: Request) -> tuple[Request, CarriedFiles | None]:
+def carry_over(
+    request: Request, begun: DatedChoice | None = None
+) -> tuple[Request, CarriedFiles | None]:
     """Find what is carried over, and leave to be predicted what is not.
 
     Args:
         request: as it was opened.
+        begun: what the unfinished job that is resumed chose by the dates of images.
 
     Returns:
         The request for the rows that are left; and the files of the others, None
@@ -175,23 +179,19 @@ def carry_over(request: Request) -> tuple[Request, CarriedFiles | None]:
     previous = request.previous
     if previous is None:
         return request, None
-    images_read_since_s = previous.images_read_since_s
     catalog_rows, is_retried, fingerprint = _matched(request, previous)
+    looked_s = None
     if "changed" in request.config.retry:
-        looked_s = time.time()
-        is_retried |= _is_changed(request, previous, catalog_rows)
+        looked_s = begun.looked_s if begun else time.time()
+        is_retried |= _is_changed(request, previous, catalog_rows, begun)
+    chosen, num_new = _chosen(request, catalog_rows, is_retried)
     is_removed = catalog_rows == NOT_FOUND
     is_kept = request.config.removed_rows == "keep"
     is_carried = np.where(is_removed, is_kept, ~is_retried)
+    images_read_since_s = previous.images_read_since_s
     # Of the images of removed rows no date was looked at.
-    if "changed" in request.config.retry and not is_carried[is_removed].any():
+    if looked_s is not None and not is_carried[is_removed].any():
         images_read_since_s = looked_s
-    is_new = np.ones(request.catalog.num_rows, bool)
-    is_new[catalog_rows[~is_removed]] = False
-    _probe_new(request, is_new)
-    is_chosen = is_new.copy()
-    is_chosen[catalog_rows[is_retried & ~is_removed]] = True
-    chosen = RowRuns.where(is_chosen)
     files = CarriedFiles(request, previous, catalog_rows, is_carried)
     carried = CarriedOver(
         num_files=files.num_files,
@@ -200,19 +200,41 @@ def carry_over(request: Request) -> tuple[Request, CarriedFiles | None]:
         fingerprint=fingerprint,
         num_rows_in_all=chosen.num_rows + int(is_carried.sum()),
         images_read_since_s=images_read_since_s,
+        choice=None if looked_s is None else DatedChoice(chosen, looked_s),
     )
-    num_new = int(is_new.sum())
     _log(carried, num_new, chosen.num_rows - num_new, request.config)
     rows = dataclasses.replace(request.rows, chosen=chosen)
     return dataclasses.replace(request, rows=rows, carried=carried), files
 
 
+def _chosen(
+    request: Request, catalog_rows: NDArray[np.int64], is_retried: NDArray[np.bool_]
+) -> tuple[RowRuns, int]:
+    """Choose the catalog's rows that are predicted; count the new ones among them."""
+    is_removed = catalog_rows == NOT_FOUND
+    is_new = np.ones(request.catalog.num_rows, bool)
+    is_new[catalog_rows[~is_removed]] = False
+    _probe_new(request, is_new)
+    is_chosen = is_new.copy()
+    is_chosen[catalog_rows[is_retried & ~is_removed]] = True
+    return RowRuns.where(is_chosen), int(is_new.sum())
+
+
 def _is_changed(
-    request: Request, previous: Previous, catalog_rows: NDArray[np.int64]
+    request: Request,
+    previous: Previous,
+    catalog_rows: NDArray[np.int64],
+    begun: DatedChoice | None,
 ) -> NDArray[np.bool_]:
-    """Whether the image of each earlier row was written since it was scored."""
-    since_s = (previous.images_read_since_s or 0) - CLOCKS_DIFFER_S
-    changed = are_changed(request.catalog, since_s)
+    """Whether the image of each earlier row was written since it was scored.
+
+    Where a job is resumed, its choice says so; it also says it of failed rows.
+    """
+    if begun is None:
+        since_s = (previous.images_read_since_s or 0) - CLOCKS_DIFFER_S
+        changed = are_changed(request.catalog, since_s)
+    else:
+        changed = begun.chosen.mask(request.catalog.num_rows)
     return np.where(catalog_rows == NOT_FOUND, False, changed[catalog_rows])
 
 

@@ -15,6 +15,7 @@ from galaxy_models.chunks.run_file import ENGINE_KEY
 from galaxy_models.config import EngineName, ScoreConfig
 from galaxy_models.config.score import CPU_ENGINES
 from galaxy_models.errors import PredictionsError
+from galaxy_models.scoring.dated_choice import DatedChoice
 from galaxy_models.scoring.run_file import RunRecord, read_run_record
 from galaxy_models.storage.output_folder import UNFINISHED_NAME, changes
 from galaxy_models.tables.formats import open_parquet_folder
@@ -58,6 +59,9 @@ class CarriedOver:
 
     images_read_since_s: float | None
     """When the images of these rows were read, or found unchanged, at the earliest."""
+
+    choice: DatedChoice | None = None
+    """What is predicted, where the dates of images had a say in it."""
 
 
 def open_previous(

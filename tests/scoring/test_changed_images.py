@@ -1,24 +1,36 @@
 """Images that were written anew after they were scored: ``--retry changed``."""
 
+import dataclasses
 import os
 import shutil
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from earlier_scoring import (
     NUM_BEFORE,
+    NUM_NOW,
     Configure,
     change_record,
     galaxies,
     read,
 )
 
-from galaxy_models.errors import CatalogError, PredictionsError
-from galaxy_models.scoring import score
+from galaxy_models.errors import CatalogError, OutputError, PredictionsError
+from galaxy_models.scoring import pipeline, score
 from galaxy_models.scoring.carry_over import CLOCKS_DIFFER_S
+from galaxy_models.scoring.dated_choice import (
+    CHOICE_NAME,
+    CHOSEN_KEY,
+    DatedChoice,
+    read_choice,
+    write_choice,
+)
 from galaxy_models.simulation import Survey
+from galaxy_models.storage.output_folder import Marker
+from galaxy_models.tables.formats.row_runs import RowRuns
 
 HOUR_S = 3600.0
 
@@ -95,3 +107,59 @@ def test_a_change_of_an_image_that_the_catalog_lacked_meanwhile_is_noticed(
     again = configure_grown(now, retry=("changed",), previous=meanwhile.output)
 
     assert score(again).num_rows_this_run == 1
+
+
+def test_an_image_written_while_a_job_is_interrupted_waits_for_the_next_one(
+    configure_grown: Configure,
+    labelled: Survey,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = time.time()
+    now = dated_galaxies(labelled, tmp_path, now_s - 2 * HOUR_S)
+    change_record(tmp_path / "previous", images_read_since_s=now_s - HOUR_S)
+    write_anew(now, 3, now_s)
+    config = configure_grown(now, retry=("failed", "changed"), output=f"{tmp_path}/2")
+    with monkeypatch.context() as crash:
+        crash.delattr(pipeline, "_predict_what_remains")  # it dies as it begins
+        with pytest.raises(NameError):
+            score(config)
+    interrupted_s = time.time()
+    write_anew(now, 3, now_s + HOUR_S)
+    write_anew(now, 4, now_s + HOUR_S)
+    with pytest.raises(OutputError, match=r"--retry was .*, now \['changed'\]\. Ask"):
+        score(dataclasses.replace(config, retry=("changed",)))
+
+    record = score(config)
+
+    assert record.num_rows_this_run == 3  # the third galaxy and two that had failed
+    assert record.images_read_since_s is not None
+    assert now_s < record.images_read_since_s < interrupted_s
+    assert not [name for name in os.listdir(config.output) if "unfinished" in name]
+    again = configure_grown(now, retry=("changed",), previous=config.output)
+    assert score(again).num_rows_this_run == 2
+
+
+def test_a_job_that_wrote_no_choice_down_is_resumed_if_it_chooses_the_same(
+    configure_grown: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = configure_grown(retry=("failed", "changed"))
+    with monkeypatch.context() as crash:
+        crash.delattr(pipeline, "_predict_what_remains")
+        with pytest.raises(NameError):
+            score(config)
+    Path(config.output, CHOICE_NAME).unlink()  # as in earlier versions
+    assert score(config).num_rows == NUM_NOW
+
+
+def test_only_the_job_that_made_a_choice_takes_it_up(tmp_path: Path) -> None:
+    choice = DatedChoice(RowRuns.where(np.array([True, False, True])), 12.5)
+    marker = Marker({CHOSEN_KEY: choice.chosen.hexdigest()}, is_emptied=True)
+    assert read_choice(str(tmp_path), marker) is None
+    write_choice(str(tmp_path), choice)
+    assert read_choice(str(tmp_path), marker) == choice
+    assert read_choice(str(tmp_path), None) is None
+    others = Marker({CHOSEN_KEY: "another"}, is_emptied=True)
+    assert read_choice(str(tmp_path), others) is None
+    (tmp_path / CHOICE_NAME).write_bytes(b"PAR1")  # cut short
+    assert read_choice(str(tmp_path), marker) is None
