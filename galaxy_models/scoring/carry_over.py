@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from galaxy_models.cluster import shared_paths
 from galaxy_models.config import ScoreConfig
-from galaxy_models.errors import failure_reason
+from galaxy_models.errors import CatalogError, failure_reason
 from galaxy_models.scoring.carried_files import CarriedFiles
 from galaxy_models.scoring.changed_images import are_changed
 from galaxy_models.scoring.dated_choice import DatedChoice
@@ -47,8 +47,8 @@ def carry_over(
         without ``--previous``.
 
     Raises:
-        CatalogError: ids cannot be read, or earlier ones are repeated; or none of the
-            first new images is there.
+        CatalogError: ids cannot be read, or earlier ones are repeated; or there
+            are many new images, and none of the first ones is there.
     """
     previous = request.previous
     if previous is None:
@@ -113,17 +113,27 @@ def _is_changed(
 
 
 def _probe_new(request: Request, is_new: NDArray[np.bool_]) -> None:
-    """Refuse a catalog none of whose first new images is there; others may be gone."""
+    """Refuse a catalog none of whose many first new images is there.
+
+    A few that are missing say nothing of the others: they become failed rows.
+    """
     rows = dataclasses.replace(request.rows, chosen=RowRuns.where(is_new))
-    if rows.num_rows:
-        catalog = request.catalog
-        reader = RowReader(rows, [catalog.image_column])
-        head = reader.read(0, min(rows.num_rows, NUM_PROBED_IMAGES))
-        images = image_sources(head[catalog.image_column])
+    if not rows.num_rows:
+        return
+    catalog = request.catalog
+    reader = RowReader(rows, [catalog.image_column])
+    head = reader.read(0, min(rows.num_rows, NUM_PROBED_IMAGES))
+    images = image_sources(head[catalog.image_column])
+    try:
         present = probe_images(
             images, catalog.uri, catalog.image_root, catalog.allowed_prefixes
         )
-        shared_paths.check_inputs("the image", present)
+    except CatalogError as error:
+        if len(images) == NUM_PROBED_IMAGES:
+            raise
+        logger.warning("the new galaxies will be failed rows: %s", error)
+        return
+    shared_paths.check_inputs("the image", present)
 
 
 def _log(

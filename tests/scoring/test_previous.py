@@ -29,6 +29,7 @@ from galaxy_models.scoring import pipeline, score
 from galaxy_models.scoring.request import open_request
 from galaxy_models.scoring.run_record import finished_record
 from galaxy_models.simulation import Survey
+from galaxy_models.tables.first_images import NUM_PROBED_IMAGES
 
 
 def part(folder: str | Path, number: int) -> bytes:
@@ -111,12 +112,27 @@ def test_kept_columns_are_those_of_the_catalog_today(
     assert confidence[0] == confidence[1]
 
 
-def test_new_images_none_of_which_is_there_are_refused(
+def test_many_new_images_none_of_which_is_there_are_refused(
     configure_grown: Configure, labelled: Survey
 ) -> None:
-    now = without_images(galaxies(labelled, NUM_NOW), range(NUM_BEFORE, NUM_NOW))
-    with pytest.raises(CatalogError, match="none of the first 7 images .*--image-root"):
+    num_now = NUM_BEFORE + NUM_PROBED_IMAGES
+    now = without_images(galaxies(labelled, num_now), range(NUM_BEFORE, num_now))
+    with pytest.raises(CatalogError, match="none of the first 20 .*--image-root"):
         score(configure_grown(now))
+
+
+def test_a_few_new_images_that_are_missing_become_failed_rows(
+    configure_grown: Configure, labelled: Survey, caplog: pytest.LogCaptureFixture
+) -> None:
+    num_now = NUM_BEFORE + NUM_PROBED_IMAGES - 1
+    now = without_images(galaxies(labelled, num_now), range(NUM_BEFORE, num_now))
+
+    record = score(config := configure_grown(now))
+
+    assert "failed rows: none of the first 19 images of" in caplog.text
+    assert (record.num_rows, record.num_failed) == (num_now, 19)
+    after = read(config.output)
+    assert set(after.loc[NUM_BEFORE:, "status"]) == {"failed"}
 
 
 def test_a_run_that_was_lost_is_resumed_and_nothing_is_there_twice(
