@@ -6,11 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from catalog_files import Opener, repeated
 from dataset_here import DatasetHere
+from earlier_scoring import (
+    NUM_NOW,
+    ROWS_PER_FILE,
+    Configure,
+    galaxies,
+    score_earlier,
+)
 from filelock import FileLock
 from package_files import PackageFiles, built_package
 from prediction_files import FAILED, row, write_labels, write_predictions
@@ -20,7 +28,12 @@ from score_job import NUM_ROWS
 from training_digest import training_digest
 from unlabelled_survey import write_unlabelled
 
-from galaxy_models.config import CatalogConfig, EvaluateConfig, TrainConfig
+from galaxy_models.config import (
+    CatalogConfig,
+    EvaluateConfig,
+    ScoreConfig,
+    TrainConfig,
+)
 from galaxy_models.models.card import CARD_NAME
 from galaxy_models.simulation import Survey, write_survey
 from galaxy_models.tables.catalog import Catalog, open_catalog
@@ -260,3 +273,33 @@ def galaxy_data() -> Path:
     if not folder:
         pytest.skip("GALAXY_DATA_DIR is not set: no real galaxy images here")
     return Path(folder)
+
+
+@pytest.fixture(scope="module")
+def earlier(labelled: Survey, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished scoring of 25 galaxies, two of them failed."""
+    folder = tmp_path_factory.mktemp("earlier")
+    score_earlier(labelled, folder)
+    return folder
+
+
+@pytest.fixture
+def configure_grown(earlier: Path, labelled: Survey, tmp_path: Path) -> Configure:
+    """Asks for 32 galaxies, 25 of which were scored earlier."""
+    shutil.copytree(earlier / "previous", tmp_path / "previous")
+
+    def config_of(table: pd.DataFrame | None = None, **changes: Any) -> ScoreConfig:
+        now = galaxies(labelled, NUM_NOW) if table is None else table
+        now.to_parquet(tmp_path / "now.parquet", index=False)
+        settings: dict[str, Any] = {
+            "catalog": str(tmp_path / "now.parquet"),
+            "model": "galaxy-zoo",
+            "output": str(tmp_path / "out"),
+            "previous": str(tmp_path / "previous"),
+            "plan": "local",
+            "rows_per_file": ROWS_PER_FILE,
+            "keep": ("ra",),
+        }
+        return ScoreConfig(**(settings | changes))
+
+    return config_of

@@ -176,8 +176,10 @@ class Ledger:
                 storage.delete_file(self.chunk_uri(chunk))
             if lost:
                 return lost
+            # An earlier version may have begun, which kept texts as large_string, too.
+            table = pa.concat_tables(chunks.values(), promote_options="permissive")
             # In one piece: how files look does not depend on how chunks were cut.
-            table = pa.concat_tables(chunks.values()).combine_chunks()
+            table = table.combine_chunks()
             write_file(self.file_uri(file), table, metadata, self.content_name)
         storage.delete_folder(self._chunk_folder(file))
         return []

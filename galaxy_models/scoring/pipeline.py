@@ -24,6 +24,7 @@ from galaxy_models.errors import ScoringError
 from galaxy_models.models.engines import check_engine
 from galaxy_models.scoring import sky_catalog
 from galaxy_models.scoring.carry_over import carry_over
+from galaxy_models.scoring.dated_choice import read_choice, write_choice
 from galaxy_models.scoring.plan import (
     Plan,
     check_resources,
@@ -95,11 +96,10 @@ def _score(config: ScoreConfig) -> RunRecord:
         staging_uri = storage.join(output, output_folder.STAGING_NAME)
         request = open_request(config, staging_uri)
         sky_catalog.check_positions(request.catalog)
-        request, carried = carry_over(request)
-        begun = None
-        if resumes(config):
-            begun = choice_begun_with(output_folder.read_marker(output, OUTPUT))
-            request = request.with_engine(begun.name) if begun else request
+        marker = output_folder.read_marker(output, OUTPUT) if resumes(config) else None
+        request, carried = carry_over(request, read_choice(output, marker))
+        begun = choice_begun_with(marker)
+        request = request.with_engine(begun.name) if begun else request
         with _machines(request, joined) as (resources, is_local):
             work = engine_work(request, resources, is_local=is_local)
             choice = settle_engine(work, begun)
@@ -131,6 +131,9 @@ def _begin(plan: Plan) -> None:
     output, resume = plan.ledger.output, resumes(plan.request.config)
     if output_folder.begin_output(output, OUTPUT, plan.resume_key(), resume):
         logger.info("%s holds an unfinished scoring: it is resumed", output)
+    carried = plan.request.carried
+    if carried is not None and carried.choice is not None:
+        write_choice(output, carried.choice)
 
 
 def _predict_what_remains(plan: Plan) -> WorkDone:

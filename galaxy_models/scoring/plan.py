@@ -17,6 +17,7 @@ from galaxy_models.errors import ConfigError, OutputError, ResourceError
 from galaxy_models.models.card import ModelCard
 from galaxy_models.models.engines import choose_engine, explain_engine
 from galaxy_models.scoring.augmentation import NUM_VIEWS
+from galaxy_models.scoring.dated_choice import CHOSEN_KEY
 from galaxy_models.scoring.request import OUTPUT, Request, resumes
 from galaxy_models.scoring.run_file import (
     FORMAT_VERSION,
@@ -38,7 +39,6 @@ ROWS_PER_CHUNK = range(64, 1024 + 1)
 MIN_CHUNKS_PER_ACTOR = 16
 MAX_CHUNK_BYTES = 64 * 2**20  # of pixels that travel; Ray divides blocks of 128 MiB
 ROWS_PER_CHUNK_KEY = "rows per chunk"  # in the resume key; a resumed job keeps to it
-CHOSEN_KEY = "the rows that are not carried over"
 MODEL_KEY, MODEL_HASH_KEY = b"galaxy_batch.model", b"galaxy_batch.model_hash"
 
 

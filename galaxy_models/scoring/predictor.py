@@ -264,15 +264,16 @@ def prediction_rows(
         failed, an embedding NaN.
     """
     failed = np.asarray([error is not None for error in errors], bool)
+    schema = request.schema
     columns = [
         rows[request.catalog.id_column].cast(request.catalog.id_type),
-        *(rows[name] for name in request.keep),
+        *(rows[name].cast(schema.field(name).type) for name in request.keep),
         *answer_arrays(predicted, failed, request.card, request.config),
         pa.array(np.where(failed, STATUS_FAILED, STATUS_OK), pa.string()),
         pa.array(errors, pa.string()),
         *_embedding(predicted, failed),
     ]
-    return pa.table(columns, schema=request.schema)
+    return pa.table(columns, schema=schema)
 
 
 def _embedding(predicted: Predicted, failed: NDArray[np.bool_]) -> list[pa.Array]:

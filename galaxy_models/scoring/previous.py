@@ -15,10 +15,12 @@ from galaxy_models.chunks.run_file import ENGINE_KEY
 from galaxy_models.config import EngineName, ScoreConfig
 from galaxy_models.config.score import CPU_ENGINES
 from galaxy_models.errors import PredictionsError
+from galaxy_models.scoring.dated_choice import DatedChoice
 from galaxy_models.scoring.run_file import RunRecord, read_run_record
 from galaxy_models.storage.output_folder import UNFINISHED_NAME, changes
 from galaxy_models.tables.formats import open_parquet_folder
 from galaxy_models.tables.formats.numbered_rows import NumberedRows, number_rows
+from galaxy_models.tables.prediction_schema import kept_field
 
 MUST_AGREE = (
     "the model's hash", "the model's temperature", "--keep", "--tta",
@@ -57,6 +59,9 @@ class CarriedOver:
 
     images_read_since_s: float | None
     """When the images of these rows were read, or found unchanged, at the earliest."""
+
+    choice: DatedChoice | None = None
+    """What is predicted, where the dates of images had a say in it."""
 
 
 def open_previous(
@@ -142,7 +147,8 @@ def _check_same_model(
 
 
 def _check_columns(uri: str, previous: pa.Schema, schema: pa.Schema) -> None:
-    there = {field.name: field.type for field in previous}
+    # Earlier versions kept a column with the catalog's very type.
+    there = {field.name: kept_field(field).type for field in previous}
     asked = {field.name: field.type for field in schema}
     differences = [
         f"{name} is {there.get(name, 'missing')} there and "

@@ -31,6 +31,7 @@ from galaxy_models.tables.formats.numbered_rows import (
 )
 from galaxy_models.tables.prediction_schema import (
     SPREAD_COLUMN,
+    kept_field,
     probability_column,
     rows_schema,
 )
@@ -83,7 +84,7 @@ class Request:
     @property
     def schema(self) -> pa.Schema:
         """The predictions' columns."""
-        kept = [self.catalog.schema.field(name) for name in self.keep]
+        kept = [kept_field(self.catalog.schema.field(name)) for name in self.keep]
         return _schema(self.config, self.catalog, kept, self.card)
 
     def with_engine(self, name: EngineName) -> "Request":

@@ -263,6 +263,21 @@ def rows_schema(
     )
 
 
+def kept_field(column: pa.Field) -> pa.Field:
+    """Say how a catalog's column is kept: the same, whoever wrote the catalog.
+
+    Args:
+        column: the catalog's.
+
+    Returns:
+        The column, which may hold nulls, and whose texts are ``string``: pandas 3 and
+        Polars write ``large_string``.
+    """
+    is_large = pa.types.is_large_string(column.type)
+    type_ = pa.string() if is_large else column.type
+    return column.with_type(type_).with_nullable(True)
+
+
 def class_fields(
     classes: Sequence[str], *, spread: bool = False, plausible: bool = False
 ) -> list[pa.Field]:

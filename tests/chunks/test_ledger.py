@@ -51,6 +51,21 @@ def test_a_chunk_written_twice_is_there_once(ledger: Ledger) -> None:
     assert visible(ledger) == list(range(12))
 
 
+def test_chunks_of_an_earlier_version_become_a_file_with_those_of_this_one(
+    ledger: Ledger,
+) -> None:
+    earlier = pa.field("name", pa.large_string(), nullable=False)
+    now = pa.field("name", pa.string())
+    for chunk, field in enumerate((earlier, now, now)):
+        names = [f"NGC {row}" for row in range(*ledger.rows_of(chunk))]
+        ledger.write_chunk(chunk, pa.table([names], schema=pa.schema([field])))
+
+    assert ledger.finish_file(0, {}) == []
+
+    table = pd.read_parquet(ledger.output)
+    assert table["name"].tolist() == [f"NGC {row}" for row in range(12)]
+
+
 def test_a_job_that_begins_again_does_what_is_missing(ledger: Ledger) -> None:
     keep(ledger, 0, 1, 2, 4)
     ledger.finish_file(0, {})

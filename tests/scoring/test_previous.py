@@ -1,9 +1,6 @@
 """A catalog that grew: earlier predictions are carried over, the rest is predicted."""
 
 import json
-import os
-import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,102 +8,43 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from earlier_scoring import (
+    MISSING,
+    NO_IMAGE,
+    NUM_BEFORE,
+    NUM_NOW,
+    Configure,
+    change_record,
+    galaxies,
+    read,
+    without_images,
+)
 
-from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import (
     CatalogError,
     OutputError,
     PredictionsError,
 )
 from galaxy_models.scoring import pipeline, score
-from galaxy_models.scoring.carry_over import CLOCKS_DIFFER_S
 from galaxy_models.scoring.request import open_request
 from galaxy_models.scoring.run_record import finished_record
 from galaxy_models.simulation import Survey
-
-ROWS_PER_FILE = 10
-NUM_BEFORE = 25  # in files of 10, 10 and 5
-NUM_NOW = 32
-MISSING = 12  # in the second file; its image comes later
-NO_IMAGE = 22  # in the third file; it never comes
-Configure = Callable[..., ScoreConfig]
-
-
-def galaxies(labelled: Survey, num: int, **columns: Any) -> pd.DataFrame:
-    """The first galaxies of a catalog, whose images have full paths."""
-    table = pd.read_csv(labelled.catalog).head(num)[["object_id", "image"]]
-    table["object_id"] = range(num)
-    table["image"] = [str(labelled.catalog.parent / path) for path in table["image"]]
-    return table.assign(ra=[float(number) for number in range(num)], **columns)
-
-
-@pytest.fixture(scope="module")
-def earlier(labelled: Survey, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a finished scoring of 25 galaxies, two of them failed."""
-    folder = tmp_path_factory.mktemp("earlier")
-    table = galaxies(labelled, NUM_BEFORE)
-    table.loc[MISSING, "image"] = str(folder / "late.jpg")
-    table.loc[NO_IMAGE, "image"] = str(folder / "never.jpg")
-    table.to_parquet(folder / "before.parquet", index=False)
-    record = score(
-        ScoreConfig(
-            catalog=str(folder / "before.parquet"),
-            model="galaxy-zoo",
-            output=str(folder / "previous"),
-            plan="local",
-            rows_per_file=ROWS_PER_FILE,
-            keep=("ra",),
-        )
-    )
-    assert record.failure_reasons == {"missing": 2}
-    return folder
-
-
-@pytest.fixture
-def configure(earlier: Path, labelled: Survey, tmp_path: Path) -> Configure:
-    """Asks for 32 galaxies, 25 of which were scored earlier."""
-    shutil.copytree(earlier / "previous", tmp_path / "previous")
-
-    def config_of(table: pd.DataFrame | None = None, **changes: Any) -> ScoreConfig:
-        now = galaxies(labelled, NUM_NOW) if table is None else table
-        now.to_parquet(tmp_path / "now.parquet", index=False)
-        settings: dict[str, Any] = {
-            "catalog": str(tmp_path / "now.parquet"),
-            "model": "galaxy-zoo",
-            "output": str(tmp_path / "out"),
-            "previous": str(tmp_path / "previous"),
-            "plan": "local",
-            "rows_per_file": ROWS_PER_FILE,
-            "keep": ("ra",),
-        }
-        return ScoreConfig(**(settings | changes))
-
-    return config_of
-
-
-def read(folder: str | Path) -> pd.DataFrame:
-    return pd.read_parquet(folder).set_index("object_id").sort_index()
+from galaxy_models.tables.first_images import NUM_PROBED_IMAGES
 
 
 def part(folder: str | Path, number: int) -> bytes:
     return (Path(folder) / f"part-{number:06d}.parquet").read_bytes()
 
 
-def without_images(table: pd.DataFrame, numbers: range) -> pd.DataFrame:
-    """A catalog that names images which do not exist: whoever decodes them fails."""
-    table.loc[list(numbers), "image"] = "/nowhere.jpg"
-    return table
-
-
 def test_only_what_is_new_or_failed_is_predicted(
-    configure: Configure, labelled: Survey, tmp_path: Path
+    configure_grown: Configure, labelled: Survey, tmp_path: Path
 ) -> None:
-    whole = score(configure(previous=None, output=str(tmp_path / "whole")))
+    whole = score(configure_grown(previous=None, output=str(tmp_path / "whole")))
     now = galaxies(labelled, NUM_NOW)
     unchanged = [n for n in range(NUM_BEFORE) if n not in (MISSING, NO_IMAGE)]
     now.loc[unchanged, "image"] = "/nowhere.jpg"
 
-    record = score(config := configure(now))
+    record = score(config := configure_grown(now))
 
     pd.testing.assert_frame_equal(read(config.output), read(tmp_path / "whole"))
     assert record.num_rows_this_run == NUM_NOW - NUM_BEFORE + 2
@@ -117,62 +55,21 @@ def test_only_what_is_new_or_failed_is_predicted(
 
 
 def test_failures_of_the_reasons_asked_for_are_tried_again(
-    configure: Configure,
+    configure_grown: Configure,
 ) -> None:
-    config = configure(retry=("truncated",))
+    config = configure_grown(retry=("truncated",))
     assert score(config).num_rows_this_run == NUM_NOW - NUM_BEFORE
     assert read(config.output).loc[MISSING, "status"] == "failed"
-    again = configure(retry=("missing", "truncated"), output=f"{config.output}-2")
+    again = configure_grown(retry=("missing", "truncated"), output=f"{config.output}-2")
     assert score(again).num_rows_this_run == NUM_NOW - NUM_BEFORE + 2
     assert read(again.output).loc[MISSING, "status"] == "ok"
 
 
-def test_images_that_were_written_since_are_predicted_again(
-    configure: Configure, labelled: Survey, tmp_path: Path
-) -> None:
-    now = galaxies(labelled, NUM_BEFORE)
-    read_since_s = time.time() + 1000  # all images of the survey are older
-    change_record(tmp_path / "previous", images_read_since_s=read_since_s)
-    for number, seconds in ((3, 1), (4, -CLOCKS_DIFFER_S - 1)):
-        image = tmp_path / f"{number}.jpg"
-        image.write_bytes(Path(now["image"].iloc[number + 1]).read_bytes())
-        os.utime(image, (read_since_s + seconds,) * 2)
-        now.loc[number, "image"] = str(image)
-    config = configure(now, retry=("changed",))
-
-    record = score(config)
-
-    assert record.num_rows_this_run == 1
-    before, after = read(tmp_path / "previous"), read(config.output)
-    same = (before["confidence"] == after["confidence"])[before["status"] == "ok"]
-    assert same[~same].index.tolist() == [3]
-    assert record.images_read_since_s is not None
-    assert record.images_read_since_s < read_since_s
-
-
-def test_the_oldest_reading_of_an_image_is_handed_on(
-    configure: Configure, tmp_path: Path
-) -> None:
-    change_record(tmp_path / "previous", images_read_since_s=12.0)
-    assert score(configure()).images_read_since_s == 12.0
-
-
-def test_changed_images_without_dates_are_refused(
-    configure: Configure, labelled: Survey, tmp_path: Path
-) -> None:
-    holding = galaxies(labelled, NUM_BEFORE).assign(image=b"pixels")
-    with pytest.raises(CatalogError, match="--retry changed: .* no dates; leave"):
-        score(configure(holding, retry=("changed",)))
-    change_record(tmp_path / "previous", images_read_since_s=None)
-    with pytest.raises(PredictionsError, match="does not say when its images were"):
-        score(configure(retry=("changed",)))
-
-
 def test_a_catalog_in_another_order_is_carried_over_whole(
-    configure: Configure, labelled: Survey, tmp_path: Path
+    configure_grown: Configure, labelled: Survey, tmp_path: Path
 ) -> None:
     now = without_images(galaxies(labelled, NUM_BEFORE), range(NUM_BEFORE))
-    config = configure(now.iloc[::-1], retry=())
+    config = configure_grown(now.iloc[::-1], retry=())
 
     record = score(config)
 
@@ -183,14 +80,14 @@ def test_a_catalog_in_another_order_is_carried_over_whole(
 
 @pytest.mark.parametrize(("removed_rows", "num_rows"), [("drop", 24), ("keep", 32)])
 def test_rows_that_the_catalog_no_longer_has_are_dropped_or_kept_as_the_flag_says(
-    configure: Configure,
+    configure_grown: Configure,
     labelled: Survey,
     removed_rows: str,
     num_rows: int,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
-    config = configure(galaxies(labelled, 32).iloc[8:], removed_rows=removed_rows)
+    config = configure_grown(galaxies(labelled, 32).iloc[8:], removed_rows=removed_rows)
 
     record = score(config)
 
@@ -202,12 +99,12 @@ def test_rows_that_the_catalog_no_longer_has_are_dropped_or_kept_as_the_flag_say
 
 
 def test_kept_columns_are_those_of_the_catalog_today(
-    configure: Configure, labelled: Survey, tmp_path: Path
+    configure_grown: Configure, labelled: Survey, tmp_path: Path
 ) -> None:
     now = without_images(galaxies(labelled, 24).iloc[1:], range(1, 10))
     now.loc[3, "ra"] = 99.5
 
-    score(config := configure(now, removed_rows="keep"))
+    score(config := configure_grown(now, removed_rows="keep"))
 
     before, after = read(tmp_path / "previous"), read(config.output)
     assert after["ra"].tolist() == [0, 1, 2, 99.5, *range(4, 25)]
@@ -215,25 +112,40 @@ def test_kept_columns_are_those_of_the_catalog_today(
     assert confidence[0] == confidence[1]
 
 
-def test_new_images_none_of_which_is_there_are_refused(
-    configure: Configure, labelled: Survey
+def test_many_new_images_none_of_which_is_there_are_refused(
+    configure_grown: Configure, labelled: Survey
 ) -> None:
-    now = without_images(galaxies(labelled, NUM_NOW), range(NUM_BEFORE, NUM_NOW))
-    with pytest.raises(CatalogError, match="none of the first 7 images .*--image-root"):
-        score(configure(now))
+    num_now = NUM_BEFORE + NUM_PROBED_IMAGES
+    now = without_images(galaxies(labelled, num_now), range(NUM_BEFORE, num_now))
+    with pytest.raises(CatalogError, match="none of the first 20 .*--image-root"):
+        score(configure_grown(now))
+
+
+def test_a_few_new_images_that_are_missing_become_failed_rows(
+    configure_grown: Configure, labelled: Survey, caplog: pytest.LogCaptureFixture
+) -> None:
+    num_now = NUM_BEFORE + NUM_PROBED_IMAGES - 1
+    now = without_images(galaxies(labelled, num_now), range(NUM_BEFORE, num_now))
+
+    record = score(config := configure_grown(now))
+
+    assert "failed rows: none of the first 19 images of" in caplog.text
+    assert (record.num_rows, record.num_failed) == (num_now, 19)
+    after = read(config.output)
+    assert set(after.loc[NUM_BEFORE:, "status"]) == {"failed"}
 
 
 def test_a_run_that_was_lost_is_resumed_and_nothing_is_there_twice(
-    configure: Configure, monkeypatch: pytest.MonkeyPatch
+    configure_grown: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = configure(rows_per_chunk=2)
+    config = configure_grown(rows_per_chunk=2)
     with monkeypatch.context() as crash:
         crash.delattr(pipeline, "record_run")  # it dies with all rows written
         with pytest.raises(NameError):
             score(config)
     Path(config.output, "part-000001.parquet").unlink()  # as if it had died earlier
     with pytest.raises(OutputError, match=r"--retry was \['failed'\], now \[\]"):
-        score(configure(rows_per_chunk=2, retry=()))
+        score(configure_grown(rows_per_chunk=2, retry=()))
 
     record = score(config)
 
@@ -243,17 +155,12 @@ def test_a_run_that_was_lost_is_resumed_and_nothing_is_there_twice(
 
 
 def test_the_same_command_without_previous_is_another_one(
-    configure: Configure,
+    configure_grown: Configure,
 ) -> None:
-    score(config := configure())
+    score(config := configure_grown())
     with pytest.raises(OutputError, match="the files of --previous was .*, now None"):
-        finished_record(configure(previous=None))
+        finished_record(configure_grown(previous=None))
     assert finished_record(config)
-
-
-def change_record(folder: Path, **changes: Any) -> None:
-    path = folder / "_run.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 def change_key(folder: Path, name: str, value: str) -> None:
@@ -263,13 +170,13 @@ def change_key(folder: Path, name: str, value: str) -> None:
 
 
 def test_the_engine_of_then_predicts_the_rest(
-    configure: Configure, tmp_path: Path
+    configure_grown: Configure, tmp_path: Path
 ) -> None:
     change_key(tmp_path / "previous", "the engine", "keras")
-    request = open_request(configure(plan="auto"), str(tmp_path / "staging"))
+    request = open_request(configure_grown(plan="auto"), str(tmp_path / "staging"))
     assert request.config.engine == "keras"
     with pytest.raises(PredictionsError, match="by keras, which --plan local does not"):
-        open_request(configure(), str(tmp_path / "staging"))
+        open_request(configure_grown(), str(tmp_path / "staging"))
 
 
 REFUSALS: dict[str, tuple[Callable[[Path], Any], dict[str, Any], str]] = {
@@ -309,39 +216,39 @@ REFUSALS: dict[str, tuple[Callable[[Path], Any], dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("case", REFUSALS)
 def test_predictions_that_cannot_be_carried_over_are_refused_by_name(
-    case: str, configure: Configure, tmp_path: Path
+    case: str, configure_grown: Configure, tmp_path: Path
 ) -> None:
     damage, changes, message = REFUSALS[case]
-    config = configure(**changes)
+    config = configure_grown(**changes)
     damage(tmp_path / "previous")
     with pytest.raises(PredictionsError, match=f"--previous .*{message}.*--previous"):
         open_request(config, str(tmp_path / "staging"))
 
 
 def test_ids_of_another_type_are_refused(
-    configure: Configure, labelled: Survey, tmp_path: Path
+    configure_grown: Configure, labelled: Survey, tmp_path: Path
 ) -> None:
     now = galaxies(labelled, NUM_NOW).astype({"object_id": str})
     with pytest.raises(
         PredictionsError, match="object_id is int64 there and string now"
     ):
-        open_request(configure(now), str(tmp_path / "staging"))
+        open_request(configure_grown(now), str(tmp_path / "staging"))
 
 
 @pytest.mark.parametrize("place", ["previous", "previous/next", "."])
 def test_an_output_in_the_folder_of_the_previous_is_refused(
-    place: str, configure: Configure, tmp_path: Path
+    place: str, configure_grown: Configure, tmp_path: Path
 ) -> None:
-    config = configure(output=str(tmp_path / place))
+    config = configure_grown(output=str(tmp_path / place))
     with pytest.raises(PredictionsError, match="one folder, or one lies in the other"):
         open_request(config, str(tmp_path / "staging"))
 
 
 def test_a_file_of_two_earlier_ones_has_the_metadata_of_all(
-    configure: Configure, labelled: Survey
+    configure_grown: Configure, labelled: Survey
 ) -> None:
     dropped = galaxies(labelled, NUM_BEFORE).drop(index=range(4, 18))
-    score(config := configure(dropped, retry=()))
+    score(config := configure_grown(dropped, retry=()))
     first = pq.read_schema(Path(config.output) / "part-000000.parquet")
     second = pq.read_schema(Path(config.output) / "part-000001.parquet")
     assert first.metadata.keys() == second.metadata.keys()

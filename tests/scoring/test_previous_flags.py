@@ -6,7 +6,7 @@ import pytest
 
 from galaxy_models.config import ScoreConfig
 from galaxy_models.errors import ConfigError
-from galaxy_models.scoring.carry_over import group_files
+from galaxy_models.scoring.carried_files import group_files
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """The columns of the predictions."""
 
 import pyarrow as pa
+import pytest
 
 from galaxy_models.tables.prediction_schema import (
     PREDICTION_COLUMNS,
+    kept_field,
     predictions_schema,
     probability_column,
 )
@@ -71,3 +73,13 @@ def test_every_column_says_what_it_means() -> None:
         if name in (probability_column("cigar"), probability_column("round")):
             name = "probability_<class>"
         assert field.metadata[b"description"].decode() == meanings[name]
+
+
+@pytest.mark.parametrize("type_", [pa.string(), pa.large_string()])
+def test_kept_texts_are_of_one_type_and_may_be_null(type_: pa.DataType) -> None:
+    column = pa.field("name", type_, nullable=False, metadata={"ucd": "meta.id"})
+
+    kept = kept_field(column)
+
+    assert (kept.type, kept.nullable) == (pa.string(), True)
+    assert kept.metadata == {b"ucd": b"meta.id"}

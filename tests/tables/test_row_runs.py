@@ -30,6 +30,13 @@ def test_all_rows_are_one_run_and_none_are_no_run() -> None:
     assert RowRuns.where(np.zeros(1000, bool)).num_rows == 0
 
 
+@pytest.mark.parametrize("num_rows", [0, 5, 8, 12, 13])
+def test_a_mask_names_the_chosen_rows_of_a_table(num_rows: int) -> None:
+    whole = [*IS_CHOSEN.tolist(), False]  # its last row is not chosen
+    runs = RowRuns.where(IS_CHOSEN)
+    assert runs.mask(num_rows).tolist() == whole[:num_rows]
+
+
 def test_equal_choices_have_one_name_and_others_another() -> None:
     one, same = RowRuns.where(IS_CHOSEN), RowRuns.where(IS_CHOSEN.copy())
     other = RowRuns.where(~IS_CHOSEN)

@@ -32,6 +32,13 @@ class RowRuns:
         """Chosen rows."""
         return int((self.stops - self.starts).sum())
 
+    def mask(self, num_rows: int) -> NDArray[np.bool_]:
+        """Whether each of a table's first rows is chosen; bool, shape (num_rows,)."""
+        edges = np.zeros(num_rows + 1, np.int8)
+        np.add.at(edges, np.minimum(self.starts, num_rows), 1)
+        np.add.at(edges, np.minimum(self.stops, num_rows), -1)
+        return np.cumsum(edges[:-1], dtype=np.int8).astype(bool)
+
     def numbers(self, start: int, stop: int) -> NDArray[np.int64]:
         """Give the table's numbers of the chosen rows ``start`` to ``stop`` - 1.
 
