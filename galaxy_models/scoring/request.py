@@ -31,7 +31,6 @@ from galaxy_models.tables.formats.numbered_rows import (
 )
 from galaxy_models.tables.prediction_schema import (
     SPREAD_COLUMN,
-    kept_field,
     probability_column,
     rows_schema,
 )
@@ -84,7 +83,7 @@ class Request:
     @property
     def schema(self) -> pa.Schema:
         """The predictions' columns."""
-        kept = [kept_field(self.catalog.schema.field(name)) for name in self.keep]
+        kept = [self.catalog.schema.field(name) for name in self.keep]
         return _schema(self.config, self.catalog, kept, self.card)
 
     def with_engine(self, name: EngineName) -> "Request":

@@ -254,7 +254,7 @@ def rows_schema(
     return pa.schema(
         [
             described_field("object_id", object_id),
-            *map(_kept_field, kept),
+            *map(kept_field, kept),
             *predicted,
             described_field("status", pa.string()),
             described_field("error", pa.string()),
@@ -271,11 +271,18 @@ def kept_field(column: pa.Field) -> pa.Field:
 
     Returns:
         The column, which may hold nulls, and whose texts are ``string``: pandas 3 and
-        Polars write ``large_string``.
+        Polars write ``large_string``. Without what says that an earlier scoring
+        predicted it; a position has a unit and a UCD.
     """
     is_large = pa.types.is_large_string(column.type)
     type_ = pa.string() if is_large else column.type
-    return column.with_type(type_).with_nullable(True)
+    known = (column.metadata or {}).items()
+    metadata = {key: value for key, value in known if key not in OF_ANOTHER_SCORING}
+    ucd = POSITIONS.get(column.name.lower())
+    if ucd is not None and pa.types.is_floating(type_) and b"ucd" not in metadata:
+        metadata = {b"unit": b"deg", b"ucd": ucd.encode(), **metadata}
+    column = column.with_type(type_).with_nullable(True)
+    return column.with_metadata(metadata or None)
 
 
 def class_fields(
@@ -321,17 +328,3 @@ def described_field(
     if column.unit:
         metadata["unit"] = column.unit
     return pa.field(name, type_, metadata=metadata)
-
-
-def _kept_field(column: pa.Field) -> pa.Field:
-    """Take out what says that it was predicted; add unit and UCD to a position.
-
-    Without a UCD, that is, in its catalog.
-    """
-    known = (column.metadata or {}).items()
-    metadata = {key: value for key, value in known if key not in OF_ANOTHER_SCORING}
-    column = column.with_metadata(metadata or None)
-    ucd = POSITIONS.get(column.name.lower())
-    if ucd is None or not pa.types.is_floating(column.type) or b"ucd" in metadata:
-        return column
-    return column.with_metadata({b"unit": b"deg", b"ucd": ucd.encode(), **metadata})
