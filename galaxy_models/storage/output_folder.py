@@ -15,6 +15,7 @@ from typing import Any
 from galaxy_models import storage
 from galaxy_models.errors import OutputError
 from galaxy_models.storage import output_lease
+from galaxy_models.storage.output_names import MODEL_NAMES, RESULTS_NAMES
 
 STAGING_NAME = "_staged_catalog"  # a job's own copy of a catalog that is not Parquet
 UNFINISHED_NAME = storage.UNFINISHED_NAME  # the marker; stands there while its job runs
@@ -41,6 +42,15 @@ class OutputKind:
 
     foreign_key: str = ""
     """A field of the results file that only another kind's file of that name has."""
+
+    def __post_init__(self) -> None:
+        """Refuse a name by which nobody would know the folder for a job's output.
+
+        Raises:
+            ValueError: ``output_names`` does not list it.
+        """
+        if self.results_name not in RESULTS_NAMES | MODEL_NAMES:
+            raise ValueError(f"{self.results_name} is not in output_names.")
 
 
 @dataclass(frozen=True)
