@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from own_files import files_of_others
 from PIL import Image
 
 from galaxy_models.cli.command_line import run_job
 from galaxy_models.cli.evaluate import write_report
 from galaxy_models.config import EvaluateConfig
 from galaxy_models.errors import CatalogError, ConfigError, PredictionsError
+from galaxy_models.evaluation.report_files import OUTPUT
 
 NAME = "<a>&.png"  # a page must not take it for a tag
 
@@ -86,6 +88,7 @@ def test_the_report_has_numbers_figures_and_galleries(
         "completeness_size.png", "purity.png", "positions.png",
         "purity_galaxies.png", "confusion_matrix.png",
     }  # fmt: skip
+    assert files_of_others(report, OUTPUT) == []
     metrics = json.loads((report / "metrics.json").read_text())
     assert metrics["purity"]["snr_5"] == pytest.approx(14 / 15, abs=1e-6)
     limits = metrics["completeness"]["limits"]

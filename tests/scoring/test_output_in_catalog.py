@@ -7,9 +7,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from own_files import files_of_others
 
 from galaxy_models.config import ScoreConfig
 from galaxy_models.scoring import pipeline, score
+from galaxy_models.scoring.request import OUTPUT
 from galaxy_models.simulation import Survey
 
 pytestmark = pytest.mark.slow
@@ -78,6 +80,7 @@ def test_a_job_that_was_stopped_resumes(
 
 def test_the_output_can_be_overwritten(catalog: Path) -> None:
     score(config_of(catalog))
+    assert files_of_others(catalog / "predictions", OUTPUT) == []
 
     record = score(config_of(catalog, overwrite=True))
 
