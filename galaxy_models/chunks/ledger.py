@@ -24,6 +24,7 @@ from galaxy_models import storage
 from galaxy_models.tables.votable_metadata import votable_metadata
 
 CHUNKS_NAME = "_chunks"
+OUTPUT_NAMES = (CHUNKS_NAME, "part-[0-9]*.parquet")  # all that lies in the output
 COMPRESSION = "zstd"
 PREDICTIONS = "predictions"
 

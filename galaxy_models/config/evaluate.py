@@ -1,6 +1,7 @@
 """The flags of ``jobs.evaluate``, their help texts and checks."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 
 from galaxy_models.config.checks import check_endpoint, check_image_prefixes, require
 from galaxy_models.config.label_groups import parse_label_groups
@@ -8,6 +9,26 @@ from galaxy_models.errors import ConfigError
 
 MAX_BINS = 1000
 MAX_GALLERY_SIZE = 200  # about 5 kB of the page a cutout
+OF_PREDICTIONS = {
+    **dict.fromkeys(
+        ("labels", "label_column"),
+        "with --detections the labels are a column of --truth",
+    ),
+    **dict.fromkeys(
+        ("id_column", "volunteers_column", "label_groups", "exclude_label", "num_bins"),
+        "leave it out with --detections",
+    ),
+    **dict.fromkeys(
+        ("catalog", "image_column"),
+        "with --detections name the images' folder with --image-root",
+    ),
+}
+"""Flags that mean nothing with --detections, and what to do instead."""
+
+OF_DETECTIONS = dict.fromkeys(
+    ("partial_truth", "match_radius", "min_score"), "leave it out with --predictions"
+)
+"""Flags that mean nothing with --predictions, likewise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,13 +155,10 @@ class EvaluateConfig:
                 "--detections and --truth belong together: detections are compared "
                 "with the sources that there are."
             )
-        require(
-            self.labels is None or self.detections is None,
-            "labels",
-            self.labels,
-            "belongs to --predictions; with --detections the labels are a column of "
-            "--truth",
-        )
+        if self.detections is None:
+            self._check_at_default(OF_DETECTIONS, "--detections")
+        else:
+            self._check_at_default(OF_PREDICTIONS, "--predictions")
         require(
             self.match_radius > 0,
             "match_radius",
@@ -153,3 +171,15 @@ class EvaluateConfig:
             self.min_score,
             "must lie from 0 to 1",
         )
+
+    def _check_at_default(self, remedies: Mapping[str, str], owner: str) -> None:
+        """Refuse flags that belong to what is not evaluated."""
+        defaults = {field.name: field.default for field in fields(self)}
+        for flag, remedy in remedies.items():
+            value = getattr(self, flag)
+            require(
+                value == defaults[flag],
+                flag,
+                " ".join(value) if isinstance(value, tuple) else value,
+                f"belongs to {owner}; {remedy}",
+            )

@@ -37,6 +37,7 @@ from galaxy_models.tables.prediction_schema import STATUS_OK
 logger = logging.getLogger(__name__)
 
 STAMP_QUALITY = 95
+SUFFIXES = {"stamps": ".parquet", "regions": ".reg", "overlay": ".jpg"}
 MAX_NAME = 100  # characters of an image's name in a file's
 COLUMNS = (
     "object_id", "image", "ra", "dec", "x", "y", "r90", "is_primary", "predicted_class",
@@ -73,6 +74,7 @@ def _kind(flag: str) -> output_folder.OutputKind:
     return output_folder.OutputKind(
         job=f"jobs.detect --{flag}",
         results_name=f"_{flag}.json",  # what they were made of
+        names=(f"[0-9]*-*{SUFFIXES[flag]}",),
         flag=f"--{flag}",
     )
 
@@ -105,7 +107,7 @@ def hand_over(config: DetectConfig, record: RunRecord) -> None:
             continue
         with output_folder.held_output(folder, kind, True, False) as uri:
             output_folder.begin_output(uri, kind, {})
-            _make(MAKERS[flag], uri, config)
+            _make(flag, uri, config)
             storage.write_bytes(storage.join(uri, kind.results_name), made_of_bytes)
             output_folder.finish_output(uri)
         logger.info("%s: made of %s", folder, config.output)
@@ -117,23 +119,22 @@ def _is_made(folder: str, kind: output_folder.OutputKind, made_of: bytes) -> boo
     return storage.is_file(uri) and storage.read_bytes(uri) == made_of
 
 
-Maker = Callable[[Found], tuple[str, bytes | pa.Buffer] | None]
-"""Makes a file of an image: its suffix and content; None where there is nothing."""
+Maker = Callable[[Found], bytes | pa.Buffer | None]
+"""Makes a file of an image: its content; None where there is nothing."""
 
 
-def _make(make: Maker, folder: str, config: DetectConfig) -> None:
+def _make(flag: str, folder: str, config: DetectConfig) -> None:
     """Make a file of each image, as far as it can be read."""
     for found in _images_found(config):
         try:
-            made = make(found)
+            content = MAKERS[flag](found)
         except ImageDecodeError as error:
             logger.warning("%s: %s; left out", found.file_name, error)
             continue
         finally:
             found.image.close()
-        if made is not None:
-            suffix, content = made
-            uri = storage.join(folder, f"{found.file_name}{suffix}")
+        if content is not None:
+            uri = storage.join(folder, f"{found.file_name}{SUFFIXES[flag]}")
             storage.write_bytes(uri, content)
 
 
@@ -182,7 +183,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[^\w.-]+", "_", name)[-MAX_NAME:]
 
 
-def _stamps(found: Found) -> tuple[str, bytes | pa.Buffer] | None:
+def _stamps(found: Found) -> pa.Buffer | None:
     """Cut the stamps of an image's sources that have a class."""
     chosen = found.rows[found.rows["predicted_class"].notna()]
     if chosen.empty:
@@ -201,19 +202,19 @@ def _stamps(found: Found) -> tuple[str, bytes | pa.Buffer] | None:
         pa.array(columns[field.name], field.type, from_pandas=True)
         for field in STAMP_SCHEMA
     ]
-    return ".parquet", to_parquet(pa.table(arrays, schema=STAMP_SCHEMA))
+    return to_parquet(pa.table(arrays, schema=STAMP_SCHEMA))
 
 
 def _jpeg(pixels: NDArray[np.uint8]) -> bytes:
     return bytes(simplejpeg.encode_jpeg(pixels, quality=STAMP_QUALITY))
 
 
-def _regions(found: Found) -> tuple[str, bytes | pa.Buffer]:
-    return ".reg", region_file(found.rows, found.image).encode()
+def _regions(found: Found) -> bytes:
+    return region_file(found.rows, found.image).encode()
 
 
-def _overlay(found: Found) -> tuple[str, bytes | pa.Buffer]:
-    return ".jpg", overlay(found.rows, found.image)
+def _overlay(found: Found) -> bytes:
+    return overlay(found.rows, found.image)
 
 
 MAKERS: Mapping[str, Maker] = {

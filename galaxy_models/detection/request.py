@@ -8,6 +8,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from galaxy_models.chunks.ledger import OUTPUT_NAMES
 from galaxy_models.chunks.run_file import ENGINE_KEY, RUN_RECORD_NAME, VERSION_KEY
 from galaxy_models.cluster import shared_paths
 from galaxy_models.config import DetectConfig, EngineName
@@ -29,6 +30,7 @@ FORMAT_VERSION = 3
 OUTPUT = OutputKind(
     job="jobs.detect",
     results_name=RUN_RECORD_NAME,
+    names=OUTPUT_NAMES,
     foreign_key="catalog_fingerprint",  # jobs.score's
 )
 FITS_FLAGS = ("fits_bands", "fits_stretch", "fits_q")

@@ -7,14 +7,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from galaxy_models import storage
+from galaxy_models.evaluation.wording import PLOT_TEXTS
 from galaxy_models.storage import output_folder
 
 METRICS_NAME = "metrics.json"
 REPORT_NAME = "report.html"
 RECORD_NAME = "_evaluation.json"  # what was asked for; no other job writes it
+PLOT_NAMES = (
+    *PLOT_TEXTS,
+    # Of measured numbers, each with the number's name:
+    "distribution_*", "predicted_against_true_*", "errors_*", "ranks_*",
+    # Of detections:
+    "completeness_magnitude", "completeness_size", "purity", "purity_galaxies",
+    "positions", "blends",
+)  # fmt: skip
 OUTPUT = output_folder.OutputKind(
     job="jobs.evaluate",
     results_name=RECORD_NAME,
+    names=(METRICS_NAME, REPORT_NAME, *(f"{name}.png" for name in PLOT_NAMES)),
     version_1_keys=frozenset({"predictions", "gallery_size"}),
 )
 

@@ -40,6 +40,7 @@ TEMPLATE_NAME = "label.html.jinja"
 OUTPUT = output_folder.OutputKind(
     job="jobs.label_page",
     results_name="_label_page.json",  # what was asked for; no other job writes it
+    names=(PAGE_NAME,),
 )
 
 

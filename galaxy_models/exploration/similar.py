@@ -39,6 +39,7 @@ PAGE_NAME = "similar.html"
 OUTPUT = output_folder.OutputKind(
     job="jobs.similar",
     results_name="_similar.json",  # what was asked for; no other job writes it
+    names=(NEIGHBOURS_NAME, ANOMALIES_NAME, PAGE_NAME),
 )
 
 

@@ -24,6 +24,8 @@ from galaxy_models.models import embedding, keras_weights
 from galaxy_models.models.card import (
     CARD_NAME,
     EMBEDDING_NAME,
+    FLOAT_NAME,
+    INT8_NAME,
     MODEL_NAME,
     ModelCard,
     card_to_json,
@@ -38,7 +40,12 @@ HISTORY_NAME = "history.csv"
 HISTORY_PLOT_NAME = "history.png"
 CONFUSION_NAME = "confusion_matrix.png"
 VALIDATION_NAME = "validation_predictions.parquet"
+VOTES_PLOT_NAME = "vote_errors.png"
 TEST_NAME = "test_labels.parquet"
+FILE_NAMES = (
+    CARD_NAME, MODEL_NAME, INT8_NAME, FLOAT_NAME, EMBEDDING_NAME, HISTORY_NAME,
+    HISTORY_PLOT_NAME, CONFUSION_NAME, VALIDATION_NAME, VOTES_PLOT_NAME, TEST_NAME,
+)  # fmt: skip
 
 
 def write_card(folder_uri: str, card: ModelCard) -> None:

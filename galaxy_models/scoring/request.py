@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from galaxy_models.chunks.ledger import OUTPUT_NAMES
 from galaxy_models.chunks.run_file import ENGINE_KEY, RUN_RECORD_NAME
 from galaxy_models.cluster import shared_paths
 from galaxy_models.config import EngineName, ScoreConfig
@@ -41,6 +42,7 @@ POSTERIOR_KEY, PLAUSIBLE_KEY = "--posterior", "--plausible-classes"  # only if a
 OUTPUT = OutputKind(
     job="jobs.score",
     results_name=RUN_RECORD_NAME,
+    names=OUTPUT_NAMES,
     version_1_keys=frozenset({"the model's hash"}),
     foreign_key="images_fingerprint",  # jobs.detect's
 )

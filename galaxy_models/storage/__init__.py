@@ -4,6 +4,7 @@
     s3.py             S3: access, errors and retries
     s3_objects.py     whole objects of S3, a request each
     glob.py           the files that a pattern matches
+    output_names.py   by which files a job's output folder is known
     output_folder.py  a job's output folder: checked, begun, resumed, finished
     output_lease.py   one job at a time in an output folder
 

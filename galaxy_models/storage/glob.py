@@ -12,6 +12,7 @@ from pyarrow import fs
 
 from galaxy_models import storage
 from galaxy_models.errors import InputError
+from galaxy_models.storage.output_names import find_outputs
 
 PATTERN_CHARACTERS = "*?[{"
 HIDDEN = re.compile(r"(?:^|(?<=/))[_.]")  # where a name of a path begins
@@ -74,11 +75,17 @@ def _counted(start: str, end: str) -> list[str]:
     return [f"{number:0{len(start)}d}" for number in range(int(start), int(end) + 1)]
 
 
-def walk_files(folder_uri: str) -> Iterator[str]:
+def walk_files(folder_uri: str, passed_by: list[str] | None = None) -> Iterator[str]:
     """Find every file below a folder, except hidden ones (``_…``, ``.…``).
 
-    The content of each direct subfolder is listed at once and kept in memory: about
-    0.3 kB a file.
+    Folders below it that jobs wrote are passed by: what a job makes of a catalog may
+    lie among the catalog's files without becoming a part of it. The folder itself may
+    be one. The content of each direct subfolder is listed at once and kept in memory:
+    about 0.3 kB a file.
+
+    Args:
+        folder_uri: the folder; it need not exist.
+        passed_by: a list to which the outputs of jobs are added.
 
     Yields:
         Paths relative to the folder, sorted within each of its folders.
@@ -94,8 +101,16 @@ def walk_files(folder_uri: str) -> Iterator[str]:
         elif info.type == fs.FileType.Directory:
             selector = fs.FileSelector(info.path, recursive=True)
             below = filesystem.get_file_info(selector)
-            files = (one.path[start:] for one in below if one.is_file)
-            yield from sorted(path for path in files if not _is_hidden(path))
+            files = [one.path[start:] for one in below if one.is_file]
+            outputs = find_outputs(files)
+            if passed_by is not None:
+                passed_by.extend(outputs)
+            inside = tuple(f"{output}/" for output in outputs)
+            yield from sorted(
+                path
+                for path in files
+                if not path.startswith(inside) and not _is_hidden(path)
+            )
 
 
 def _is_hidden(path: str) -> bool:

@@ -9,18 +9,21 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from galaxy_models import storage
 from galaxy_models.errors import OutputError
 from galaxy_models.storage import output_lease
+from galaxy_models.storage.output_names import MODEL_NAMES, RESULTS_NAMES
 
 STAGING_NAME = "_staged_catalog"  # a job's own copy of a catalog that is not Parquet
 UNFINISHED_NAME = storage.UNFINISHED_NAME  # the marker; stands there while its job runs
 FORMAT_VERSION = 2  # of the marker; 1 had none, named no job, and was the flat key
 MAX_MARKER_BYTES = 16 * 2**20  # a list of labels may be long
 MAX_SHOWN = 60  # characters of a file that is no marker
+MAX_NAMED = 5  # files that a message names
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,10 @@ class OutputKind:
     results_name: str
     """A file that only this kind of job writes, when its results are complete."""
 
+    names: tuple[str, ...] = ()
+    """Names, or patterns of names, of all else that it leaves in the folder, finished
+    or not; nothing else is ever deleted there."""
+
     version_1_keys: frozenset[str] | None = None
     """Keys that every marker of this job had in format version 1; None: it had none."""
 
@@ -41,6 +48,20 @@ class OutputKind:
 
     foreign_key: str = ""
     """A field of the results file that only another kind's file of that name has."""
+
+    def __post_init__(self) -> None:
+        """Refuse a name by which nobody would know the folder for a job's output.
+
+        Raises:
+            ValueError: ``output_names`` does not list it.
+        """
+        if self.results_name not in RESULTS_NAMES | MODEL_NAMES:
+            raise ValueError(f"{self.results_name} is not in output_names.")
+
+    def writes(self, name: str) -> bool:
+        """Whether a file or folder directly in the output may be this job's."""
+        patterns = (self.results_name, *self.names)
+        return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 @dataclass(frozen=True)
@@ -105,7 +126,7 @@ def check_output(
     names = [name for name in storage.list_names(uri) if not _is_scaffolding(name)]
     if names and kind.results_name not in names and not is_unfinished:
         raise OutputError(
-            f"{kind.flag} {uri} holds something else ({', '.join(names[:5])}); "
+            f"{kind.flag} {uri} holds something else ({', '.join(names[:MAX_NAMED])}); "
             "name a new or empty folder."
         )
     if (names or is_unfinished) and not overwrite and not (is_unfinished and resume):
@@ -114,7 +135,24 @@ def check_output(
             f"{kind.flag} {uri} holds {state} results; name a new folder, or replace "
             "them with --overwrite."
         )
+    if overwrite:
+        _check_all_own(uri, kind, names)
     return uri
+
+
+def _check_all_own(uri: str, kind: OutputKind, names: list[str]) -> None:
+    """Refuse to replace results that somebody else's files lie among.
+
+    Names that begin with a dot are left alone: systems make such files unasked.
+    """
+    others = [name for name in names if not (kind.writes(name) or name[0] == ".")]
+    if others:
+        more = ", …" if len(others) > MAX_NAMED else ""
+        raise OutputError(
+            f"{kind.flag} {uri} holds more than results of {kind.job}: "
+            f"{', '.join(others[:MAX_NAMED])}{more}; move that away, or name another "
+            "folder."
+        )
 
 
 def _check_whose(uri: str, kind: OutputKind) -> None:
@@ -136,10 +174,11 @@ def _check_whose(uri: str, kind: OutputKind) -> None:
 def begin_output(
     uri: str, kind: OutputKind, resume_key: Mapping[str, Any], resume: bool = False
 ) -> bool:
-    """Mark a checked output folder as begun, and empty it unless its job is resumed.
+    """Mark a checked output folder as begun; unless its job is resumed, empty it.
 
     The marker is written before anything is deleted: a job that dies in between leaves
-    a folder that the next one may empty. A staged catalog stays.
+    a folder that the next one may empty. A staged catalog stays, and what is not of
+    this kind of job.
 
     Args:
         uri: the folder.
@@ -158,7 +197,8 @@ def begin_output(
     if resume and marker is not None and marker.is_emptied:
         _check_same_key(marker.resume_key, resume_key, uri, kind.flag)
         return True
-    earlier = [name for name in storage.list_names(uri) if not _is_scaffolding(name)]
+    there = [name for name in storage.list_names(uri) if not _is_scaffolding(name)]
+    earlier = [name for name in there if kind.writes(name)]
     if earlier:
         _write_marker(uri, kind, None)
     for name in earlier:

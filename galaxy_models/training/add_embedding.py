@@ -6,6 +6,7 @@ galaxies of a catalog, which need no labels. Runs in this process alone, without
 """
 
 import dataclasses
+import glob
 import logging
 from collections.abc import Iterator
 
@@ -29,7 +30,12 @@ from galaxy_models.models.engines import (
     choose_engine,
     load_engine,
 )
-from galaxy_models.models.folder import read_card, read_model_file, write_card
+from galaxy_models.models.folder import (
+    FILE_NAMES,
+    read_card,
+    read_model_file,
+    write_card,
+)
 from galaxy_models.models.litert import LiteRTNetwork
 from galaxy_models.models.litert_outputs import with_features
 from galaxy_models.models.shipped import model_folder_uri, model_reference
@@ -54,6 +60,7 @@ RECORD_NAME = "_embed.json"  # what was asked for; no other job writes it
 OUTPUT = output_folder.OutputKind(
     job="jobs.embed",
     results_name=RECORD_NAME,
+    names=FILE_NAMES,
 )
 
 
@@ -72,7 +79,8 @@ def add_embedding(config: EmbedConfig) -> ModelCard:
         StorageError: an object store stopped answering.
     """
     with s3.endpoint(config.s3_endpoint_url):
-        output = output_folder.check_output(config.output, OUTPUT, config.overwrite)
+        kind = _kind(config.model)
+        output = output_folder.check_output(config.output, kind, config.overwrite)
         card = read_card(config.model)
         litert = _litert_with_features(config.model, card)
         staging_uri = storage.join(output, output_folder.STAGING_NAME)
@@ -84,10 +92,16 @@ def add_embedding(config: EmbedConfig) -> ModelCard:
         }
         embedding = record_of(data, num_galaxies, catalog.uri)
         card = dataclasses.replace(card, litert=records, embedding=embedding)
-        output_folder.begin_output(output, OUTPUT, dataclasses.asdict(config))
+        output_folder.begin_output(output, kind, dataclasses.asdict(config))
         _write(config, output, card, {**litert, EMBEDDING_NAME: data})
         output_folder.finish_output(output)
     return card
+
+
+def _kind(model: str) -> output_folder.OutputKind:
+    """What the output is: whatever lies in the model's folder is copied."""
+    copied = map(glob.escape, storage.list_names(model_folder_uri(model)))
+    return dataclasses.replace(OUTPUT, names=(*OUTPUT.names, *copied))
 
 
 def _litert_with_features(model: str, card: ModelCard) -> dict[str, bytes]:

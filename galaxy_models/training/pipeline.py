@@ -23,11 +23,12 @@ from galaxy_models.models.card import (
     head_fields,
     library_versions,
 )
-from galaxy_models.models.folder import TEST_NAME, write_card
+from galaxy_models.models.folder import FILE_NAMES, TEST_NAME, write_card
 from galaxy_models.storage import output_folder, s3
 from galaxy_models.training.embedding_fit import MAX_GALAXIES, record_of
 from galaxy_models.training.fine_tuning import START_HASH
 from galaxy_models.training.history import (
+    TENSORBOARD_NAME,
     draw_history,
     write_history,
     write_table,
@@ -59,6 +60,7 @@ logger = logging.getLogger(__name__)
 OUTPUT = output_folder.OutputKind(
     job="jobs.train",
     results_name=CARD_NAME,
+    names=(*FILE_NAMES, TENSORBOARD_NAME, RAY_TRAIN_NAME, CHECKPOINTS_NAME),
     version_1_keys=frozenset({"--network", "the set of ids"}),
 )
 

@@ -13,15 +13,13 @@ from galaxy_models import storage
 from galaxy_models.evaluation.votes import VoteErrors, measure_votes
 from galaxy_models.models import conformal, dirichlet
 from galaxy_models.models.card import LiteRTRecord
-from galaxy_models.models.folder import VALIDATION_NAME
+from galaxy_models.models.folder import VALIDATION_NAME, VOTES_PLOT_NAME
 from galaxy_models.models.heads import ClassesHead, Head, RegressionHead, VotesHead
 from galaxy_models.tables.prediction_schema import votes_column
 from galaxy_models.training import history
 from galaxy_models.training.regression import fitted_deviation, regression_metrics
 
 logger = logging.getLogger(__name__)
-
-VOTES_PLOT_NAME = "vote_errors.png"
 
 
 def val_metrics(predictions: DataFrame, head: Head) -> dict[str, float]:

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
+from own_files import files_of_others
 from PIL import Image
 from wide_frames import detect_all
 
@@ -143,6 +144,7 @@ def test_the_run_record_counts_what_is_there(detected: Path) -> None:
         "_run.json",
         *(f"part-{number:06d}.parquet" for number in range(3)),
     }
+    assert files_of_others(detected, OUTPUT) == []
 
 
 @pytest.mark.slow

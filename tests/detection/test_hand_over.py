@@ -1,6 +1,7 @@
 """What is made of detections: stamps, regions, overlays."""
 
 import io
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from PIL import Image
 from galaxy_models.config import DetectConfig
 from galaxy_models.config.decode_rule import DecodeRule
 from galaxy_models.detection import detect
+from galaxy_models.detection.hand_over import check_folders
 from galaxy_models.detection.overlay import galaxies_to_show
 from galaxy_models.errors import ConfigError, OutputError
 from galaxy_models.images.decode import read_images
@@ -115,6 +117,19 @@ def test_an_overlay_has_boxes_around_galaxies_and_a_legend(made: Path) -> None:
     assert np.median(np.abs(drawn[:256] - plain)) <= 3
     assert (np.abs(drawn[:256] - plain).max(axis=2) > 60).sum() > 100
     assert drawn[256:].max() > 100
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_folder_in_which_people_left_files_is_refused_before_any_work(
+    kind: str, made: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(made / kind, tmp_path / kind)
+    config = config_for(made, **{kind: str(tmp_path / kind)})
+    check_folders(config)
+    (tmp_path / kind / "notes.txt").touch()
+
+    with pytest.raises(OutputError, match=f"--{kind} .* holds more .*: notes.txt; mov"):
+        check_folders(config)
 
 
 def test_stars_and_low_scores_have_no_box() -> None:

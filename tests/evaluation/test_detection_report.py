@@ -1,18 +1,21 @@
 """``jobs.evaluate --detections --truth``: tables in, a page and numbers out."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from own_files import files_of_others
 from PIL import Image
 
 from galaxy_models.cli.command_line import run_job
 from galaxy_models.cli.evaluate import write_report
 from galaxy_models.config import EvaluateConfig
 from galaxy_models.errors import CatalogError, ConfigError, PredictionsError
+from galaxy_models.evaluation.report_files import OUTPUT
 
 NAME = "<a>&.png"  # a page must not take it for a tag
 
@@ -86,6 +89,7 @@ def test_the_report_has_numbers_figures_and_galleries(
         "completeness_size.png", "purity.png", "positions.png",
         "purity_galaxies.png", "confusion_matrix.png",
     }  # fmt: skip
+    assert files_of_others(report, OUTPUT) == []
     metrics = json.loads((report / "metrics.json").read_text())
     assert metrics["purity"]["snr_5"] == pytest.approx(14 / 15, abs=1e-6)
     limits = metrics["completeness"]["limits"]
@@ -131,6 +135,57 @@ def test_what_cannot_be_compared_is_refused(
     other = tables | {"detections": tables["truth"]}
     with pytest.raises(PredictionsError, match="no column object_id, .*jobs.detect"):
         write_report(EvaluateConfig(**other))
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "shown"),
+    [
+        ("labels", "l.csv", "l.csv"),
+        ("id_column", "name", "name"),
+        ("label_column", "class", "class"),
+        ("volunteers_column", "n", "n"),
+        ("label_groups", ("disc=spiral+edge_on",), "disc=spiral+edge_on"),
+        ("exclude_label", ("merger", "star"), "merger star"),
+        ("catalog", "/nowhere.csv", "/nowhere.csv"),
+        ("image_column", "path", "path"),
+        ("num_bins", 3, "3"),
+    ],
+)
+def test_flags_about_predictions_are_refused_with_detections(
+    flag: str, value: Any, shown: str
+) -> None:
+    named = f"--{flag.replace('_', '-')} {re.escape(shown)}"
+    with pytest.raises(
+        ConfigError, match=rf"^{named}: belongs to --predictions; .*--detections"
+    ):
+        EvaluateConfig(detections="d", truth="t", output="r", **{flag: value})
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [("partial_truth", True), ("match_radius", 9.0), ("min_score", 0.9)],
+)
+def test_flags_about_detections_are_refused_with_predictions(
+    flag: str, value: Any
+) -> None:
+    message = (
+        f"^--{flag.replace('_', '-')} {value}: belongs to --detections; leave it out "
+        "with --predictions"
+    )
+    with pytest.raises(ConfigError, match=message):
+        EvaluateConfig(predictions="p", output="r", **{flag: value})
+
+
+def test_flags_of_both_modes_are_taken_by_both() -> None:
+    both: dict[str, Any] = {
+        "output": "r",
+        "image_root": "i",
+        "allow_image_prefix": ("/disk",),
+        "gallery_size": 3,
+        "overwrite": True,
+    }
+    EvaluateConfig(predictions="p", **both)
+    EvaluateConfig(detections="d", truth="t", **both)
 
 
 @pytest.mark.parametrize(

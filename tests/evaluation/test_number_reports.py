@@ -10,12 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from number_files import BULGE, FAILED, RADIUS, write_numbers
+from own_files import files_of_others
 from PIL import Image
 from report_files import Evaluate, metrics_of, page_of
 
 from galaxy_models.cli.evaluate import write_report
 from galaxy_models.config import EvaluateConfig
 from galaxy_models.errors import CatalogError, ConfigError, PredictionsError
+from galaxy_models.evaluation.report_files import OUTPUT
 from galaxy_models.models.heads import Target
 
 Evaluated = tuple[Path, dict[str, Any]]
@@ -105,6 +107,7 @@ def test_the_page_shows_figures_notes_and_failed_rows(evaluated: Evaluated) -> N
     for name in ("radius", "bulge"):
         for kind in kinds:
             assert Image.open(report / f"{kind}_{name}.png").size[0] > 300
+    assert files_of_others(report, OUTPUT) == []
     page = page_of(report)
     assert "RMS error of radius 1.6 arcsec" in page.text
     assert "radius (arcsec) 4 -0.625 ± " in page.text

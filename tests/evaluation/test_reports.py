@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from own_files import files_of_others
 from PIL import Image
 from prediction_files import write_labels, write_survey_predictions
 from report_files import Evaluate, metrics_of, page_of
 
 from galaxy_models.errors import OutputError
+from galaxy_models.evaluation.report_files import OUTPUT
 from galaxy_models.simulation import Survey
 
 
@@ -29,6 +31,7 @@ def test_a_report_has_metrics_figures_and_a_page(
         "class_counts.png",
         "confidence.png",
     }
+    assert files_of_others(report, OUTPUT) == []
     for path in report.glob("*.png"):
         assert Image.open(path).size[0] > 300
 

@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 from browser_keys import find_browser, running, type_into
 from embedded_predictions import write_embedded
+from own_files import files_of_others
 from PIL import Image
 from prediction_files import CLASSES
 
 from galaxy_models.cli.label_page import JOB
 from galaxy_models.config import CatalogConfig, LabelPageConfig
 from galaxy_models.errors import CatalogError, ConfigError, PredictionsError
-from galaxy_models.exploration.label_page import make_label_page
+from galaxy_models.exploration.label_page import OUTPUT, make_label_page
 from galaxy_models.exploration.selection import choose
 from galaxy_models.tables.catalog import open_catalog
 
@@ -69,6 +70,7 @@ def test_the_page_holds_uncertain_galaxies_of_every_heap(
     sky: Path, tmp_path: Path
 ) -> None:
     text = make(sky, tmp_path / "out", num_galaxies=4).read_text()
+    assert files_of_others(tmp_path / "out", OUTPUT) == []
     assert text.count("data:image/jpeg;base64,") == 4
     assert "M39 " in text  # the least certain
     assert "https:" not in text and "http:" not in text

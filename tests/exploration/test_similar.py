@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from embedded_predictions import write_embedded
+from own_files import files_of_others
 from page import Page
 from PIL import Image
 
@@ -14,7 +15,7 @@ from galaxy_models.cli.similar import JOB
 from galaxy_models.config import SimilarConfig
 from galaxy_models.errors import ConfigError, OutputError, PredictionsError
 from galaxy_models.exploration import anomalies as anomalies_module
-from galaxy_models.exploration.similar import Found, similar
+from galaxy_models.exploration.similar import OUTPUT, Found, similar
 
 NUM = 500
 RNG = np.random.default_rng(3)
@@ -173,4 +174,5 @@ def test_the_job_reports_and_does_not_replace_results_unasked(
     assert '"neighbours": 48, "anomalies": 0' in capsys.readouterr().out
     with pytest.raises(OutputError, match="earlier results"):
         find(sky, output, like=("J1003",))
-    assert JOB.main([*flags, "--overwrite"]) == 0
+    assert JOB.main([*flags, "--overwrite", "--anomalies", "2"]) == 0
+    assert files_of_others(output, OUTPUT) == []

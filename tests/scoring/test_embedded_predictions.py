@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
+from own_files import files_of_others
 from unlabelled_survey import NUM_BROKEN, NUM_UNLABELLED, config_for
 
 from galaxy_models.config import EmbedConfig, EngineName
@@ -19,7 +20,7 @@ from galaxy_models.models.card import EMBEDDING_NAME, ModelCard
 from galaxy_models.models.folder import load_embedding, read_card, write_card
 from galaxy_models.scoring import score
 from galaxy_models.simulation import Survey
-from galaxy_models.training.add_embedding import add_embedding
+from galaxy_models.training.add_embedding import OUTPUT, add_embedding
 
 pytestmark = pytest.mark.slow
 
@@ -187,6 +188,22 @@ def test_jobs_embed_adds_an_embedding_to_a_copy_and_changes_no_prediction(
     pd.testing.assert_frame_equal(found.drop(columns="embedding"), expected)
     files = {path.name for path in old.iterdir() if path.is_file()}
     assert files < {path.name for path in new.iterdir()}
+    assert files_of_others(new, OUTPUT) == []
+
+
+def test_jobs_embed_overwrites_a_copy_with_the_notes_that_it_copied(
+    labelled: Survey, model_folder: str, tmp_path: Path
+) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    without_embedding(model_folder, old)
+    (old / "[my] notes.md").write_text("first")
+    config = EmbedConfig(model=str(old), catalog=str(labelled.catalog), output=str(new))
+    add_embedding(config)
+    (old / "[my] notes.md").write_text("second")
+
+    add_embedding(dataclasses.replace(config, overwrite=True))
+
+    assert (new / "[my] notes.md").read_text() == "second"
 
 
 def test_jobs_embed_refuses_a_catalog_of_too_few_images(

@@ -1,9 +1,12 @@
 """Patterns name the files that a shell's would; hidden files are passed by."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pyarrow import fs
 
+from galaxy_models import storage
 from galaxy_models.errors import InputError
 from galaxy_models.storage import glob
 
@@ -56,3 +59,33 @@ def test_hidden_files_and_folders_are_passed_by(sky: Path) -> None:
 
 def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
     assert list(glob.walk_files(str(tmp_path / "nowhere"))) == []
+
+
+def test_what_jobs_wrote_below_a_folder_is_passed_by_whole(sky: Path) -> None:
+    for name in ("a/out/_run.json", "a/out/x.parquet", "a/out/deep/y.png"):
+        (sky / name).parent.mkdir(parents=True, exist_ok=True)
+        (sky / name).touch()
+    passed_by: list[str] = []
+
+    assert list(glob.walk_files(str(sky), passed_by)) == [
+        "a/b/x.parquet", "a/y.parquet", "s-08.tar", "s-09.tar", "s-10.tar",
+    ]  # fmt: skip
+    assert passed_by == ["a/out"]
+    assert list(glob.walk_files(str(sky / "a/out"))) == ["deep/y.png", "x.parquet"]
+
+
+def test_a_folder_costs_one_listing_and_each_directly_in_it_one_more(
+    sky: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (sky / "out").mkdir()
+    (sky / "out" / "_run.json").touch()
+    listed: list[str] = []
+
+    class Counted:
+        def get_file_info(self, selector: fs.FileSelector) -> Any:
+            listed.append(selector.base_dir)
+            return fs.LocalFileSystem().get_file_info(selector)
+
+    monkeypatch.setattr(storage, "filesystem_and_path", lambda uri: (Counted(), uri))
+    list(glob.walk_files(str(sky)))
+    assert listed == [str(sky), str(sky / "a"), str(sky / "out")]

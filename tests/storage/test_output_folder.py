@@ -10,7 +10,7 @@ from galaxy_models.storage import output_folder
 from galaxy_models.storage.output_folder import OutputKind
 
 MARKER = "_run.json"
-KIND = OutputKind("jobs.score", MARKER, frozenset({"the model's hash"}))
+KIND = OutputKind("jobs.score", MARKER, ("*.parquet", "part"))
 RECORD = {"--network": "lenet5", "classes": ("a", "b")}
 
 
@@ -78,6 +78,31 @@ def test_earlier_results_stand_untouched_after_the_check_with_overwrite(
     output_folder.check_output(str(earlier_results), KIND, overwrite=True)
 
     assert (earlier_results / "part" / "b.parquet").read_text() == "old"
+
+
+def test_what_no_job_wrote_is_not_overwritten(earlier_results: Path) -> None:
+    (earlier_results / "my_plots").mkdir()
+    (earlier_results / "notes.txt").touch()
+
+    with pytest.raises(
+        OutputError,
+        match=r"holds more than results of jobs\.score: my_plots, notes\.txt; move",
+    ):
+        output_folder.check_output(str(earlier_results), KIND, overwrite=True)
+    output_folder.begin_output(str(earlier_results), KIND, RECORD)
+    names = [output_folder.UNFINISHED_NAME, "my_plots", "notes.txt"]
+    assert storage.list_names(str(earlier_results)) == names
+    output_folder.check_output(str(earlier_results), KIND, False, resume=True)
+
+
+def test_hidden_files_are_neither_in_the_way_nor_deleted(earlier_results: Path) -> None:
+    (earlier_results / ".DS_Store").touch()
+
+    output_folder.check_output(str(earlier_results), KIND, overwrite=True)
+    output_folder.begin_output(str(earlier_results), KIND, RECORD)
+
+    names = [".DS_Store", output_folder.UNFINISHED_NAME]
+    assert storage.list_names(str(earlier_results)) == names
 
 
 def test_an_output_below_a_file_is_refused(tmp_path: Path) -> None:

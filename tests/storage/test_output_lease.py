@@ -279,7 +279,7 @@ def test_a_job_whose_folder_was_taken_over_says_so_and_leaves_the_lease(
 def test_results_that_came_while_a_job_waited_are_not_emptied(
     output: Path, stranger: Holder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kind = output_folder.OutputKind("jobs.score", "_run.json", frozenset())
+    kind = output_folder.OutputKind("jobs.score", "_run.json")
 
     def finish(*_: object) -> bool:
         (output / "_run.json").write_text("{}")

@@ -21,6 +21,11 @@ from galaxy_models.training.pipeline import OUTPUT as TRAINING
 
 KEY = {"--network": "lenet5", "classes": ("a", "b")}
 KINDS = (SCORING, TRAINING, EVALUATION)
+OWN_NAMES = {
+    "jobs.score": ("_chunks", "part-000000.parquet", "part-000001.parquet"),
+    "jobs.train": ("_checkpoints", "history.csv", "model.keras"),
+    "jobs.evaluate": ("metrics.json", "class_counts.png", "report.html"),
+}
 OLD_MARKERS: dict[str, dict[str, Any]] = {
     "jobs.score": {"the model's hash": "5e1f", "--tta": "none"},
     "jobs.train": {"--network": "lenet5", "the set of ids": "00ff", "--seed": 0},
@@ -39,7 +44,7 @@ def results(kind: OutputKind, tmp_path: Path) -> Path:
     """What a finished job left."""
     folder = tmp_path / "results"
     folder.mkdir()
-    for name in ("_chunks", kind.results_name, "part-0.parquet", "z.csv"):
+    for name in (kind.results_name, *OWN_NAMES[kind.job]):
         (folder / name).write_text("old")
     return folder
 
@@ -88,7 +93,7 @@ def test_another_jobs_unfinished_folder_is_never_emptied(
     kind: OutputKind, other: OutputKind, tmp_path: Path, overwrite: bool
 ) -> None:
     begin_output(str(tmp_path), other, KEY)
-    (tmp_path / "checkpoint").write_text("hours")
+    (tmp_path / OWN_NAMES[other.job][0]).write_text("hours")
     if kind is other:
         check_output(str(tmp_path), kind, overwrite, resume=True)
         return

@@ -19,7 +19,7 @@ from galaxy_models.errors import (
 from galaxy_models.storage import output_folder, s3
 
 MARKER = "_run.json"
-KIND = output_folder.OutputKind("jobs.score", MARKER, frozenset())
+KIND = output_folder.OutputKind("jobs.score", MARKER, ("a.parquet", "part"))
 DEAD_ENDPOINT = "http://127.0.0.1:9"
 FOR_EVER_S = 1e5  # beyond the limit of a test
 NUM_READS = 25

@@ -84,6 +84,19 @@ def test_every_image_below_a_folder_is_a_galaxy(tmp_path: Path, opened: Opener) 
     assert catalog.image_root == catalog.uri == str(sky)
 
 
+def test_outputs_alone_are_no_catalog_but_one_of_them_is(
+    tmp_path: Path, opened: Opener
+) -> None:
+    sky = touch(tmp_path / "sky", "a/_overlay.json", "a/1.jpg", "b/_run.json")
+
+    with pytest.raises(
+        CatalogError,
+        match=r"holds outputs of jobs \(a, b\) and nothing else .* name one",
+    ):
+        opened(sky)
+    assert rows_of(opened(sky / "a"))["object_id"].to_pylist() == ["1"]
+
+
 @pytest.mark.timeout(20)
 def test_a_pipe_among_the_images_is_no_galaxy(tmp_path: Path, opened: Opener) -> None:
     sky = touch(tmp_path / "sky", "1.jpg")

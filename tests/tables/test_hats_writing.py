@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from own_files import files_of_others
 from prediction_files import row, write_predictions
 
 from galaxy_models import storage
@@ -25,7 +26,7 @@ from galaxy_models.errors import (
 )
 from galaxy_models.storage.output_folder import UNFINISHED_NAME
 from galaxy_models.tables.formats import open_table
-from galaxy_models.tables.hats import HatsRecord, write_hats
+from galaxy_models.tables.hats import OUTPUT, HatsRecord, write_hats
 from galaxy_models.tables.predictions import open_predictions, read_predictions
 
 NUM_ROWS = 60
@@ -136,6 +137,7 @@ def test_a_few_rows_are_a_partition_of_the_largest_pixels(
     assert {path.parts[-3] for path in partitions(catalog)} == {"Norder=0"}
     names = {path.name for path in catalog.iterdir()}
     assert not {"_runs", UNFINISHED_NAME} & names
+    assert files_of_others(catalog, OUTPUT) == []
 
 
 def test_galaxies_at_one_place_share_a_partition_however_many(

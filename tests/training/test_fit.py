@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
+from own_files import files_of_others
 from PIL import Image
 
 from galaxy_models.config import TrainConfig
@@ -18,6 +19,7 @@ from galaxy_models.models.folder import load_model, read_card
 from galaxy_models.simulation import CLASSES, Survey
 from galaxy_models.training import fit
 from galaxy_models.training.labels import Labels, label_weights, sides_of
+from galaxy_models.training.pipeline import OUTPUT
 
 SmallTraining = Callable[..., TrainConfig]
 slow = pytest.mark.slow
@@ -48,6 +50,7 @@ def test_a_model_folder_holds_everything_that_scoring_and_readers_need(
         "validation_predictions.parquet",
         "tensorboard",
     }
+    assert files_of_others(model_folder, OUTPUT) == []
     card = read_card(model_folder)
     assert card.classes == tuple(sorted(CLASSES))
     assert card.decode_rule.image_size == 32

@@ -1,6 +1,7 @@
 """Finds the format of a table from its name and opens it."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 
 from galaxy_models import storage
 from galaxy_models.errors import CatalogError, InputError
@@ -20,6 +21,10 @@ from galaxy_models.tables.formats.parquet import open_parquet, open_parquet_fold
 from galaxy_models.tables.formats.table import Table, unreadable
 from galaxy_models.tables.formats.votable import VOTable
 from galaxy_models.tables.formats.webdataset import ShardedTable
+
+logger = logging.getLogger(__name__)
+
+MAX_NAMED_OUTPUTS = 3  # how many a line shows
 
 FILE_KINDS: tuple[tuple[tuple[str, ...], Callable[[str], Table]], ...] = (
     (parquet.SUFFIXES, open_parquet),
@@ -91,7 +96,9 @@ def _open_folder(uri: str) -> Table:
     if hats.is_hats(names):
         return hats.open_hats(uri)
     hats.refuse_lost_properties(uri, names)
-    examples, tables, maybe_hats = _survey(uri)
+    outputs: list[str] = []
+    examples, tables, maybe_hats = _survey(uri, outputs)
+    _report_outputs(uri, outputs, is_all=not (examples or maybe_hats))
     root = hats.find_root(uri, maybe_hats)
     if root is not None:
         _refuse_other_tables(uri, root, tables)
@@ -111,8 +118,33 @@ def _open_folder(uri: str) -> Table:
     )
 
 
-def _survey(uri: str) -> tuple[dict[str, str], dict[str, str], list[str]]:
+def _report_outputs(uri: str, outputs: Sequence[str], *, is_all: bool) -> None:
+    """Say which folders in a catalog's are no part of it, as jobs wrote them.
+
+    Raises:
+        CatalogError: there is nothing else.
+    """
+    if not outputs:
+        return
+    more = ", …" if len(outputs) > MAX_NAMED_OUTPUTS else ""
+    named = f"{', '.join(outputs[:MAX_NAMED_OUTPUTS])}{more}"
+    if is_all:
+        raise CatalogError(
+            f"the folder {uri} holds outputs of jobs ({named}) and nothing else that "
+            f"is a catalog; name one of them, or Parquet files ({uri}/"
+            f"{outputs[0]}/*.parquet)."
+        )
+    logger.info("%s: outputs of jobs in it are no part of it: %s", uri, named)
+
+
+def _survey(
+    uri: str, outputs: list[str]
+) -> tuple[dict[str, str], dict[str, str], list[str]]:
     """Look what kinds of files a folder holds.
+
+    Args:
+        uri: the folder.
+        outputs: a list to which the outputs of jobs in it are added.
 
     Returns:
         A path for each kind that may be a catalog; a Parquet file for each name in the
@@ -121,7 +153,7 @@ def _survey(uri: str) -> tuple[dict[str, str], dict[str, str], list[str]]:
     examples: dict[str, str] = {}
     tables: dict[str, str] = {}
     maybe_hats: dict[str, None] = {}
-    for path in glob.walk_files(uri):
+    for path in glob.walk_files(uri, outputs):
         folder, _, name = path.rpartition("/")
         if path.lower().endswith(parquet.SUFFIXES):
             examples.setdefault("Parquet files", path)

@@ -46,6 +46,7 @@ ROWS_PER_GROUP = 100_000  # readers skip groups by the range of the index
 COLUMNS_NAME = "_common_metadata"
 THUMBNAIL_NAME = "data_thumbnail.parquet"
 SKYMAP_NAMES = ("skymap.fits", "point_map.fits")
+NAMES = (DATA_NAME, THUMBNAIL_NAME, PARTITIONS_NAME, *SKYMAP_NAMES, *PROPERTIES_NAMES)
 HATS_VERSION = "v1.0"
 HATS_RELEASE_DATE = "2025-08-22"
 

@@ -53,6 +53,7 @@ CONTENT_NAME = "predictions"  # the table's name in its description
 OUTPUT = output_folder.OutputKind(
     job="jobs.hats",
     results_name=RECORD_NAME,
+    names=(RUNS_NAME, *catalog_files.NAMES),
 )
 REPLACED = (INDEX_COLUMN, "Norder", "Dir", "Npix")  # another catalog's, if kept
 OWN_KEYS = b"galaxy_batch."  # of the metadata that name the model
