@@ -3,6 +3,7 @@
 What failed is counted elsewhere, and a failed row is no failure of the job.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from galaxy_models.chunks.row_counts import RowCounts
@@ -26,14 +27,25 @@ class FailureLimit:
     error: type[JobError]
     """What the job raises."""
 
-    def check_finished(self, num_failed: int) -> None:
+    remedy: str
+    """What to do with failed rows, once what failed is mended."""
+
+    def check_finished(self, reasons: Mapping[str, int]) -> None:
         """Refuse to call a job done of which more failed.
+
+        Args:
+            reasons: failed rows by reason.
 
         Raises:
             JobError: of the kind ``error``.
         """
+        num_failed = sum(reasons.values())
         if self._is_passed_by(num_failed):
-            raise self.error(f"{self._described(num_failed, 'failed')}.")
+            counts = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
+            raise self.error(
+                f"{self._described(num_failed, f'failed ({counts})')}. Mend them and "
+                f"{self.remedy}; a larger fraction takes them as they are."
+            )
 
     def check_so_far(self, counts: RowCounts) -> None:
         """Stop where so many rows failed that more would be a waste.

@@ -79,7 +79,7 @@ def _check_all(record: RunRecord, config: DetectConfig) -> None:
             record.num_without_position,
             record.statuses["ok"],
         )
-    _failure_limit(config, record.num_tiles).check_finished(record.num_failed)
+    _failure_limit(config, record.num_tiles).check_finished(record.failure_reasons)
 
 
 def _detect(config: DetectConfig) -> RunRecord:
@@ -160,5 +160,11 @@ def _workers(
 
 
 def _failure_limit(config: DetectConfig, num_tiles: int) -> FailureLimit:
-    fraction = config.max_failed_fraction
-    return FailureLimit(fraction, num_tiles, "tiles", config.output, DetectionError)
+    return FailureLimit(
+        config.max_failed_fraction,
+        num_tiles,
+        "tiles",
+        config.output,
+        DetectionError,
+        remedy="detect again with --overwrite",
+    )

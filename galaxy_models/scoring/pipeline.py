@@ -75,7 +75,7 @@ def score(config: ScoreConfig) -> RunRecord:
             record = _score(config)
         else:
             logger.info("%s is finished already: nothing to do", config.output)
-    _failure_limit(config, record.num_rows).check_finished(record.num_failed)
+    _failure_limit(config, record.num_rows).check_finished(record.failure_reasons)
     if config.hats is not None:
         sky_catalog.write(config, record)
     return record
@@ -167,5 +167,11 @@ def _workers(
 
 
 def _failure_limit(config: ScoreConfig, num_rows: int) -> FailureLimit:
-    fraction = config.max_failed_fraction
-    return FailureLimit(fraction, num_rows, "images", config.output, ScoringError)
+    return FailureLimit(
+        config.max_failed_fraction,
+        num_rows,
+        "images",
+        config.output,
+        ScoringError,
+        remedy=f"score into another folder with --previous {config.output}",
+    )

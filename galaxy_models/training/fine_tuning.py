@@ -6,6 +6,7 @@ there.
 """
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -92,10 +93,18 @@ def find_starting_point(config: TrainConfig, head: Head) -> StartingPoint | None
         _check_likeness(cards, card, name)
         read_model_file(model, card, MODEL_NAME)  # a damaged one is refused before work
         cards.append(card)
-    return StartingPoint(models, tuple(cards), _new_layers(cards[0], config, head))
+    new_layers = _new_layers(cards[0], config, head)
+    if HIDDEN_NAME in new_layers:
+        logger.info(
+            "the last two layers begin at random: --hidden-units is %d, that of %s %d",
+            config.hidden_units,
+            config.start_from,
+            cards[0].hidden_units,
+        )
+    return StartingPoint(models, tuple(cards), new_layers)
 
 
-def _check_network(config: TrainConfig, card: ModelCard, name: str) -> None:
+def _check_network(config: TrainConfig, card: ModelCard, model: str) -> None:
     """Refuse a model whose network is not the one that is to be trained."""
     trained = {
         "network": card.network,
@@ -105,13 +114,17 @@ def _check_network(config: TrainConfig, card: ModelCard, name: str) -> None:
         if card.network == "lenet5"
         else config.image_size,
     }
-    for field, value in trained.items():
-        if getattr(config, field) != value:
-            flag = f"--{field.replace('_', '-')}"
-            raise ConfigError(
-                f"{flag} {getattr(config, field)}: the model {name} that training is "
-                f"to start from has {value}; add {flag} {value}."
-            )
+    asked = {name: getattr(config, name) for name in trained}
+    others = [name for name in trained if asked[name] != trained[name]]
+    if others:
+        raise ConfigError(
+            f"{_as_flags(asked, others)}: the model {model} that training is to start "
+            f"from is of another kind; give {_as_flags(trained, others)}."
+        )
+
+
+def _as_flags(values: Mapping[str, object], names: Sequence[str]) -> str:
+    return " ".join(f"--{name.replace('_', '-')} {values[name]}" for name in names)
 
 
 def _check_likeness(others: list[ModelCard], card: ModelCard, name: str) -> None:

@@ -1,5 +1,6 @@
 """Training that starts from a trained model: other classes, larger images."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,6 +104,21 @@ def test_after_the_head_all_layers_learn_at_their_own_rate(
     assert (old[0] != new[0]).any()
 
 
+def test_layers_that_begin_at_random_for_want_of_a_flag_are_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    config = TrainConfig(
+        catalog="c",
+        output="o",
+        start_from="galaxy-zoo-small",
+        network="mobilenet_v2_paper",
+        alpha=0.35,
+    )
+    with caplog.at_level(logging.INFO):
+        find_starting_point(config, ClassesHead(("a", "b")))
+    assert "--hidden-units is 1000, that of galaxy-zoo-small 0" in caplog.text
+
+
 def test_no_model_to_start_from_is_refused(tmp_path: Path) -> None:
     config = TrainConfig(catalog="c", output="o", start_from=str(tmp_path / "none"))
     with pytest.raises(ModelFolderError, match="no model folder at"):
@@ -113,8 +129,12 @@ def test_no_model_to_start_from_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ({}, "--network mobilenet_v1: .* has lenet5; add --network lenet5"),
-        ({"network": "lenet5"}, "--image-size 224: .* has 32; add --image-size 32"),
+        (
+            {},
+            "--network mobilenet_v1 --image-size 224: .* another kind; "
+            "give --network lenet5 --image-size 32",
+        ),
+        ({"network": "lenet5"}, "--image-size 224: .* give --image-size 32"),
     ],
 )
 def test_a_model_of_another_shape_is_refused(
