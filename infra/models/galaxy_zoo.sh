@@ -63,9 +63,7 @@ trained at_128_px_sharp || python -m jobs.train --catalog both.csv \
     --epochs 5 --learning-rate 5e-4 --teacher taught_at_128_px --teacher-weight 0.3 \
     --moved-fraction 0.4 --mantissa-bits 7 "${recipe[@]}"
 
-python "$here/ship.py" at_128_px_sharp galaxy-zoo
-
-# Larger pictures make a better teacher, for galaxy_zoo_small.sh.
+# Larger pictures make a better teacher, here and for galaxy_zoo_small.sh.
 scored taught_at_128_px_sharp || python -m jobs.score --catalog both.csv \
     --model at_128_px_sharp --tta dihedral --output taught_at_128_px_sharp
 trained at_160_px || python -m jobs.train --catalog both.csv --output at_160_px \
@@ -74,3 +72,17 @@ trained at_160_px || python -m jobs.train --catalog both.csv --output at_160_px 
     --moved-fraction 0.4 --mantissa-bits 7 "${recipe[@]}"
 scored taught_at_160_px || python -m jobs.score --catalog both.csv \
     --model at_160_px --tta dihedral --output taught_at_160_px
+trained at_128_px_again || python -m jobs.train --catalog both.csv \
+    --output at_128_px_again --start-from at_160_px --head-epochs 0 --image-size 128 \
+    --epochs 10 --learning-rate 8e-4 --teacher taught_at_160_px --teacher-weight 0.5 \
+    --moved-fraction 0.4 --mantissa-bits 7 "${recipe[@]}"
+
+# In the end the labels alone, every galaxy counting the same, in views that no step has
+# seen: the other seed draws them.
+trained plain_at_128_px || python -m jobs.train --catalog both.csv \
+    --output plain_at_128_px --start-from at_128_px_again --head-epochs 0 \
+    --image-size 128 --epochs 3 --learning-rate 3e-4 --moved-fraction 0.4 \
+    --mantissa-bits 7 "${recipe[@]}" --seed 3 --class-weight none --no-undo-class-weight \
+    --colour-fraction 0.25 --jpeg-quality 25
+
+python "$here/ship.py" plain_at_128_px galaxy-zoo
