@@ -142,7 +142,8 @@ def predict(
     Args:
         images: uint8, shape (galaxies, height, width, 3), RGB, rows from the top; or a
             sequence of arrays of shape (height, width, 3) or (height, width), of any
-            size. Each is cropped and resized as in the model's training.
+            size; grey galaxies may also be one array, (galaxies, height, width). Each
+            is cropped and resized as in the model's training.
         model: model folder, or ``galaxy-zoo`` or ``galaxy-zoo-small``, which come with
             the package.
         engine: as the flag of ``galaxy-batch score``.
@@ -153,7 +154,8 @@ def predict(
         ``probability_<class>`` (float32); or fractions of votes.
 
     Raises:
-        InputError: an array is no 8-bit image.
+        InputError: an array is no 8-bit image, or one image is given without an axis of
+            galaxies.
         ModelFolderError: the model cannot serve.
 
     Example:
@@ -164,6 +166,7 @@ def predict(
     """
     import pandas as pd
 
+    _check_axes(images)
     card = read_card(model)
     squares = [
         square_of(_checked(image, place), card.decode_rule)
@@ -184,6 +187,23 @@ def predict(
     )
     columns = zip(names, arrays, strict=True)
     return pd.DataFrame({name: array.to_pandas() for name, array in columns})
+
+
+def _check_axes(images: object) -> None:
+    """Refuse an array that is one image: its rows would pass for grey galaxies.
+
+    Raises:
+        InputError: naming the shape and the remedy.
+    """
+    shape: tuple[int, ...] = tuple(getattr(images, "shape", ()))  # a list has none
+    is_colour = len(shape) == 3 and shape[2] in (3, 4)
+    if is_colour or len(shape) == 2:
+        one = "images[None, ..., :3]" if shape[2:] == (4,) else "images[None]"
+        grey = f", or list(images) for {shape[0]} grey ones" if is_colour else ""
+        raise InputError(
+            f"an array of shape {shape} looks like one image, not several: give "
+            f"{one} for one galaxy{grey}."
+        )
 
 
 def _checked(image: NDArray[np.uint8], place: int) -> NDArray[np.uint8]:
