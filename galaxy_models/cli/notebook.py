@@ -1,10 +1,11 @@
 """What a notebook calls: every job as a function of keywords, and ``predict``.
 
-Keywords are the jobs' flags with underscores; a caller's own ``ray.init`` is used and
-left as it is. In Jupyter the lines of the log stand below the cell; elsewhere
-``logging.basicConfig(level="INFO")`` shows them.
+Keywords are the jobs' flags with underscores, paths may be ``pathlib.Path``; a caller's
+own ``ray.init`` is used and left as it is. In Jupyter the lines of the log stand below
+the cell; elsewhere ``logging.basicConfig(level="INFO")`` shows them.
 """
 
+import os
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from galaxy_models.cli.keywords import configured
 from galaxy_models.cli.notebook_lines import lines_in_cell
 from galaxy_models.cluster.this_machine import this_machine
 from galaxy_models.config import (
@@ -54,7 +56,7 @@ def fit(**flags: Any) -> ModelCard:
     """
     from galaxy_models.training import fit as fit_network
 
-    return fit_network(TrainConfig(**flags))
+    return fit_network(configured(TrainConfig, flags))
 
 
 @lines_in_cell()
@@ -77,7 +79,7 @@ def score(**flags: Any) -> "RunRecord":
     """
     from galaxy_models.scoring import score as score_catalog
 
-    return score_catalog(ScoreConfig(**flags))
+    return score_catalog(configured(ScoreConfig, flags))
 
 
 @lines_in_cell()
@@ -99,7 +101,7 @@ def evaluate(**flags: Any) -> "Report | DetectionReport":
         >>> report.agreement.accuracy
         0.75
     """
-    config = EvaluateConfig(**flags)
+    config = configured(EvaluateConfig, flags)
     if config.detections is not None:
         from galaxy_models.evaluation.detections import evaluate_detections
 
@@ -128,12 +130,12 @@ def detect(**flags: Any) -> "DetectionRecord":
     """
     from galaxy_models.detection import detect as detect_galaxies
 
-    return detect_galaxies(DetectConfig(**flags))
+    return detect_galaxies(configured(DetectConfig, flags))
 
 
 def predict(
     images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
-    model: str = "galaxy-zoo",
+    model: str | os.PathLike[str] = "galaxy-zoo",
     *,
     engine: EngineName | Literal["auto"] = "auto",
 ) -> "pd.DataFrame":
@@ -154,6 +156,7 @@ def predict(
         ``probability_<class>`` (float32); or fractions of votes.
 
     Raises:
+        ConfigError: no such engine, or the model is no name.
         InputError: an array is no 8-bit image, or one image is given without an axis of
             galaxies.
         ModelFolderError: the model cannot serve.
@@ -167,18 +170,20 @@ def predict(
     import pandas as pd
 
     _check_axes(images)
-    card = read_card(model)
+    flags = {"catalog": "", "model": model, "output": "", "engine": engine}
+    config = configured(ScoreConfig, flags)
+    card = read_card(config.model)
     squares = [
         square_of(_checked(image, place), card.decode_rule)
         for place, image in enumerate(images)
     ]
-    chosen = choose_engine(engine, card, on_gpus=False)
-    network = _loaded(chosen, model_reference(model), card.model_hash)
+    chosen = choose_engine(config.engine, card, on_gpus=False)
+    network = _loaded(chosen, model_reference(config.model), card.model_hash)
     batches = [
         network.predict(np.stack(squares[at : at + BATCH_SIZE]))
         for at in range(0, len(squares), BATCH_SIZE)
     ]
-    head, config = card.head, ScoreConfig(catalog="", model=model, output="")
+    head = card.head
     nothing = np.empty((0, len(head.output_names)), np.float32)
     outputs = head.calibrated(np.concatenate([nothing, *batches]), card.temperature)
     names = [field.name for field in answer_fields(card, config)]
