@@ -1,6 +1,7 @@
-"""From a notebook's keywords to a configuration: paths become texts.
+"""From a notebook's keywords to a configuration, as flags become one.
 
-What a value means, the configuration checks.
+Paths become texts, a text where a list is meant becomes a list of one, and lists become
+tuples. Numbers pass; what any value means, the configuration checks.
 """
 
 import os
@@ -35,15 +36,29 @@ def configured(config_class: type[Config], flags: Mapping[str, Any]) -> Config:
 
 
 def _value(flag: str, value: Any, hint: Any) -> Any:
-    """What a field of this type takes: texts for paths, also in a list of them."""
-    kinds = (hint,) if get_origin(hint) is tuple else (hint, *get_args(hint))
+    """What a field of this type takes."""
+    is_list = get_origin(hint) is tuple
+    kinds = (hint,) if is_list else (hint, *get_args(hint))  # with those of a union
     if value is None and type(None) in kinds:
         return None
+    if bool in kinds:
+        require(isinstance(value, bool), flag, value, "give True or False")
+        return value
     if str in kinds:
         return _text(flag, value)
+    if any(get_origin(kind) is tuple for kind in kinds):
+        return _texts(flag, value)
+    return value
+
+
+def _texts(flag: str, value: Any) -> tuple[str, ...]:
+    """A list's texts; a text alone is one, not its letters."""
     if isinstance(value, list | tuple):
         return tuple(_text(flag, one) for one in value)
-    return value
+    is_one = isinstance(value, str | os.PathLike)
+    remedy = "give a list of str or paths, or one of them"
+    require(is_one, flag, f"of type {type(value).__name__}", remedy)
+    return (_text(flag, value),)
 
 
 def _text(flag: str, value: Any) -> str:

@@ -52,6 +52,33 @@ def test_paths_within_lists_become_texts() -> None:
     assert scoring(fits_bands=None, previous=None, image_root=None).previous is None
 
 
+def test_a_text_alone_is_a_list_of_one() -> None:
+    assert scoring(keep="label").keep == ("label",)
+    assert scoring(fits_bands="R").fits_bands == ("R",)
+    assert scoring(previous="p", retry="missing").retry == ("missing",)
+    flags = {"catalog": "c", "output": "o", "teacher": Path("/a")}
+    assert configured(TrainConfig, flags).teacher == ("/a",)
+
+
+def test_lists_are_taken_for_tuples() -> None:
+    assert scoring(keep=["ra", "dec"]) == scoring(keep=("ra", "dec"))
+    assert scoring(previous="p", retry=[]).retry == ()
+
+
+@pytest.mark.parametrize("value", [{"ra"}, {"ra": 1}, 5, None, True])
+def test_what_is_no_list_is_refused(value: Any) -> None:
+    kind = type(value).__name__
+    with pytest.raises(ConfigError, match=f"^--keep of type {kind}: give a list of"):
+        scoring(keep=value)
+
+
+@pytest.mark.parametrize("value", ["no", "", 0, 1, None])
+def test_a_switch_is_true_or_false_and_nothing_else(value: Any) -> None:
+    with pytest.raises(ConfigError, match=f"^--overwrite {value}: give True or False"):
+        scoring(overwrite=value)
+    assert scoring(overwrite=False, posterior=True).posterior is True
+
+
 def test_a_path_that_was_a_uri_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"--catalog s3:/sky/c.csv: paths drop a"):
         scoring(catalog=Path("s3://sky/c.csv"))
