@@ -1,4 +1,6 @@
-"""What a notebook calls: every job as a function of keywords, and ``predict``.
+"""What a notebook calls: four jobs as functions of keywords, and ``predict``.
+
+``fit`` is the job ``train``; jobs that have no function here are commands only.
 
 Keywords are the jobs' flags with underscores, paths may be ``pathlib.Path``; a caller's
 own ``ray.init`` is used and left as it is. In Jupyter the lines of the log stand below
