@@ -1,6 +1,7 @@
 """What a notebook calls: jobs as functions of keywords, and arrays in, a table out."""
 
 import dataclasses
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,33 @@ def test_what_is_no_8_bit_image_is_refused(wrong: np.ndarray) -> None:
         gm.predict([np.zeros((8, 8), np.uint8), wrong])
     with pytest.raises(InputError, match="image 0 has no pixels"):
         gm.predict([np.zeros((0, 8, 3), np.uint8)])
+
+
+@pytest.mark.parametrize(
+    ("shape", "remedy"),
+    [
+        ((24, 24, 3), "images[None] for one galaxy, or list(images) for 24 grey ones"),
+        ((24, 24, 4), "images[None, ..., :3] for one galaxy"),
+        ((24, 24), "images[None] for one galaxy."),
+    ],
+)
+def test_one_image_is_not_taken_for_its_rows(
+    shape: tuple[int, ...], remedy: str
+) -> None:
+    message = f"an array of shape {shape} looks like one image, not several: give "
+    with pytest.raises(InputError, match=re.escape(message + remedy)):
+        gm.predict(np.zeros(shape, np.uint8))
+
+
+def test_arrays_of_grey_galaxies_are_taken_and_narrow_ones_in_a_list() -> None:
+    assert len(gm.predict(np.zeros((2, 24, 24), np.uint8))) == 2
+    assert len(gm.predict(list(np.zeros((2, 24, 3), np.uint8)))) == 2
+
+
+def test_remedies_for_one_image_give_one_row() -> None:
+    colour, grey = np.zeros((24, 24, 4), np.uint8), np.zeros((24, 24), np.uint8)
+    assert len(gm.predict(colour[None, ..., :3])) == 1
+    assert len(gm.predict(grey[None])) == 1
 
 
 def test_keywords_are_checked_as_flags_are() -> None:

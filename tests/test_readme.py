@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+import galaxy_models as gm
+from galaxy_models.cli.main import JOB_NAMES
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 MAX_LINES = 170
@@ -43,6 +46,15 @@ def test_every_path_that_readme_names_exists() -> None:
 @pytest.mark.parametrize("folder", ["jobs", "infra", "galaxy_models", "tests"])
 def test_readme_maps_the_readme_of_each_room(folder: str) -> None:
     assert f"| `{folder}/README.md` |" in README
+
+
+def test_the_library_page_names_the_functions_and_the_other_commands() -> None:
+    page = (ROOT / "galaxy_models" / "README.md").read_text()
+    assert set(re.findall(r"\bgm\.(\w+)", page)) == set(gm.__all__)
+
+    (commands,) = re.findall(r"commands only \([^)]*\): ([^.]*)\.", page)
+    functions = {"train" if name == "fit" else name for name in gm.__all__}
+    assert set(re.findall(r"`(\w+)`", commands)) == set(JOB_NAMES) - functions
 
 
 def test_every_dependency_is_pinned() -> None:

@@ -1,10 +1,13 @@
-"""What a notebook calls: every job as a function of keywords, and ``predict``.
+"""What a notebook calls: four jobs as functions of keywords, and ``predict``.
 
-Keywords are the jobs' flags with underscores; a caller's own ``ray.init`` is used and
-left as it is. In Jupyter the lines of the log stand below the cell; elsewhere
-``logging.basicConfig(level="INFO")`` shows them.
+``fit`` is the job ``train``; jobs that have no function here are commands only.
+
+Keywords are the jobs' flags with underscores, paths may be ``pathlib.Path``; a caller's
+own ``ray.init`` is used and left as it is. In Jupyter the lines of the log stand below
+the cell; elsewhere ``logging.basicConfig(level="INFO")`` shows them.
 """
 
+import os
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from galaxy_models.cli.keywords import configured
 from galaxy_models.cli.notebook_lines import lines_in_cell
 from galaxy_models.cluster.this_machine import this_machine
 from galaxy_models.config import (
@@ -54,7 +58,7 @@ def fit(**flags: Any) -> ModelCard:
     """
     from galaxy_models.training import fit as fit_network
 
-    return fit_network(TrainConfig(**flags))
+    return fit_network(configured(TrainConfig, flags))
 
 
 @lines_in_cell()
@@ -77,7 +81,7 @@ def score(**flags: Any) -> "RunRecord":
     """
     from galaxy_models.scoring import score as score_catalog
 
-    return score_catalog(ScoreConfig(**flags))
+    return score_catalog(configured(ScoreConfig, flags))
 
 
 @lines_in_cell()
@@ -99,7 +103,7 @@ def evaluate(**flags: Any) -> "Report | DetectionReport":
         >>> report.agreement.accuracy
         0.75
     """
-    config = EvaluateConfig(**flags)
+    config = configured(EvaluateConfig, flags)
     if config.detections is not None:
         from galaxy_models.evaluation.detections import evaluate_detections
 
@@ -128,12 +132,12 @@ def detect(**flags: Any) -> "DetectionRecord":
     """
     from galaxy_models.detection import detect as detect_galaxies
 
-    return detect_galaxies(DetectConfig(**flags))
+    return detect_galaxies(configured(DetectConfig, flags))
 
 
 def predict(
     images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
-    model: str = "galaxy-zoo",
+    model: str | os.PathLike[str] = "galaxy-zoo",
     *,
     engine: EngineName | Literal["auto"] = "auto",
 ) -> "pd.DataFrame":
@@ -142,7 +146,8 @@ def predict(
     Args:
         images: uint8, shape (galaxies, height, width, 3), RGB, rows from the top; or a
             sequence of arrays of shape (height, width, 3) or (height, width), of any
-            size. Each is cropped and resized as in the model's training.
+            size; grey galaxies may also be one array, (galaxies, height, width). Each
+            is cropped and resized as in the model's training.
         model: model folder, or ``galaxy-zoo`` or ``galaxy-zoo-small``, which come with
             the package.
         engine: as the flag of ``galaxy-batch score``.
@@ -153,7 +158,9 @@ def predict(
         ``probability_<class>`` (float32); or fractions of votes.
 
     Raises:
-        InputError: an array is no 8-bit image.
+        ConfigError: no such engine, or the model is no name.
+        InputError: an array is no 8-bit image, or one image is given without an axis of
+            galaxies.
         ModelFolderError: the model cannot serve.
 
     Example:
@@ -164,18 +171,21 @@ def predict(
     """
     import pandas as pd
 
-    card = read_card(model)
+    _check_axes(images)
+    flags = {"catalog": "", "model": model, "output": "", "engine": engine}
+    config = configured(ScoreConfig, flags)
+    card = read_card(config.model)
     squares = [
         square_of(_checked(image, place), card.decode_rule)
         for place, image in enumerate(images)
     ]
-    chosen = choose_engine(engine, card, on_gpus=False)
-    network = _loaded(chosen, model_reference(model), card.model_hash)
+    chosen = choose_engine(config.engine, card, on_gpus=False)
+    network = _loaded(chosen, model_reference(config.model), card.model_hash)
     batches = [
         network.predict(np.stack(squares[at : at + BATCH_SIZE]))
         for at in range(0, len(squares), BATCH_SIZE)
     ]
-    head, config = card.head, ScoreConfig(catalog="", model=model, output="")
+    head = card.head
     nothing = np.empty((0, len(head.output_names)), np.float32)
     outputs = head.calibrated(np.concatenate([nothing, *batches]), card.temperature)
     names = [field.name for field in answer_fields(card, config)]
@@ -184,6 +194,23 @@ def predict(
     )
     columns = zip(names, arrays, strict=True)
     return pd.DataFrame({name: array.to_pandas() for name, array in columns})
+
+
+def _check_axes(images: object) -> None:
+    """Refuse an array that is one image: its rows would pass for grey galaxies.
+
+    Raises:
+        InputError: naming the shape and the remedy.
+    """
+    shape: tuple[int, ...] = tuple(getattr(images, "shape", ()))  # a list has none
+    is_colour = len(shape) == 3 and shape[2] in (3, 4)
+    if is_colour or len(shape) == 2:
+        one = "images[None, ..., :3]" if shape[2:] == (4,) else "images[None]"
+        grey = f", or list(images) for {shape[0]} grey ones" if is_colour else ""
+        raise InputError(
+            f"an array of shape {shape} looks like one image, not several: give "
+            f"{one} for one galaxy{grey}."
+        )
 
 
 def _checked(image: NDArray[np.uint8], place: int) -> NDArray[np.uint8]:
