@@ -128,9 +128,10 @@ def plain_integers(ids: pa.Array) -> pa.Array | None:
 
 
 def shown(values: list[str]) -> str:
-    """List the first few of many values, for an error's message."""
+    """List the first few of many values, for an error's message; blanks in quotes."""
     more = ", …" if len(values) > MAX_NAMED_VALUES else ""
-    return ", ".join(values[:MAX_NAMED_VALUES]) + more
+    first = values[:MAX_NAMED_VALUES]
+    return ", ".join(v if v == v.strip() else repr(v) for v in first) + more
 
 
 def _check_type(field: pa.Field, uri: str) -> None:
