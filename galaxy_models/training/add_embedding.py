@@ -67,12 +67,15 @@ def add_embedding(config: EmbedConfig) -> ModelCard:
         The copy's card.
 
     Raises:
-        InputError: model, catalog or output cannot serve; nothing was written but
-            perhaps a staged catalog.
+        InputError: model, catalog or output cannot serve; nothing was begun.
         StorageError: an object store stopped answering.
     """
-    with s3.endpoint(config.s3_endpoint_url):
-        output = output_folder.check_output(config.output, OUTPUT, config.overwrite)
+    with (
+        s3.endpoint(config.s3_endpoint_url),
+        output_folder.held_output(
+            config.output, OUTPUT, config.overwrite, resume=False
+        ) as output,
+    ):
         card = read_card(config.model)
         litert = _litert_with_features(config.model, card)
         staging_uri = storage.join(output, output_folder.STAGING_NAME)
