@@ -20,6 +20,27 @@ def test_a_header_that_is_not_utf8_is_refused(sky: Path, opened: Opener) -> None
         opened(sky / "a.csv")
 
 
+@pytest.mark.parametrize(
+    ("name", "character", "words"),
+    [
+        ("a.csv", ";", "semicolons"),
+        ("a.csv", "|", "bars"),
+        ("a.csv", "\t", "tabs"),
+        ("a.tsv", ",", "commas"),
+    ],
+)
+def test_another_separator_is_named_with_the_remedy(
+    name: str, character: str, words: str, sky: Path, opened: Opener
+) -> None:
+    rows = (["object_id", "image"], ["1", "1.jpg"])
+    (sky / name).write_text("".join(f"{character.join(row)}\n" for row in rows))
+
+    with pytest.raises(
+        CatalogError, match=rf"separated by {words} .*\.csv with commas, or \.tsv with"
+    ):
+        opened(sky / name)
+
+
 def test_a_value_of_another_type_far_down_names_column_and_remedy(
     sky: Path, opened: Opener
 ) -> None:
