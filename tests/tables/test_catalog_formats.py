@@ -41,6 +41,17 @@ def test_another_separator_is_named_with_the_remedy(
         opened(sky / name)
 
 
+def test_semicolons_and_decimal_commas_are_named_with_the_remedy(
+    sky: Path, opened: Opener
+) -> None:
+    (sky / "a.csv").write_text("object_id;image;ra\n1;1.jpg;0,5\n")
+
+    with pytest.raises(
+        CatalogError, match=r"one column, .* more \('1;1\.jpg;0,5'\); .* by commas in"
+    ):
+        opened(sky / "a.csv")
+
+
 def test_a_value_of_another_type_far_down_names_column_and_remedy(
     sky: Path, opened: Opener
 ) -> None:

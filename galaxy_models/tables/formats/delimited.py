@@ -14,6 +14,8 @@ from galaxy_models.tables.formats.table import Table, unreadable
 
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 OTHER_SEPARATORS = {";": "semicolons", "|": "bars", "\t": "tabs", ",": "commas"}
+# Arrow's words where the header is one column, and a number has a decimal comma.
+ROW_OF_SEVERAL = re.compile(r"Expected 1 columns, got \d+: (.*)")
 # The only place where Arrow says which column it was.
 CONVERSION_ERROR = re.compile(r"CSV column #(\d+): (?:Row #(\d+): )?.*?error to (\w+)")
 
@@ -34,6 +36,12 @@ class DelimitedTable(Table):
             if empty:  # no value yet, so no type: text takes whatever comes
                 self._dataset = _open_dataset(uri, (*text_columns, *empty))
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            if found := ROW_OF_SEVERAL.search(str(error)):
+                raise CatalogError(
+                    f"the header of {uri} has one column, and a row has more "
+                    f"({found[1]!r}); separate columns by commas in .csv (and write "
+                    "decimal points), or by tabs in .tsv."
+                ) from error
             raise unreadable(uri, error) from error
         self.schema = self._dataset.schema
         _check_separator(uri, self.schema.names)
