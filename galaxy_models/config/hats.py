@@ -18,8 +18,8 @@ class HatsConfig:
     catalog of the same predictions and flags."""
 
     ra_column: str = "ra"
-    """Column of right ascensions (deg, ICRS); if left out, other usual names are found
-    too."""
+    """Column of right ascensions (deg, ICRS), modulo 360; if left out, other usual
+    names are found too."""
 
     dec_column: str = "dec"
     """Column of declinations (deg, ICRS); if left out, other usual names are found

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from galaxy_models.config.catalog import CatalogConfig
 from galaxy_models.config.checks import check_endpoint, check_image_prefixes, require
+from galaxy_models.errors import ConfigError
 
 MAX_SHOWN = 1000  # about 5 kB of the page a cutout
 
@@ -43,12 +44,10 @@ class SimilarConfig(CatalogConfig):
             value = getattr(self, flag)
             remedy = f"must lie from {least} to {MAX_SHOWN}"
             require(least <= value <= MAX_SHOWN, flag, value, remedy)
-        require(
-            bool(self.like or self.anomalies),
-            "like",
-            "",
-            "name a galaxy or more, or ask for the oddest with --anomalies 24",
-        )
+        if not (self.like or self.anomalies):
+            raise ConfigError(
+                "give --like with the ids of galaxies, or --anomalies with a number."
+            )
         shown = len(self.like) * (self.neighbours + 1) + self.anomalies
         require(
             shown <= MAX_SHOWN,

@@ -7,14 +7,14 @@ models nor predictions.
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from galaxy_models import storage
-from galaxy_models.errors import OutputError
+from galaxy_models.errors import GalaxyBatchError, OutputError
 from galaxy_models.storage import output_lease
 from galaxy_models.storage.output_names import MODEL_NAMES, RESULTS_NAMES
 
@@ -81,6 +81,8 @@ def held_output(
 ) -> Iterator[str]:
     """Check an output folder, and keep other jobs out while the block runs.
 
+    A job that fails before it began leaves no staged catalog: nothing resumes from it.
+
     Args:
         uri: the folder; it need not exist.
         kind: the job that asks.
@@ -97,7 +99,19 @@ def held_output(
     uri = check_output(uri, kind, overwrite, resume)
     with output_lease.hold(uri):
         # Another job may have finished there while this one waited.
-        yield check_output(uri, kind, overwrite, resume)
+        uri = check_output(uri, kind, overwrite, resume)
+        try:
+            yield uri
+        except BaseException:  # Ctrl-C, too: a survey's copy takes minutes
+            _delete_unused_staging(uri)
+            raise
+
+
+def _delete_unused_staging(uri: str) -> None:
+    """Delete the staged catalog of a job that ends before it began."""
+    with suppress(GalaxyBatchError, OSError):  # why the job ends counts more
+        if not storage.is_file(storage.join(uri, UNFINISHED_NAME)):
+            storage.delete_folder(storage.join(uri, STAGING_NAME))
 
 
 def check_output(

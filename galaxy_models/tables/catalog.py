@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from galaxy_models import storage
-from galaxy_models.config import CatalogConfig, DetectConfig
+from galaxy_models.config import CatalogConfig, DetectConfig, TrainConfig
 from galaxy_models.errors import CatalogError
 from galaxy_models.images.allowed_paths import allowed_folders
 from galaxy_models.tables.columns import find_column
@@ -123,7 +123,7 @@ def open_catalog(
     id_column = image_column  # images that need no other name
     if config.id_column is not None:
         id_column = _find_column(config.id_column, source, ("object_id",))
-    own_names = _find_columns(columns, source)
+    own_names = _find_columns(columns, source, _flag_of_columns(config))
     positions = _find_positions(source) if with_positions else None
     image_root = storage.absolute_uri(config.image_root or source.image_root)
     allowed_prefixes = allowed_folders(config.image_root, config.allow_image_prefix)
@@ -172,16 +172,25 @@ def _check_rows(source: Table, num_rows: int) -> None:
         )
 
 
-def _find_column(name: str, source: Table, roles: Sequence[str]) -> str:
+def _find_column(
+    name: str, source: Table, roles: Sequence[str], flag: str | None = None
+) -> str:
     names, stated = source.schema.names, source.stated_columns
-    return find_column(name, names, source.uri, roles, stated)
+    return find_column(name, names, source.uri, roles, stated, flag)
 
 
-def _find_columns(columns: Sequence[str], source: Table) -> dict[str, str]:
+def _flag_of_columns(config: CatalogConfig | DetectConfig) -> str:
+    """The flag by which a job names further columns, for messages."""
+    if isinstance(config, TrainConfig):
+        return "--target" if config.target else "--label-column"
+    return "--keep"
+
+
+def _find_columns(columns: Sequence[str], source: Table, flag: str) -> dict[str, str]:
     """Find columns that ride along; each under its own name in the catalog."""
     own_names: dict[str, str] = {}
     for name in columns:
-        own_name = _find_column(name, source, ("ra", "dec", "label"))
+        own_name = _find_column(name, source, ("ra", "dec", "label"), flag)
         if own_name in own_names.values():
             raise CatalogError(
                 f"{' and '.join(columns)}: column {own_name!r} of {source.uri} is "

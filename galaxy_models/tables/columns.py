@@ -33,7 +33,11 @@ ALIASES = {
         "de_icrs", "dec_icrs", "delta_j2000", "coord_dec",
     ),
 }  # fmt: skip
-FLAGS = {"object_id": "--id-column", "image": "--image-column"}
+FLAGS = {
+    "object_id": "--id-column",
+    "image": "--image-column",
+    "label": "--label-column",
+}
 
 
 def find_column(
@@ -42,6 +46,7 @@ def find_column(
     uri: str,
     roles: Sequence[str],
     stated: Mapping[str, str] | None = None,
+    flag: str | None = None,
 ) -> str:
     """Find a column by its name, or where that is a role's, by the role's aliases.
 
@@ -52,6 +57,7 @@ def find_column(
         roles: roles that may be meant.
         stated: columns that the catalog itself names, by role; they decide where no
             alias is there, or several are.
+        flag: that names the column, for messages; default: its role's.
 
     Returns:
         The catalog's own name of the column.
@@ -61,6 +67,8 @@ def find_column(
     """
     if name in names:
         return name
+    if flag is None:
+        flag = FLAGS.get(roles[0] if len(roles) == 1 else name, "--keep")
     aliases = (name, *ALIASES[name]) if name in roles else ()
     found = [one for one in names if one.lower() in aliases]
     own = (stated or {}).get(name) if name in roles else None
@@ -69,10 +77,9 @@ def find_column(
     if not found:
         raise CatalogError(
             f"no column {name!r} in {uri}; it has {', '.join(names)}. Name the right "
-            "one with --id-column, --image-column, --label-column or --keep."
+            f"one with {flag}."
         )
     if len(found) > 1:
-        flag = FLAGS.get(name, "--label-column" if name == "label" else "--keep")
         raise CatalogError(
             f"columns {' and '.join(map(repr, found))} of {uri} may both be the "
             f"{name!r}; name the right one with {flag}."

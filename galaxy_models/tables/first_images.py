@@ -15,7 +15,7 @@ from galaxy_models.errors import (
     StoreAccessError,
     UnreachableStoreError,
 )
-from galaxy_models.images.allowed_paths import image_uri
+from galaxy_models.images.allowed_paths import LOCAL_SCHEME, image_uri
 from galaxy_models.images.decode import ImageSource
 from galaxy_models.tables.columns import image_sources
 from galaxy_models.tables.formats import Table
@@ -65,17 +65,17 @@ def probe_images(
         try:
             uris.append(image_uri(str(path), image_root, allowed_prefixes))
         except ImageDecodeError as error:
-            refused.append(error.detail)
+            refused.append((str(path), error.detail))
     refusals: list[StoreAccessError] = []
     present = next((uri for uri in uris if _is_there(uri, refusals)), None)
     if present is None:
         if refusals:
             raise refusals[0]
         if refused:
+            path, reason = refused[0]
             raise CatalogError(
-                f"the first images of {uri} must not be read ({refused[0]}); "
-                "allow their folder with --allow-image-prefix PREFIX, or name the "
-                "right --image-root."
+                f"the first images of {uri} must not be read ({reason}); "
+                f"{_remedy_of_refusal(path)}."
             )
         example = f" (for example {uris[0]})" if uris else ""
         raise CatalogError(
@@ -83,6 +83,16 @@ def probe_images(
             "give the folder that their paths start from with --image-root."
         )
     return [present]
+
+
+def _remedy_of_refusal(path: str) -> str:
+    scheme, separator, _ = path.partition("://")
+    if separator and scheme not in (LOCAL_SCHEME, *storage.REMOTE_SCHEMES):
+        return "download the images first, and name their files in the catalog"
+    return (
+        "allow their folder with --allow-image-prefix PREFIX, or name the right "
+        "--image-root"
+    )
 
 
 def first_images(source: Table, image_column: str) -> list[ImageSource]:

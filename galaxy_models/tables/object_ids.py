@@ -18,6 +18,11 @@ from galaxy_models.tables.sorted_hashes import SortedHashes
 
 REMEDY = "every galaxy needs its own id"
 MAX_NAMED_VALUES = 5  # how many offending values a message shows
+# What programs write for floats: 982076.0, 5.87e+17, 1e+17, Java's 5.87E17. Programs
+# write no leading zero, and an exponent after a point or with a sign.
+WRITTEN_FLOAT = (
+    r"^-?((0|[1-9][0-9]*)\.0+|[0-9]\.[0-9]+[eE]\+?[0-9]+|[0-9][eE]\+[0-9]{2,})$"
+)
 
 
 class IdSet:
@@ -41,6 +46,7 @@ class IdSet:
         _check_type(table.schema.field(id_column), table.uri)
         self._table, self._column, self._remedy = table, id_column, remedy
         self._hashes = SortedHashes()
+        self._are_floats, self._example = True, ""  # until an id is none
 
     def add(self, ids: pa.Array) -> None:
         """Take in ids of further rows.
@@ -56,6 +62,7 @@ class IdSet:
             )
         if pa.types.is_integer(ids.type):
             _check_range(ids, self._column, self._table.uri)
+        self._look_for_floats(ids)
         self._hashes.add(_hash_ids(ids))
 
     def fingerprint(self) -> tuple[str, int]:
@@ -65,7 +72,7 @@ class IdSet:
             A hash of the ids' texts in hexadecimal, and how many there are.
 
         Raises:
-            CatalogError: there is none, or one is repeated.
+            CatalogError: there is none, one is repeated, or all are texts of floats.
         """
         digest, num_ids, repeated = hashlib.blake2b(digest_size=8), 0, []
         for hashes in self._hashes.parts():
@@ -74,10 +81,26 @@ class IdSet:
             repeated.append(hashes[1:][hashes[1:] == hashes[:-1]])
         if not num_ids:
             raise CatalogError(f"the catalog {self._table.uri} has no rows.")
+        if self._are_floats:
+            raise CatalogError(
+                f"ids in column {self._column!r} of {self._table.uri} are texts of "
+                f"floats, such as {self._example!r}; write them again as integers or "
+                "as texts (in pandas of dtype int64 or str): a float cannot hold an "
+                "18-digit id."
+            )
         suspects = np.concatenate(repeated)
         if len(suspects):
             _refuse_repeated_ids(self._table, self._column, suspects, self._remedy)
         return digest.hexdigest(), num_ids
+
+    def _look_for_floats(self, ids: pa.Array) -> None:
+        """Note whether all ids so far are texts that a program wrote for floats."""
+        if not self._are_floats or not len(ids):
+            return
+        self._are_floats = not pa.types.is_integer(ids.type) and bool(
+            pc.all(pc.match_substring_regex(ids, WRITTEN_FLOAT)).as_py()
+        )
+        self._example = ids[0].as_py()
 
 
 def fingerprint_ids(
@@ -105,9 +128,10 @@ def plain_integers(ids: pa.Array) -> pa.Array | None:
 
 
 def shown(values: list[str]) -> str:
-    """List the first few of many values, for an error's message."""
+    """List the first few of many values, for an error's message; blanks in quotes."""
     more = ", …" if len(values) > MAX_NAMED_VALUES else ""
-    return ", ".join(values[:MAX_NAMED_VALUES]) + more
+    first = values[:MAX_NAMED_VALUES]
+    return ", ".join(v if v == v.strip() else repr(v) for v in first) + more
 
 
 def _check_type(field: pa.Field, uri: str) -> None:

@@ -74,27 +74,33 @@ def add_embedding(config: EmbedConfig) -> ModelCard:
         The copy's card.
 
     Raises:
-        InputError: model, catalog or output cannot serve; nothing was written but
-            perhaps a staged catalog.
+        InputError: model, catalog or output cannot serve; nothing was begun.
         StorageError: an object store stopped answering.
     """
     with s3.endpoint(config.s3_endpoint_url):
         kind = _kind(config.model)
-        output = output_folder.check_output(config.output, kind, config.overwrite)
-        card = read_card(config.model)
-        litert = _litert_with_features(config.model, card)
-        staging_uri = storage.join(output, output_folder.STAGING_NAME)
-        catalog = open_catalog(config, staging_uri, for_ray=False)
-        data, num_galaxies = _fit(config.model, card, catalog, litert)
-        records = {
-            name: dataclasses.replace(card.litert[name], file_hash=hash_model(file))
-            for name, file in litert.items()
-        }
-        embedding = record_of(data, num_galaxies, catalog.uri)
-        card = dataclasses.replace(card, litert=records, embedding=embedding)
-        output_folder.begin_output(output, kind, dataclasses.asdict(config))
-        _write(config, output, card, {**litert, EMBEDDING_NAME: data})
-        output_folder.finish_output(output)
+        with output_folder.held_output(
+            config.output, kind, config.overwrite, resume=False
+        ) as output:
+            return _add(config, kind, output)
+
+
+def _add(config: EmbedConfig, kind: output_folder.OutputKind, output: str) -> ModelCard:
+    """Fit the embedding, and write the copy into a folder that is held."""
+    card = read_card(config.model)
+    litert = _litert_with_features(config.model, card)
+    staging_uri = storage.join(output, output_folder.STAGING_NAME)
+    catalog = open_catalog(config, staging_uri, for_ray=False)
+    data, num_galaxies = _fit(config.model, card, catalog, litert)
+    records = {
+        name: dataclasses.replace(card.litert[name], file_hash=hash_model(file))
+        for name, file in litert.items()
+    }
+    embedding = record_of(data, num_galaxies, catalog.uri)
+    card = dataclasses.replace(card, litert=records, embedding=embedding)
+    output_folder.begin_output(output, kind, dataclasses.asdict(config))
+    _write(config, output, card, {**litert, EMBEDDING_NAME: data})
+    output_folder.finish_output(output)
     return card
 
 

@@ -6,7 +6,7 @@ Knows the catalog's ids and labels; it knows neither pixels nor networks.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -107,9 +107,9 @@ def read_labels(catalog: Catalog, config: TrainConfig) -> Labels:
         config: column, groups and fractions.
 
     Raises:
-        CatalogError: the labels are the ids, or null; there are fewer than 2 classes,
-            or fewer than 2 galaxies in one; a group names a class that no galaxy has;
-            or the split leaves a side empty.
+        CatalogError: the labels are the ids, or null; two differ only by blanks; there
+            are fewer than 2 classes, or fewer than 2 galaxies in one; a group names a
+            class that no galaxy has; or the split leaves a side empty.
     """
     groups = parse_label_groups(config.label_groups)
     counts: dict[Side, Counter[str]] = {"training": Counter(), "validation": Counter()}
@@ -226,6 +226,7 @@ def sides_of(object_ids: pa.Array, config: TrainConfig) -> NDArray[Any]:
 def _check_classes(labels: Labels, label_column: str, uri: str) -> None:
     counts = labels.totals
     where = f"column {label_column!r} of {uri}"
+    _check_blanks(counts, where)
     classes = labels.classes
     if len(classes) < 2:
         raise CatalogError(
@@ -249,6 +250,18 @@ def _check_classes(labels: Labels, label_column: str, uri: str) -> None:
             raise CatalogError(
                 f"--label-groups {group}={'+'.join(names)}: no galaxy in {where} is "
                 f"labelled {shown(unknown)}; it has {shown(list(classes))}."
+            )
+
+
+def _check_blanks(names: Iterable[str], where: str) -> None:
+    """Refuse two labels that look the same to people."""
+    spellings: dict[str, str] = {}
+    for name in sorted(names):
+        other = spellings.setdefault(name.strip(), name)
+        if other != name:
+            raise CatalogError(
+                f"labels {other!r} and {name!r} in {where} differ only by blanks "
+                "around them; spell them alike."
             )
 
 

@@ -149,7 +149,7 @@ def test_predictions_without_embeddings_are_refused_with_the_remedy(
 @pytest.mark.parametrize(
     ("flags", "reason"),
     [
-        ({}, "name a galaxy or more"),
+        ({}, "^give --like with .*, or --anomalies with"),
         ({"like": ("a",), "neighbours": 0}, "--neighbours 0"),
         ({"anomalies": -1}, "--anomalies -1"),
         ({"like": ("a", "b"), "neighbours": 600}, "would show 1202 galaxies"),

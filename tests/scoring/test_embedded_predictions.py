@@ -219,3 +219,4 @@ def test_jobs_embed_refuses_a_catalog_of_too_few_images(
     )
     with pytest.raises(CatalogError, match="images could be read, and an embedding"):
         add_embedding(config)
+    assert not (tmp_path / "new").exists()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from galaxy_models import storage
-from galaxy_models.errors import OutputError
+from galaxy_models.errors import CatalogError, OutputError
 from galaxy_models.storage import output_folder
 from galaxy_models.storage.output_folder import OutputKind
 
@@ -192,3 +192,53 @@ def test_finishing_leaves_results_only(earlier_results: Path) -> None:
     output_folder.finish_output(str(earlier_results))
 
     assert storage.list_names(str(earlier_results)) == [MARKER]
+
+
+def stage(output: str) -> Path:
+    staged = Path(output) / output_folder.STAGING_NAME / "catalog.parquet"
+    staged.parent.mkdir()
+    staged.write_text("rows")
+    return staged
+
+
+@pytest.mark.parametrize("error", [CatalogError, KeyboardInterrupt])
+def test_a_job_that_ends_before_it_began_leaves_neither_copy_nor_folder(
+    error: type[BaseException], tmp_path: Path
+) -> None:
+    output = tmp_path / "new"
+
+    with (
+        pytest.raises(error, match="no labels"),
+        output_folder.held_output(str(output), KIND, False, True) as uri,
+    ):
+        stage(uri)
+        raise error("no labels")
+
+    assert not output.exists()
+
+
+def test_a_refused_job_leaves_the_results_that_it_was_to_replace(
+    earlier_results: Path,
+) -> None:
+    before = sorted(earlier_results.rglob("*"))
+
+    with (
+        pytest.raises(CatalogError),
+        output_folder.held_output(str(earlier_results), KIND, True, False) as uri,
+    ):
+        stage(uri)
+        raise CatalogError("no labels")
+
+    assert sorted(earlier_results.rglob("*")) == before
+
+
+def test_a_job_that_began_keeps_its_staged_catalog(tmp_path: Path) -> None:
+    with (
+        pytest.raises(KeyboardInterrupt),
+        output_folder.held_output(str(tmp_path / "new"), KIND, False, True) as uri,
+    ):
+        staged = stage(uri)
+        output_folder.begin_output(uri, KIND, RECORD)
+        raise KeyboardInterrupt
+
+    assert staged.read_text() == "rows"

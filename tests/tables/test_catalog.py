@@ -3,13 +3,14 @@
 import gzip
 import logging
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from catalog_files import HEADER, Opener, frame_of, part
 
-from galaxy_models.config import CatalogConfig
+from galaxy_models.config import CatalogConfig, TrainConfig
 from galaxy_models.errors import CatalogError
 from galaxy_models.tables.catalog import open_catalog
 
@@ -109,29 +110,46 @@ def test_columns_can_be_named(catalog_of: Opener) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "columns", "settings", "named"),
+    ("content", "columns", "settings", "named", "flag"),
     [
-        ("name,image\n7,1.jpg\n", (), {}, "object_id"),
-        ("object_id,picture\n7,1.jpg\n", (), {}, "image"),
-        (ONE_ROW, ("label",), {}, "label"),
-        (ONE_ROW, (), {"id_column": "dr7"}, "dr7"),
-        ("id_str,image\n7,1.jpg\n", (), {"id_column": "dr7"}, "dr7"),
+        ("name,image\n7,1.jpg\n", (), {}, "object_id", "--id-column"),
+        ("object_id,picture\n7,1.jpg\n", (), {}, "image", "--image-column"),
+        (ONE_ROW, ("label",), {}, "label", "--keep"),
+        (ONE_ROW, (), {"id_column": "dr7"}, "dr7", "--id-column"),
+        ("id_str,image\n7,1.jpg\n", (), {"id_column": "dr7"}, "dr7", "--id-column"),
     ],
 )
-def test_a_missing_column_is_named_with_the_columns_that_are_there(
+def test_a_missing_column_is_named_with_those_that_are_there_and_its_flag(
     content: str,
     columns: tuple[str, ...],
     settings: dict[str, str],
     named: str,
+    flag: str,
     catalog_of: Opener,
 ) -> None:
     present = ", ".join(content.splitlines()[0].split(","))
 
     with pytest.raises(
         CatalogError,
-        match=f"no column '{named}' in .*galaxies.csv; it has {present}. .*--id-column",
+        match=f"no column '{named}' in .*galaxies.csv; it has {present}. .* {flag}.$",
     ):
         catalog_of(content, columns=columns, **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "columns", "flag"),
+    [({}, ["label"], "--label-column"), ({"target": ("size",)}, ["size"], "--target")],
+)
+def test_a_missing_column_to_learn_is_named_with_the_flag_of_training(
+    settings: dict[str, Any], columns: list[str], flag: str, tmp_path: Path
+) -> None:
+    (tmp_path / "galaxies.csv").write_text(ONE_ROW)
+    config = TrainConfig(
+        catalog=str(tmp_path / "galaxies.csv"), output="model", **settings
+    )
+
+    with pytest.raises(CatalogError, match=f"no column '{columns[0]}' .* {flag}.$"):
+        open_catalog(config, str(tmp_path / "staging"), columns)
 
 
 def test_a_kept_column_has_no_aliases(catalog_of: Opener) -> None:

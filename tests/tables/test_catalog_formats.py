@@ -20,6 +20,38 @@ def test_a_header_that_is_not_utf8_is_refused(sky: Path, opened: Opener) -> None
         opened(sky / "a.csv")
 
 
+@pytest.mark.parametrize(
+    ("name", "character", "words"),
+    [
+        ("a.csv", ";", "semicolons"),
+        ("a.csv", "|", "bars"),
+        ("a.csv", "\t", "tabs"),
+        ("a.tsv", ",", "commas"),
+    ],
+)
+def test_another_separator_is_named_with_the_remedy(
+    name: str, character: str, words: str, sky: Path, opened: Opener
+) -> None:
+    rows = (["object_id", "image"], ["1", "1.jpg"])
+    (sky / name).write_text("".join(f"{character.join(row)}\n" for row in rows))
+
+    with pytest.raises(
+        CatalogError, match=rf"separated by {words} .*\.csv with commas, or \.tsv with"
+    ):
+        opened(sky / name)
+
+
+def test_semicolons_and_decimal_commas_are_named_with_the_remedy(
+    sky: Path, opened: Opener
+) -> None:
+    (sky / "a.csv").write_text("object_id;image;ra\n1;1.jpg;0,5\n")
+
+    with pytest.raises(
+        CatalogError, match=r"one column, .* more \('1;1\.jpg;0,5'\); .* by commas in"
+    ):
+        opened(sky / "a.csv")
+
+
 def test_a_value_of_another_type_far_down_names_column_and_remedy(
     sky: Path, opened: Opener
 ) -> None:

@@ -1,5 +1,6 @@
 """Ids of catalogs: kept to the last digit, each once, and told by a fingerprint."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,57 @@ def test_float_ids_are_refused_because_they_lose_digits(catalog_of: Opener) -> N
         CatalogError, match="'object_id' .* are double; they must be strings or int"
     ):
         catalog_of(part([float(ID_18_DIGITS)]), "galaxies.parquet")
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ["982076.0", "982077.0"],
+        ["5.877324827658159e+17", "982076.0"],
+        ["5.877324827658159E17", "1.0E7"],
+        ["1e+17", "982076.000000"],
+    ],
+    ids=["pandas", "large and small", "Java", "C"],
+)
+@pytest.mark.parametrize("name", ["galaxies.csv", "galaxies.parquet"])
+def test_ids_that_are_texts_of_floats_are_refused_with_the_remedy(
+    ids: list[str], name: str, catalog_of: Opener
+) -> None:
+    text = HEADER + "".join(f"{value},1.jpg\n" for value in ids)
+    example = re.escape(repr(ids[0]))
+
+    with pytest.raises(
+        CatalogError, match=f"'object_id' .* floats, such as {example}; .* int64 or str"
+    ):
+        catalog_of(text if name.endswith("csv") else part(ids), name)
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ["J1234+5678", "982076.0"],
+        ["12.5-a", "13.5-a"],
+        ["982076.0", "982077"],
+        ["007.0", "008.0"],
+        ["12e567", "31e889"],
+        ["2.10", "2.20"],
+    ],
+    ids=["some only", "suffix", "integer", "leading zeros", "hexadecimal", "numbering"],
+)
+def test_ids_that_only_resemble_floats_stay_text(
+    ids: list[str], catalog_of: Opener
+) -> None:
+    catalog = catalog_of(HEADER + "".join(f"{value},1.jpg\n" for value in ids))
+
+    assert frame_of(catalog)["object_id"].tolist() == ids
+
+
+def test_one_real_id_after_many_floats_is_enough(catalog_of: Opener) -> None:
+    ids = [f"{number}.0" for number in range(120_000)] + ["x7"]  # over 1 MB
+
+    catalog = catalog_of(HEADER + "".join(f"{value},1.jpg\n" for value in ids))
+
+    assert catalog.num_rows == len(ids)
 
 
 def test_ids_beyond_64_signed_bits_are_refused(catalog_of: Opener) -> None:

@@ -63,9 +63,16 @@ def test_full_paths_are_let_in_without_a_root_below_it_and_where_allowed(
         assert isinstance(climbing, ImageDecodeError) and climbing.reason == "refused"
 
 
-def test_a_scheme_that_was_not_allowed_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "galaxies.csv").write_text("object_id,image\n1,http://host/1.jpg\n")
+@pytest.mark.parametrize("scheme", ["http", "https", "gs"])
+def test_images_of_another_scheme_are_to_be_downloaded_first(
+    scheme: str, tmp_path: Path
+) -> None:
+    text = f"object_id,image\n1,{scheme}://host/1.jpg\n"
+    (tmp_path / "galaxies.csv").write_text(text)
     config = CatalogConfig(catalog=str(tmp_path / "galaxies.csv"))
 
-    with pytest.raises(CatalogError, match="unknown scheme 'http'"):
+    with pytest.raises(
+        CatalogError, match=f"unknown scheme '{scheme}'.*; download the images first"
+    ) as caught:
         open_catalog(config, str(tmp_path / "staging"))
+    assert "--allow-image-prefix" not in str(caught.value)

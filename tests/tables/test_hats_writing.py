@@ -27,6 +27,7 @@ from galaxy_models.errors import (
 from galaxy_models.storage.output_folder import UNFINISHED_NAME
 from galaxy_models.tables.formats import open_table
 from galaxy_models.tables.hats import OUTPUT, HatsRecord, write_hats
+from galaxy_models.tables.hats.pixels import healpix_index
 from galaxy_models.tables.predictions import open_predictions, read_predictions
 
 NUM_ROWS = 60
@@ -127,6 +128,12 @@ def test_a_catalog_is_read_as_a_catalog_and_as_predictions(whole: Path) -> None:
     assert table.stated_columns["ra"] == "ra"
     rows = read_predictions(open_predictions(str(whole), "--predictions"))
     assert sum(len(batch.object_ids) for batch in rows) == NUM_ROWS
+
+
+def test_right_ascensions_are_taken_modulo_360() -> None:
+    same = healpix_index(np.array([-10.0, 350.0, 710.0]), np.full(3, 45.0))
+
+    assert len(set(same.tolist())) == 1
 
 
 def test_a_few_rows_are_a_partition_of_the_largest_pixels(

@@ -172,6 +172,24 @@ def test_a_class_with_one_galaxy_is_refused_by_name(opened: Opener) -> None:
         counted(catalog)
 
 
+def test_labels_that_differ_only_by_blanks_are_refused_in_quotes(
+    opened: Opener,
+) -> None:
+    catalog = opened(labelled(["round"] * 10 + ["cigar"] * 10 + ["cigar "] * 10))
+
+    with pytest.raises(
+        CatalogError, match=r"labels 'cigar' and 'cigar ' in column 'label' .* alike"
+    ):
+        counted(catalog)
+
+
+def test_a_rare_class_with_a_blank_is_named_in_quotes(opened: Opener) -> None:
+    catalog = opened(labelled(["round"] * 10 + ["cigar"] * 10 + ["ring "]))
+
+    with pytest.raises(CatalogError, match="fewer than 2 galaxies .*: 'ring '; add"):
+        counted(catalog)
+
+
 @pytest.mark.parametrize(
     ("fraction", "side"), [(1e-9, "validation"), (1 - 1e-9, "training")]
 )

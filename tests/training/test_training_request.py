@@ -10,10 +10,10 @@ import pytest
 from catalog_files import unread_catalog
 
 from galaxy_models.config import TrainConfig
-from galaxy_models.errors import OutputError
+from galaxy_models.errors import CatalogError, OutputError
 from galaxy_models.storage.output_folder import UNFINISHED_NAME
 from galaxy_models.training.labels import Labels, Side
-from galaxy_models.training.pipeline import begin
+from galaxy_models.training.pipeline import begin, fit
 from galaxy_models.training.request import Request
 
 OLDER_KEY = json.loads((Path(__file__).parent / "older_resume_key.json").read_text())
@@ -117,3 +117,15 @@ def test_an_unfinished_training_resumes_as_often_as_it_is_asked_for(
     assert not begin(request(tmp_path))
     assert begin(request(tmp_path))
     assert begin(request(tmp_path))
+
+
+def test_a_training_that_is_refused_leaves_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "1.jpg").touch()
+    catalog = tmp_path / "galaxies.csv"
+    catalog.write_text("object_id,image,label\n1,1.jpg,round\n2,1.jpg,round\n")
+    output = tmp_path / "model"
+
+    with pytest.raises(CatalogError, match="one class only"):
+        fit(TrainConfig(catalog=str(catalog), output=str(output), plan="local"))
+
+    assert not output.exists()

@@ -13,6 +13,9 @@ from galaxy_models.errors import CatalogError
 from galaxy_models.tables.formats.table import Table, unreadable
 
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+OTHER_SEPARATORS = {";": "semicolons", "|": "bars", "\t": "tabs", ",": "commas"}
+# Arrow's words where the header is one column, and a number has a decimal comma.
+ROW_OF_SEVERAL = re.compile(r"Expected 1 columns, got \d+: (.*)")
 # The only place where Arrow says which column it was.
 CONVERSION_ERROR = re.compile(r"CSV column #(\d+): (?:Row #(\d+): )?.*?error to (\w+)")
 
@@ -33,8 +36,15 @@ class DelimitedTable(Table):
             if empty:  # no value yet, so no type: text takes whatever comes
                 self._dataset = _open_dataset(uri, (*text_columns, *empty))
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            if found := ROW_OF_SEVERAL.search(str(error)):
+                raise CatalogError(
+                    f"the header of {uri} has one column, and a row has more "
+                    f"({found[1]!r}); separate columns by commas in .csv (and write "
+                    "decimal points), or by tabs in .tsv."
+                ) from error
             raise unreadable(uri, error) from error
         self.schema = self._dataset.schema
+        _check_separator(uri, self.schema.names)
 
     def with_text(self, column: str) -> Table:
         """Open the table again, a column's text not guessed into numbers."""
@@ -58,6 +68,16 @@ class DelimitedTable(Table):
             f"something else{place}: {str(error).rpartition('error to ')[2].strip()}; "
             "write all its values alike, or convert the catalog to Parquet."
         ) from error
+
+
+def _check_separator(uri: str, names: list[str]) -> None:
+    """Refuse a table that another character separates: all of it is one column."""
+    for character, words in OTHER_SEPARATORS.items():
+        if len(names) == 1 and character in names[0]:
+            raise CatalogError(
+                f"the columns of {uri} seem to be separated by {words} (its only one "
+                f"is {names[0]!r}); save it as .csv with commas, or .tsv with tabs."
+            )
 
 
 def _open_dataset(uri: str, text_columns: tuple[str, ...]) -> pa_dataset.Dataset:
