@@ -65,8 +65,6 @@ def read_choice(output: str, marker: Marker | None) -> DatedChoice | None:
     except (pa.ArrowException, FileNotFoundError):
         return None
     chosen = RowRuns(runs["start"].to_numpy(), runs["stop"].to_numpy())
-    if (
-        chosen.hexdigest() != marker.resume_key[CHOSEN_KEY]
-    ):  # another job's, overwritten
-        return None
+    if chosen.hexdigest() != marker.resume_key[CHOSEN_KEY]:
+        return None  # that of a job before, which this one replaced
     return DatedChoice(chosen, float(runs.schema.metadata[LOOKED_KEY]))
