@@ -5,7 +5,6 @@ Only what the same model predicts in the same way can stand in one table with th
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
@@ -80,7 +79,11 @@ def open_previous(
         CatalogError: they cannot be read.
     """
     uri = storage.absolute_uri(str(config.previous))
-    _check_apart(uri, storage.absolute_uri(config.output))
+    if not storage.are_apart(uri, config.output):
+        raise PredictionsError(
+            f"--previous {uri} and --output {config.output} are one folder, or one "
+            "lies in the other; name a new folder with --output."
+        )
     if storage.is_file(storage.join(uri, UNFINISHED_NAME)):
         raise PredictionsError(
             f"--previous {uri} is not finished: run its own command again first, "
@@ -108,19 +111,6 @@ def open_previous(
         )
     engine = cast(EngineName, record.engine)
     return Previous(uri, rows, engine, record.images_read_since_s)
-
-
-def _check_apart(uri: str, output: str) -> None:
-    """Refuse a folder that would be emptied, or read while it is written."""
-    folders = [
-        f"{one if storage.is_remote(one) else Path(one).resolve()}/"
-        for one in (uri, output)
-    ]
-    if folders[0].startswith(folders[1]) or folders[1].startswith(folders[0]):
-        raise PredictionsError(
-            f"--previous {uri} and --output {output} are one folder, or one lies in "
-            "the other; name a new folder with --output."
-        )
 
 
 def _check_same_model(

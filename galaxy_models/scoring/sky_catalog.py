@@ -27,7 +27,7 @@ def check_folder(config: ScoreConfig) -> None:
     if config.hats is None:
         return
     hats, output = map(storage.absolute_uri, (config.hats, config.output))
-    if f"{hats}/".startswith(f"{output}/") or f"{output}/".startswith(f"{hats}/"):
+    if not storage.are_apart(hats, output):
         raise OutputError(
             f"--hats {hats} and --output {output} are one folder, or one lies in the "
             "other: its readers would find every row twice; name folders apart."

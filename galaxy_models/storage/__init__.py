@@ -16,6 +16,7 @@ from galaxy_models.storage.files import (
     REMOTE_SCHEMES,
     UNFINISHED_NAME,
     absolute_uri,
+    are_apart,
     copy_file,
     copy_folder,
     delete_file,
@@ -32,6 +33,7 @@ from galaxy_models.storage.files import (
     open_stream,
     parent,
     read_bytes,
+    resolved,
     unwritable,
     write_bytes,
 )
@@ -40,6 +42,7 @@ __all__ = [
     "REMOTE_SCHEMES",
     "UNFINISHED_NAME",
     "absolute_uri",
+    "are_apart",
     "copy_file",
     "copy_folder",
     "delete_file",
@@ -56,6 +59,7 @@ __all__ = [
     "open_stream",
     "parent",
     "read_bytes",
+    "resolved",
     "unwritable",
     "write_bytes",
 ]

@@ -80,6 +80,18 @@ def join(folder_uri: str, path: str) -> str:
     return posixpath.join(folder_uri, path)
 
 
+def resolved(uri: str) -> str:
+    """The absolute URI of a file or folder, local links followed."""
+    uri = absolute_uri(uri)
+    return uri if is_remote(uri) else str(Path(uri).resolve())
+
+
+def are_apart(uri: str, other: str) -> bool:
+    """Whether two folders are neither one nor one in the other."""
+    one, two = (f"{resolved(folder)}/" for folder in (uri, other))
+    return not (one.startswith(two) or two.startswith(one))
+
+
 def parent(uri: str) -> str:
     """The folder that contains a file or folder."""
     return posixpath.dirname(uri)

@@ -78,6 +78,12 @@ def add_embedding(config: EmbedConfig) -> ModelCard:
         StorageError: an object store stopped answering.
     """
     with s3.endpoint(config.s3_endpoint_url):
+        source = model_folder_uri(config.model)
+        if storage.resolved(source) == storage.resolved(config.output):
+            raise ModelFolderError(
+                f"--output {config.output} is the model that is copied, and would be "
+                "emptied; name a new folder."
+            )
         kind = _kind(config.model)
         with output_folder.held_output(
             config.output, kind, config.overwrite, resume=False

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from galaxy_models import storage
 from galaxy_models.cluster import shared_paths
 from galaxy_models.config import TrainConfig
 from galaxy_models.errors import ConfigError
@@ -23,7 +24,7 @@ from galaxy_models.models.folder import (
     required_files,
 )
 from galaxy_models.models.heads import HEAD_NAME, HIDDEN_NAME, Head
-from galaxy_models.models.shipped import model_reference
+from galaxy_models.models.shipped import model_folder_uri, model_reference
 
 if TYPE_CHECKING:  # imports TensorFlow
     import keras
@@ -77,8 +78,8 @@ def find_starting_point(config: TrainConfig, head: Head) -> StartingPoint | None
 
     Raises:
         ModelFolderError: there is no whole model folder.
-        ConfigError: a network is another, or another size of it; or the models to
-            average end in other layers.
+        ConfigError: a network is another, or another size of it; the models to
+            average end in other layers; or one would be overwritten.
     """
     if config.start_from is None:
         return None
@@ -88,6 +89,11 @@ def find_starting_point(config: TrainConfig, head: Head) -> StartingPoint | None
     cards: list[ModelCard] = []
     for (flag, name), model in zip(named, models, strict=True):
         card = read_card(model)
+        if storage.resolved(model_folder_uri(model)) == storage.resolved(config.output):
+            raise ConfigError(
+                f"{flag} {name} is the folder of --output, which would be emptied; "
+                "name a new folder with --output."
+            )
         shared_paths.check_inputs(flag, required_files(model, card))
         _check_network(config, card, name)
         _check_likeness(cards, card, name)

@@ -178,6 +178,15 @@ def test_jobs_embed_adds_an_embedding_to_a_copy_and_changes_no_prediction(
     card = add_embedding(
         EmbedConfig(model=str(old), catalog=str(labelled.catalog), output=str(new))
     )
+    with pytest.raises(ModelFolderError, match="is copied, and would be emptied"):
+        add_embedding(
+            EmbedConfig(
+                model=str(new),
+                catalog=str(labelled.catalog),
+                output=str(new),
+                overwrite=True,
+            )
+        )
     assert read_card(str(new)) == card
     assert card.model_hash == before.model_hash
     assert card.embedding is not None

@@ -1,6 +1,7 @@
 """Training that starts from a trained model: other classes, larger images."""
 
 import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,6 +103,21 @@ def test_after_the_head_all_layers_learn_at_their_own_rate(
         for folder in (model_folder, tmp_path / "m")
     )
     assert (old[0] != new[0]).any()
+
+
+@pytest.mark.slow
+def test_the_model_to_start_from_is_never_overwritten(
+    model_folder: str, labelled: Survey, small_training: SmallTraining, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(model_folder, folder)
+    before = {path: path.read_bytes() for path in folder.glob("*.*")}
+    config = small_training(
+        labelled, str(folder), start_from=str(folder), overwrite=True
+    )
+    with pytest.raises(ConfigError, match="--start-from .* would be emptied"):
+        fit(config)
+    assert {path: path.read_bytes() for path in folder.glob("*.*")} == before
 
 
 def test_layers_that_begin_at_random_for_want_of_a_flag_are_told(
