@@ -14,12 +14,8 @@ SPREAD_COLUMN = "probability_spread"
 PLAUSIBLE_COLUMN = "plausible_classes"
 TARGET = b"target"  # in a field's metadata: the measured number that it is about
 QUESTION, ANSWER, LEADS_TO = b"question", b"answer", b"leads_to"  # "" where it ends
-OF_ANOTHER_SCORING = {
-    TARGET,
-    QUESTION,
-    ANSWER,
-    LEADS_TO,
-}  # where a kept column has them
+# Where a kept column has one of these, an earlier scoring predicted it.
+OF_ANOTHER_SCORING = {TARGET, QUESTION, ANSWER, LEADS_TO}
 FAMILIARITY_COLUMN = "familiarity"
 EMBEDDING_COLUMN = "embedding"
 
