@@ -27,7 +27,7 @@ from galaxy_models.cluster.ray_output import raylet_in_log
 from galaxy_models.cluster.resources import Resources
 from galaxy_models.cluster.this_machine import ray_is_named, ray_is_up
 from galaxy_models.errors import ResourceError
-from galaxy_models.storage import s3
+from galaxy_models.storage import s3_settings
 
 logger = logging.getLogger(__name__)
 
@@ -182,7 +182,7 @@ def _cluster_options() -> dict[str, Any]:
     that Ray stores: ``env_vars`` would show it in their processes' arguments, in Ray's
     logs and on its dashboard.
     """
-    variables = s3.environment()
+    variables = s3_settings.environment()
     if not variables:
         return {}
     return {"runtime_env": {"worker_process_setup_hook": _environment_of(variables)}}

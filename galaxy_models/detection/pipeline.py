@@ -27,7 +27,7 @@ from galaxy_models.detection.run_record import RunRecord, finished_record, recor
 from galaxy_models.detection.worker import TileWorker
 from galaxy_models.errors import DetectionError
 from galaxy_models.models.engines import check_engine
-from galaxy_models.storage import output_folder, s3
+from galaxy_models.storage import output_folder, s3_settings
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def detect(config: DetectConfig) -> RunRecord:
         >>> len(sources) == record.num_sources
         True
     """
-    with s3.endpoint(config.s3_endpoint_url):
+    with s3_settings.endpoint(config.s3_endpoint_url):
         check_folders(config)
         record = finished_record(config)
         if record is None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from galaxy_models.config.decode_rule import DecodeRule
 from galaxy_models.detection.tiles import Grid
 from galaxy_models.errors import ImageDecodeError
-from galaxy_models.images.decode import ImageSource
+from galaxy_models.images.files import ImageSource
 from galaxy_models.images.wide import wide_image_shape
 from galaxy_models.tables.catalog import Catalog
 from galaxy_models.tables.columns import image_sources

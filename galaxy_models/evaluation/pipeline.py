@@ -38,7 +38,7 @@ from galaxy_models.evaluation.results import Evaluation, LabelledPart, metrics_r
 from galaxy_models.evaluation.tally import Tally
 from galaxy_models.evaluation.vote_join import VoteJoin, VotesPart, read_vote_labels
 from galaxy_models.evaluation.votes import VoteErrors
-from galaxy_models.storage import output_folder, s3
+from galaxy_models.storage import output_folder, s3_settings
 from galaxy_models.tables.predictions import Kind, Predictions, open_predictions
 
 logger = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ def evaluate(config: EvaluateConfig) -> Report:
         >>> report.agreement.accuracy
         0.75
     """
-    with s3.endpoint(config.s3_endpoint_url):
+    with s3_settings.endpoint(config.s3_endpoint_url):
         return _write_report(config)
 
 

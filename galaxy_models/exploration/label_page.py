@@ -28,7 +28,7 @@ from galaxy_models.exploration.selection import (
     Uncertain,
     choose,
 )
-from galaxy_models.storage import output_folder, s3
+from galaxy_models.storage import output_folder, s3_settings
 from galaxy_models.tables.columns import find_column
 from galaxy_models.tables.formats import open_table
 from galaxy_models.tables.predictions import Predictions, open_predictions
@@ -58,7 +58,7 @@ def make_label_page(config: LabelPageConfig) -> tuple[str, int]:
             written.
         StorageError: an object store stopped answering.
     """
-    with s3.endpoint(config.s3_endpoint_url):
+    with s3_settings.endpoint(config.s3_endpoint_url):
         output = output_folder.check_output(config.output, OUTPUT, config.overwrite)
         source = open_catalog_cutouts(config)
         predictions = open_predictions(config.predictions, "--predictions")

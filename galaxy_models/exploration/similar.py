@@ -26,7 +26,7 @@ from galaxy_models.exploration.embedded_rows import (
 from galaxy_models.exploration.ids import find_rows, typed_ids
 from galaxy_models.exploration.nearest import Nearest, squared_lengths
 from galaxy_models.exploration.similar_page import similar_page
-from galaxy_models.storage import output_folder, s3
+from galaxy_models.storage import output_folder, s3_settings
 from galaxy_models.tables.formats.numbered_rows import RowReader, number_rows
 from galaxy_models.tables.prediction_schema import EMBEDDING_COLUMN
 from galaxy_models.tables.predictions import Predictions, open_predictions
@@ -69,7 +69,7 @@ def similar(config: SimilarConfig) -> Found:
             written.
         StorageError: an object store stopped answering.
     """
-    with s3.endpoint(config.s3_endpoint_url):
+    with s3_settings.endpoint(config.s3_endpoint_url):
         output = output_folder.check_output(config.output, OUTPUT, config.overwrite)
         source = open_catalog_cutouts(config)
         predictions = open_predictions(config.predictions, "--predictions")

@@ -1,6 +1,7 @@
 """Bytes -> pixels.
 
     decode.py         any image file -> a uint8 square, by the model's decode rule
+    files.py          image files -> their bytes, wherever they are
     fits.py           FITS images -> the same
     fits_limits.py    what of a FITS file is refused before it is unpacked
     wide.py           whole survey frames, read by regions

@@ -6,6 +6,7 @@ wherever its owner wants.
 
 import posixpath
 from collections.abc import Sequence
+from functools import lru_cache
 
 from galaxy_models import storage
 from galaxy_models.errors import ImageDecodeError
@@ -62,7 +63,12 @@ def image_uri(path: str, image_root: str, allowed_prefixes: Sequence[str] = ()) 
 
 
 def _is_below(uri: str, folder: str) -> bool:
-    return uri.startswith(_normal(folder).rstrip("/") + "/")
+    return uri.startswith(_folder_name(folder))
+
+
+@lru_cache(maxsize=64)
+def _folder_name(folder: str) -> str:
+    return _normal(folder).rstrip("/") + "/"
 
 
 def _normal(uri: str) -> str:

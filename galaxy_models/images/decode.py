@@ -9,7 +9,6 @@ networks or Ray.
 """
 
 import ctypes
-import errno
 import io
 import logging
 import math
@@ -25,14 +24,12 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 
-from galaxy_models import storage
 from galaxy_models.config.decode_rule import (
-    MAX_IMAGE_BYTES,
     MAX_IMAGE_PIXELS,
     DecodeRule,
 )
-from galaxy_models.errors import FailureReason, ImageDecodeError, InputError
-from galaxy_models.images.allowed_paths import image_uri
+from galaxy_models.errors import FailureReason, ImageDecodeError
+from galaxy_models.images.files import ImageFile, ImageSource, read_files
 from galaxy_models.images.fits import decode_fits, is_fits
 from galaxy_models.images.resize import (
     central_square,
@@ -40,10 +37,7 @@ from galaxy_models.images.resize import (
     resize_with_pillow,
 )
 
-__all__ = [
-    "DecodeRule", "ImageFile", "ImageSource", "decode_files", "decode_image",
-    "read_files", "read_images",
-]  # fmt: skip
+__all__ = ["DecodeRule", "decode_files", "decode_image", "read_images"]
 
 PILLOW_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP")  # each parser more is a way in
 SIXTEEN_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
@@ -58,12 +52,6 @@ MAX_DIVISOR = 8  # libjpeg scales fast by 1/2, 1/4 and 1/8
 MIN_SPARE = 1.1  # scaled to hardly more than the result, parts are too sharp
 FAST_COLOUR_SCALE = 1.5  # shrunk so much, colours need no smoothing; 8 % of the time
 DIVIDED_BLUR = 0.03  # libjpeg's scaling leaves more detail than an average; measured
-
-ImageFile = bytes | ImageDecodeError
-"""A file's bytes, or why it could not be read."""
-
-ImageSource = str | bytes | None
-"""A file's URI or path, or its bytes; None where the catalog names no image."""
 
 
 def read_images(
@@ -100,36 +88,6 @@ def read_images(
     return decode_files(read_files(sources, image_root, allowed_prefixes), rule)
 
 
-def read_files(
-    sources: Sequence[ImageSource],
-    image_root: str,
-    allowed_prefixes: Sequence[str] = (),
-) -> list[ImageFile]:
-    """Read image files whole; bytes pass through.
-
-    Args:
-        sources: as for ``read_images``.
-        image_root: URI of a folder.
-        allowed_prefixes: URIs of further folders that paths may lead to.
-
-    Returns:
-        The bytes of each file, or why they are not to be had.
-
-    Raises:
-        StorageError: an object store does not answer: no fault of the image.
-    """
-    files: list[ImageFile] = []
-    for source in sources:
-        if isinstance(source, bytes):
-            files.append(source)
-            continue
-        try:
-            files.append(_read_file(source, image_root, allowed_prefixes))
-        except ImageDecodeError as error:
-            files.append(error)
-    return files
-
-
 def decode_files(
     files: Sequence[ImageFile], rule: DecodeRule
 ) -> tuple[NDArray[np.uint8], list[str | None]]:
@@ -146,22 +104,6 @@ def decode_files(
         except ImageDecodeError as error:
             errors.append(str(error))
     return images, errors
-
-
-def _read_file(
-    path: str | None, image_root: str, allowed_prefixes: Sequence[str]
-) -> bytes:
-    if not path:
-        raise ImageDecodeError("missing", "the catalog names no image")
-    uri = image_uri(path, image_root, allowed_prefixes)
-    try:
-        return storage.read_bytes(uri, MAX_IMAGE_BYTES)
-    except FileNotFoundError as error:
-        raise ImageDecodeError("missing", f"no file {uri}") from error
-    except (OSError, InputError, ValueError) as error:  # ValueError: no path at all
-        is_vast = isinstance(error, OSError) and error.errno == errno.EFBIG
-        reason: FailureReason = "too_large" if is_vast else "unreadable"
-        raise ImageDecodeError(reason, f"{uri}: {error}") from error
 
 
 def decode_image(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:

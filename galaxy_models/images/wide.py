@@ -19,7 +19,7 @@ from galaxy_models import storage
 from galaxy_models.config.decode_rule import MAX_IMAGE_BYTES, DecodeRule
 from galaxy_models.errors import ImageDecodeError
 from galaxy_models.images.allowed_paths import image_uri
-from galaxy_models.images.decode import ImageSource, read_files
+from galaxy_models.images.files import ImageSource, read_files
 from galaxy_models.images.fits import FITS_START, GZIP_START, is_fits
 from galaxy_models.images.fits_limits import gunzip
 from galaxy_models.images.pictures import decode_whole, picture_shape

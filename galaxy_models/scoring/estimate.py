@@ -29,7 +29,7 @@ from galaxy_models.scoring.predicted import join
 from galaxy_models.scoring.predictor import Predictor, prediction_rows
 from galaxy_models.scoring.prefetch import FILES_PER_READ, prefetch_files
 from galaxy_models.scoring.request import open_request
-from galaxy_models.storage import s3
+from galaxy_models.storage import s3_settings
 from galaxy_models.tables.columns import image_sources
 from galaxy_models.tables.formats.numbered_rows import RowReader, sample_rows
 from galaxy_models.tables.sorted_hashes import MAX_HELD
@@ -87,7 +87,7 @@ def estimate(config: ScoreConfig) -> Estimate:
     """
     config = replace(config, device="cpu")
     with (
-        s3.endpoint(config.s3_endpoint_url),
+        s3_settings.endpoint(config.s3_endpoint_url),
         joined_cluster(config.plan) as joined,
         tempfile.TemporaryDirectory() as folder,
     ):

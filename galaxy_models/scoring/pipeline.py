@@ -36,7 +36,7 @@ from galaxy_models.scoring.predictor import FusedPredictor
 from galaxy_models.scoring.request import OUTPUT, Request, open_request, resumes
 from galaxy_models.scoring.run_file import RunRecord
 from galaxy_models.scoring.run_record import finished_record, record_run
-from galaxy_models.storage import output_folder, s3
+from galaxy_models.storage import output_folder, s3_settings
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def score(config: ScoreConfig) -> RunRecord:
         >>> list(table.columns[:5])
         ['object_id', 'ra', 'dec', 'predicted_class', 'confidence']
     """
-    with s3.endpoint(config.s3_endpoint_url):
+    with s3_settings.endpoint(config.s3_endpoint_url):
         record = finished_record(config)
         if record is None:
             record = _score(config)

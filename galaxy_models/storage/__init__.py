@@ -2,6 +2,7 @@
 
     files.py          any URI -> filesystem and bytes
     s3.py             S3: access, errors and retries
+    s3_settings.py    which store, and whose keys: what the environment says
     s3_objects.py     whole objects of S3, a request each
     glob.py           the files that a pattern matches
     output_names.py   by which files a job's output folder is known

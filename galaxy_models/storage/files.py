@@ -22,7 +22,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from galaxy_models.errors import GalaxyBatchError, InputError, StorageError
-from galaxy_models.storage import s3
+from galaxy_models.storage import s3, s3_settings
 from galaxy_models.storage.s3_objects import check_size
 
 Result = TypeVar("Result")
@@ -44,6 +44,8 @@ def absolute_uri(uri: str) -> str:
             password is.
     """
     scheme, separator, rest = uri.partition("://")
+    if uri.startswith("/"):
+        return str(Path(uri))
     if not separator:
         return str(Path(uri).expanduser().absolute())
     if scheme == "file":
@@ -118,8 +120,15 @@ def _local_filesystem() -> fs.FileSystem:
     return fs.LocalFileSystem()
 
 
-def read_bytes(uri: str, max_bytes: int | None = None) -> bytes:
+def read_bytes(
+    uri: str, max_bytes: int | None = None, settings: s3_settings.Settings | None = None
+) -> bytes:
     """Read a whole file.
+
+    Args:
+        uri: of the file.
+        max_bytes: that it may have.
+        settings: what ``s3_settings.current`` gave, for who reads many; None: look.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -131,7 +140,7 @@ def read_bytes(uri: str, max_bytes: int | None = None) -> bytes:
     """
     uri = absolute_uri(uri)
     if is_remote(uri):
-        return s3.read(uri, max_bytes)
+        return s3.read(uri, max_bytes, settings)
     with open(uri, "rb", opener=_open_at_once) as stream:
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode):

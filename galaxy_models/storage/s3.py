@@ -1,8 +1,4 @@
-"""S3: access, errors and retries; with ``s3_objects`` all that knows it.
-
-Endpoint and credentials come from the environment (``AWS_ENDPOINT_URL``,
-``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, ``AWS_REGION``, …), so that no
-pickled filesystem and no process's arguments hold a secret.
+"""S3: access, errors and retries; with ``s3_…`` beside it all that knows it.
 
 A store fails in three ways. It does not answer, or answers with an error of its own
 (500, 503, a broken connection): retried with growing, random pauses, then the job
@@ -13,11 +9,10 @@ fails. It refuses: only other keys or another bucket help. Or an object is missi
 import errno
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit
 
 from pyarrow import fs
 from tenacity import (
@@ -34,6 +29,7 @@ from galaxy_models.errors import (
     UnreachableStoreError,
     extract_error,
 )
+from galaxy_models.storage import s3_settings
 from galaxy_models.storage.s3_objects import get_object, open_bucket
 
 if TYPE_CHECKING:
@@ -41,14 +37,9 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")  # the first counts
-REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
-
 CONNECT_TIMEOUT_S = 3.0
 ANSWER_TIMEOUT_S = 10.0  # without a byte
-FIRST_CONTACT_S = (
-    4.0  # of retries, if the store never answered: the endpoint may be wrong
-)
+FIRST_CONTACT_S = 4.0  # of retries, if it never answered: the endpoint may be wrong
 PATIENCE_S = 60.0  # of retries, if it answered before
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
@@ -71,33 +62,6 @@ _answered: set[tuple[str, str | None]] = set()  # bucket and endpoint
 _last_read: dict[str, str] = {}  # a path that could be read, by bucket
 
 
-@contextmanager
-def endpoint(url: str | None) -> Iterator[None]:
-    """Direct this process to another store than AWS while the block runs.
-
-    Processes that it starts meanwhile, Ray's workers among them, inherit the setting.
-
-    Args:
-        url: ``http://…`` or ``https://…``; None leaves the environment as it is.
-    """
-    names = ENDPOINT_VARIABLES if url is not None else ()
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update({name: str(url) for name in names})
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def environment() -> dict[str, str]:
-    """The variables that select the store and the credentials."""
-    return {k: v for k, v in os.environ.items() if k.startswith("AWS_")}
-
-
 def filesystem(bucket_uri: str, attempts: int | None = None) -> fs.FileSystem:
     """Open a bucket's filesystem.
 
@@ -107,16 +71,17 @@ def filesystem(bucket_uri: str, attempts: int | None = None) -> fs.FileSystem:
             a pickled filesystem loses this setting and tries 3 times.
     """
     attempts = attempts or PATIENT_ATTEMPTS
-    return _filesystem(bucket_uri, attempts, tuple(sorted(environment().items())))
+    return _filesystem(bucket_uri, attempts, s3_settings.current())
 
 
 @lru_cache(maxsize=32)
 def _filesystem(
-    bucket_uri: str, attempts: int, _environment: tuple[tuple[str, str], ...]
+    bucket_uri: str, attempts: int, _settings: s3_settings.Settings
 ) -> fs.FileSystem:
     return fs.S3FileSystem(
-        endpoint_override=_endpoint(),  # which the bare constructor would ignore
-        region=_region(bucket_uri),
+        # Which the bare constructor would ignore.
+        endpoint_override=s3_settings.endpoint_url(),
+        region=s3_settings.region(_bucket(bucket_uri)),
         connect_timeout=CONNECT_TIMEOUT_S,
         request_timeout=ANSWER_TIMEOUT_S,
         retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=attempts),
@@ -124,31 +89,19 @@ def _filesystem(
 
 
 @lru_cache(maxsize=32)
-def _objects(bucket_uri: str, environment: tuple[tuple[str, str], ...]) -> "S3Store":
+def _objects(bucket_uri: str, settings: s3_settings.Settings) -> "S3Store":
     return open_bucket(
         _bucket(bucket_uri),
-        _endpoint(),
-        _region(bucket_uri),
+        s3_settings.endpoint_url(),
+        s3_settings.region(_bucket(bucket_uri)),
         CONNECT_TIMEOUT_S,
         ANSWER_TIMEOUT_S,
-        dict(environment),
+        dict(settings),
     )
 
 
-def _region(bucket_uri: str) -> str | None:
-    """Give the region set; without one AWS is asked, and other stores ignore it."""
-    region = next(filter(None, map(os.environ.get, REGION_VARIABLES)), None)
-    if region is None and _endpoint() is None:
-        region = fs.resolve_s3_region(_bucket(bucket_uri))
-    return region
-
-
-def _endpoint() -> str | None:
-    return next(filter(None, map(os.environ.get, ENDPOINT_VARIABLES)), None)
-
-
 def _bucket(uri: str) -> str:
-    return urlsplit(uri).netloc
+    return _path(uri).partition("/")[0]
 
 
 def _path(uri: str) -> str:
@@ -198,24 +151,46 @@ def retried(uri: str, attempt: Callable[[], Result], is_look: bool = False) -> R
         StoreAccessError: it refused.
         StorageError: it stopped answering for ``PATIENCE_S``.
     """
-    bucket_uri = f"s3://{_bucket(uri)}"
-    is_first = is_look and (bucket_uri, _endpoint()) not in _answered
-    retrying = Retrying(
-        retry=retry_if_exception(is_transient),
-        wait=wait_random_exponential(FIRST_PAUSE_S, LONGEST_PAUSE_S),
-        stop=stop_before_delay(FIRST_CONTACT_S if is_first else PATIENCE_S),
-        reraise=True,
-    )
+    store = (f"s3://{_bucket(uri)}", s3_settings.endpoint_url())
+    is_first = is_look and store not in _answered
+    started_s = time.monotonic()
     try:
-        result = retrying(attempt)
+        try:
+            result = attempt()  # mostly the only one, and tenacity takes CPU time
+        except OSError as error:
+            if not is_transient(error):
+                raise
+            spent_s = time.monotonic() - started_s
+            patience_s = FIRST_CONTACT_S if is_first else PATIENCE_S
+            result = _repeated(attempt, error, patience_s - spent_s)
     except FileNotFoundError:
         raise
     except OSError as error:
         if error.errno == errno.EFBIG:
             raise
         raise explained(uri, error, is_first) from error
-    _answered.add((bucket_uri, _endpoint()))
+    _answered.add(store)
     return result
+
+
+def _repeated(
+    attempt: Callable[[], Result], failure: OSError, patience_s: float
+) -> Result:
+    """Go on after a first attempt that failed."""
+    failures = [failure]
+
+    def first_or_next() -> Result:
+        if failures:
+            raise failures.pop()
+        return attempt()
+
+    retrying = Retrying(
+        retry=retry_if_exception(is_transient),
+        wait=wait_random_exponential(FIRST_PAUSE_S, LONGEST_PAUSE_S),
+        stop=stop_before_delay(patience_s),
+        reraise=True,
+    )
+    return retrying(first_or_next)
 
 
 def is_store_error(error: BaseException) -> bool:
@@ -247,7 +222,7 @@ def explained(uri: str, error: OSError, is_first: bool = False) -> GalaxyBatchEr
         error: raised by pyarrow.
         is_first: whether the store has never answered yet.
     """
-    store = _endpoint() or "AWS"
+    store = s3_settings.endpoint_url() or "AWS"
     detail = " ".join(str(error).rpartition("AWS Error ")[2].split()).rstrip(".")
     if is_transient(error) and is_first:
         return UnreachableStoreError(
@@ -275,9 +250,10 @@ def explained(uri: str, error: OSError, is_first: bool = False) -> GalaxyBatchEr
 
 
 def _no_bucket(uri: str) -> StoreAccessError:
+    store = s3_settings.endpoint_url() or "AWS"
     return StoreAccessError(
-        f"there is no bucket {_bucket(uri)!r} at {_endpoint() or 'AWS'}, which {uri} "
-        "needs; make it, or check the URI, --s3-endpoint-url or AWS_ENDPOINT_URL."
+        f"there is no bucket {_bucket(uri)!r} at {store}, which {uri} needs; make it, "
+        "or check the URI, --s3-endpoint-url or AWS_ENDPOINT_URL."
     )
 
 
@@ -288,7 +264,7 @@ def check_bucket(uri: str) -> None:
         StoreAccessError: there is no such bucket.
     """
     try:
-        _find_bucket(f"s3://{_bucket(uri)}", _endpoint())
+        _find_bucket(f"s3://{_bucket(uri)}", s3_settings.endpoint_url())
     except FileNotFoundError as error:
         raise _no_bucket(uri) from error
 
@@ -303,8 +279,15 @@ def _find_bucket(bucket_uri: str, _endpoint_url: str | None) -> None:
         raise FileNotFoundError(bucket_uri)
 
 
-def read(uri: str, max_bytes: int | None = None) -> bytes:
+def read(
+    uri: str, max_bytes: int | None = None, known: s3_settings.Settings | None = None
+) -> bytes:
     """Read a whole object.
+
+    Args:
+        uri: ``s3://bucket/key``.
+        max_bytes: that it may have.
+        known: what ``s3_settings.current`` gave; None: look.
 
     Raises:
         FileNotFoundError: there is no such object.
@@ -315,7 +298,7 @@ def read(uri: str, max_bytes: int | None = None) -> bytes:
     bucket, key = f"s3://{_bucket(uri)}", _path(uri).partition("/")[2]
 
     def read_all() -> bytes:
-        store = _objects(bucket, tuple(sorted(environment().items())))
+        store = _objects(bucket, s3_settings.current() if known is None else known)
         return get_object(store, key, max_bytes)
 
     try:

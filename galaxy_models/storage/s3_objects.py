@@ -107,7 +107,7 @@ def get_object(store: "S3Store", key: str, max_bytes: int | None) -> bytes:
 
     try:
         answer = obstore.get(store, key)
-        check_size(answer.meta["size"], max_bytes)
+        check_size(answer.range[1], max_bytes)
         return bytes(answer.bytes())
     except FileNotFoundError as error:
         raise FileNotFoundError(key) from error

@@ -16,7 +16,7 @@ from galaxy_models.errors import (
     UnreachableStoreError,
 )
 from galaxy_models.images.allowed_paths import LOCAL_SCHEME, image_uri
-from galaxy_models.images.decode import ImageSource
+from galaxy_models.images.files import ImageSource
 from galaxy_models.tables.columns import image_sources
 from galaxy_models.tables.formats import Table
 

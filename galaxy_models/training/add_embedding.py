@@ -39,7 +39,7 @@ from galaxy_models.models.folder import (
 from galaxy_models.models.litert import LiteRTNetwork
 from galaxy_models.models.litert_outputs import with_features
 from galaxy_models.models.shipped import model_folder_uri, model_reference
-from galaxy_models.storage import output_folder, s3
+from galaxy_models.storage import output_folder, s3_settings
 from galaxy_models.tables.catalog import Catalog, open_catalog
 from galaxy_models.tables.columns import image_sources
 from galaxy_models.tables.formats.numbered_rows import (
@@ -77,7 +77,7 @@ def add_embedding(config: EmbedConfig) -> ModelCard:
         InputError: model, catalog or output cannot serve; nothing was begun.
         StorageError: an object store stopped answering.
     """
-    with s3.endpoint(config.s3_endpoint_url):
+    with s3_settings.endpoint(config.s3_endpoint_url):
         source = model_folder_uri(config.model)
         if storage.resolved(source) == storage.resolved(config.output):
             raise ModelFolderError(

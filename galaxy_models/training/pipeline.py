@@ -24,7 +24,7 @@ from galaxy_models.models.card import (
     library_versions,
 )
 from galaxy_models.models.folder import FILE_NAMES, TEST_NAME, write_card
-from galaxy_models.storage import output_folder, s3
+from galaxy_models.storage import output_folder, s3_settings
 from galaxy_models.training.embedding_fit import MAX_GALAXIES, record_of
 from galaxy_models.training.fine_tuning import START_HASH
 from galaxy_models.training.history import (
@@ -97,7 +97,7 @@ def fit(config: TrainConfig) -> ModelCard:
     """
     resume = config.resume == "auto" and not config.overwrite
     with (
-        s3.endpoint(config.s3_endpoint_url),
+        s3_settings.endpoint(config.s3_endpoint_url),
         output_folder.held_output(
             config.output, OUTPUT, config.overwrite, resume
         ) as output,

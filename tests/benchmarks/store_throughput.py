@@ -10,7 +10,9 @@ stages are measured, each in rounds in which disk and store take turns; medians 
               also as it would be with pyarrow, whose images cost two requests
     scoring   python -m jobs.score, whole, on all cores; catalog, model and predictions
               lie on disk in either case; the CPU time of the server, which works on
-              the same cores, is taken off, as if it were elsewhere
+              the same cores, is taken off, as if it were elsewhere. With
+              ``--store-cores 1`` the server has a core of its own, the rest is all
+              that scoring may use, from disk too, and nothing is taken off
 
 How many threads read, and how many files each in turn, are constants of
 ``galaxy_models.scoring.prefetch``. Name several values, ``--num-readers 4 16 64
@@ -33,6 +35,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -43,6 +46,7 @@ import tyro
 from contest import (
     Given,
     check_rows,
+    held_to,
     job_command,
     list_images,
     num_cpus,
@@ -58,7 +62,7 @@ from galaxy_models import storage
 from galaxy_models.errors import ImageDecodeError
 from galaxy_models.models.shipped import model_reference
 from galaxy_models.scoring import prefetch
-from galaxy_models.storage import s3
+from galaxy_models.storage import s3, s3_settings
 from galaxy_models.storage.s3_objects import check_size
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))  # the tests' own server
@@ -99,6 +103,9 @@ class Benchmark(Given):
 
     seconds: float = 60.0
     """What a long run of scoring takes beyond a short one, at least (s)."""
+
+    store_cores: int = 0
+    """Cores that the store has for itself; 0: its CPU time is taken off scoring's."""
 
     json: str | None = None
     """File for the figures."""
@@ -209,7 +216,7 @@ def measure_latencies(
         if not latency_ms:
             readings += measure_reading(sources, benchmark, latency_ms)
             continue
-        with delayed(endpoint, latency_ms) as url, s3.endpoint(url):
+        with delayed(endpoint, latency_ms) as url, s3_settings.endpoint(url):
             readings += measure_reading(sources, benchmark, latency_ms)
     return readings
 
@@ -221,9 +228,11 @@ class Scoring:
     sources: dict[Place, list[str]]
     model: str
     folder: Path
+    shares_cores: bool
+    """Whether the store works on the same cores."""
 
     def run(self, place: Place, num_images: int) -> float:
-        """Score galaxies; returns the command's seconds, without the server's.
+        """Score galaxies; returns the command's seconds, without a shared server's.
 
         Raises:
             SystemExit: it failed, or did not write a row for every galaxy.
@@ -242,7 +251,8 @@ class Scoring:
         started_s, served_s = time.perf_counter(), server_cpu_s()
         run_command(command, folder / "log")
         seconds = time.perf_counter() - started_s
-        seconds -= (server_cpu_s() - served_s) / num_cpus()
+        if self.shares_cores:
+            seconds -= (server_cpu_s() - served_s) / num_cpus()
         check_rows(place, folder / "predictions", num_images)
         shutil.rmtree(folder)
         return seconds
@@ -301,7 +311,8 @@ def measure_stages(
         model = benchmark.model or train_model(
             folder, benchmark.network, benchmark.image_size
         )
-        scoring = Scoring(sources, model_reference(model), folder)
+        shares_cores = not benchmark.store_cores
+        scoring = Scoring(sources, model_reference(model), folder, shares_cores)
         results = measure(
             scoring.run, list(PLACES), benchmark.rounds, benchmark.seconds
         )
@@ -320,7 +331,14 @@ def main(benchmark: Benchmark) -> None:
         images = list_images(
             benchmark.images, folder / "survey", benchmark.num_galaxies, IMAGE_PX
         )
-        with running_s3_server(folder / "store") as server:
+        cores = sorted(os.sched_getaffinity(0))
+        mine = cores[: len(cores) - benchmark.store_cores]
+        if not mine:
+            raise SystemExit(f"all of {len(cores)} cores for the store: none scores")
+        with ExitStack() as stack:
+            with held_to(*(cores[len(mine) :] or cores)):
+                server = stack.enter_context(running_s3_server(folder / "store"))
+            stack.enter_context(held_to(*mine))
             os.environ.update(server.environment)
             uris = put_into_store(images, server.make_bucket())
             say(f"{len(images)} images, {num_cpus()} core(s)")

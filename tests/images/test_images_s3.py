@@ -15,7 +15,7 @@ from galaxy_models.errors import (
     StoreAccessError,
     UnreachableStoreError,
 )
-from galaxy_models.images.decode import read_files
+from galaxy_models.images.files import read_files
 from galaxy_models.scoring.prefetch import prefetch_files
 from galaxy_models.storage import s3
 from galaxy_models.tables.catalog import open_catalog

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from galaxy_models.errors import ImageDecodeError
-from galaxy_models.images.decode import ImageFile, ImageSource
+from galaxy_models.images.files import ImageFile, ImageSource
 from galaxy_models.scoring import prefetch as module
 from galaxy_models.scoring.prefetch import FILES_PER_READ, prefetch_files
 
@@ -70,3 +70,20 @@ def test_later_files_are_read_before_they_are_asked_for(
     next(batches)
     for _ in range(4):  # all four groups, though one was taken
         assert started.acquire(timeout=300)
+
+
+def test_the_first_batch_is_read_by_all_readers_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    together = threading.Barrier(4, timeout=300)
+
+    def read(
+        paths: Sequence[ImageSource], image_root: str, allowed: Sequence[str]
+    ) -> list[ImageFile]:
+        together.wait()
+        return [b""] * len(paths)
+
+    monkeypatch.setattr(module, "read_files", read)
+    monkeypatch.setattr(module, "NUM_READERS", 4)
+    monkeypatch.setattr(module, "FILES_PER_READ", 8)
+    assert list(prefetch_files(["galaxy"] * 8, "/")) == [[b""] * 8]

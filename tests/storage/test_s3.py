@@ -16,7 +16,7 @@ from galaxy_models.errors import (
     StoreAccessError,
     UnreachableStoreError,
 )
-from galaxy_models.storage import output_folder, s3
+from galaxy_models.storage import output_folder, s3, s3_settings
 
 MARKER = "_run.json"
 KIND = output_folder.OutputKind("jobs.score", MARKER, ("a.parquet", "part"))
@@ -184,9 +184,9 @@ def test_the_flags_endpoint_comes_before_the_environments(
     monkeypatch.setenv("AWS_ENDPOINT_URL", DEAD_ENDPOINT)
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", DEAD_ENDPOINT)
 
-    with s3.endpoint(None):
+    with s3_settings.endpoint(None):
         assert os.environ["AWS_ENDPOINT_URL"] == DEAD_ENDPOINT
-    with s3.endpoint(s3_server.endpoint_url):
+    with s3_settings.endpoint(s3_server.endpoint_url):
         assert storage.list_names(s3_bucket) == []
     assert os.environ["AWS_ENDPOINT_URL"] == DEAD_ENDPOINT
     assert os.environ["AWS_ENDPOINT_URL_S3"] == DEAD_ENDPOINT

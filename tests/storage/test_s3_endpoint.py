@@ -10,7 +10,7 @@ from galaxy_models.config import EvaluateConfig, ScoreConfig, TrainConfig
 from galaxy_models.errors import InputError
 from galaxy_models.evaluation import evaluate
 from galaxy_models.scoring import score
-from galaxy_models.storage.s3 import ENDPOINT_VARIABLES
+from galaxy_models.storage.s3_settings import ENDPOINT_VARIABLES
 from galaxy_models.training import fit
 
 FLAG = "http://store:9000"

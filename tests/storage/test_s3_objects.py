@@ -47,7 +47,7 @@ def test_an_object_over_the_limit_is_not_read_and_its_image_fails_as_too_large(
     storage.write_bytes(f"{s3_bucket}/vast.jpg", b"1234567")
     with pytest.raises(OSError, match="7 bytes, over 6") as raised:
         storage.read_bytes(f"{s3_bucket}/vast.jpg", max_bytes=6)
-    monkeypatch.setattr("galaxy_models.images.decode.MAX_IMAGE_BYTES", 6)
+    monkeypatch.setattr("galaxy_models.images.files.MAX_IMAGE_BYTES", 6)
     _, (error,) = read_images(["vast.jpg"], s3_bucket, DecodeRule(image_size=8))
 
     assert raised.value.errno == errno.EFBIG

@@ -8,7 +8,7 @@ import pytest
 
 from galaxy_models.config import CatalogConfig
 from galaxy_models.errors import CatalogError, ImageDecodeError
-from galaxy_models.images.decode import read_files
+from galaxy_models.images.files import read_files
 from galaxy_models.tables.catalog import open_catalog
 
 

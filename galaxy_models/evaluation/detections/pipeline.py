@@ -22,7 +22,7 @@ from galaxy_models.evaluation.report_files import (
     OUTPUT,
     write_files,
 )
-from galaxy_models.storage import output_folder, s3
+from galaxy_models.storage import output_folder, s3_settings
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def evaluate_detections(config: EvaluateConfig) -> DetectionReport:
         InputError: detections, truth or output cannot serve; nothing was written.
         StorageError: an object store stopped answering.
     """
-    with s3.endpoint(config.s3_endpoint_url):
+    with s3_settings.endpoint(config.s3_endpoint_url):
         output = output_folder.check_output(config.output, OUTPUT, config.overwrite)
         tables = read_tables(str(config.detections), str(config.truth))
         evaluation = measure_detections(tables, config)

@@ -25,7 +25,7 @@ from galaxy_models.errors import (
     PredictionsError,
     StorageError,
 )
-from galaxy_models.storage import output_folder, s3
+from galaxy_models.storage import output_folder, s3_settings
 from galaxy_models.tables.formats import ParquetTable
 from galaxy_models.tables.formats.numbered_rows import (
     NumberedRows,
@@ -129,7 +129,7 @@ def write_hats(
         InputError: predictions or output cannot serve; nothing was begun.
         StorageError: a disk or an object store failed; the same call resumes.
     """
-    with s3.endpoint(config.s3_endpoint_url):
+    with s3_settings.endpoint(config.s3_endpoint_url):
         source = _open_source(config)
         record = _finished_record(source, kind)
         if record is not None:

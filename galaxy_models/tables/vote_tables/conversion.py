@@ -22,7 +22,7 @@ from galaxy_models import storage
 from galaxy_models.config import VotesConfig
 from galaxy_models.config.votes import SurveyName
 from galaxy_models.errors import CatalogError, ConfigError, OutputError
-from galaxy_models.storage import s3
+from galaxy_models.storage import s3_settings
 from galaxy_models.tables.formats import Table, open_table
 from galaxy_models.tables.vote_tables.clean_sample import (
     AMBIGUOUS,
@@ -78,7 +78,7 @@ def convert_votes(config: VotesConfig) -> Conversion:
         InputError: the table is no known one, or the output exists.
         StorageError: the catalog cannot be written.
     """
-    with s3.endpoint(config.s3_endpoint_url):
+    with s3_settings.endpoint(config.s3_endpoint_url):
         output = storage.absolute_uri(config.output)
         if storage.is_file(output) and not config.overwrite:
             raise OutputError(
