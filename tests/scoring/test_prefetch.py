@@ -11,7 +11,7 @@ from galaxy_models.images.files import ImageFile, ImageSource
 from galaxy_models.scoring import prefetch as module
 from galaxy_models.scoring.prefetch import FILES_PER_READ, prefetch_files
 
-NUM_FILES = 3 * FILES_PER_READ + 5
+NUM_FILES = 10 * FILES_PER_READ + 1
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_a_missing_file_comes_as_its_error_in_its_place(
 
 def test_bytes_pass_through_in_their_place(names: list[str], tmp_path: Path) -> None:
     sources = [names[0], b"a file's bytes", None, names[1]]
-    [files] = prefetch_files(sources, str(tmp_path))
+    [files] = prefetch_files(sources, str(tmp_path), 4)
     assert files[:2] == [b"000", b"a file's bytes"]
     assert isinstance(files[2], ImageDecodeError) and files[2].reason == "missing"
     assert files[3] == b"001"
@@ -68,7 +68,7 @@ def test_later_files_are_read_before_they_are_asked_for(
     monkeypatch.setattr(module, "read_files", read)
     batches = prefetch_files(["galaxy"] * NUM_FILES, "/")
     next(batches)
-    for _ in range(4):  # all four groups, though one was taken
+    for _ in range(FILES_PER_READ + 10):  # all groups, though a batch was taken
         assert started.acquire(timeout=300)
 
 
