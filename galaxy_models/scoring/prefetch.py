@@ -10,11 +10,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from galaxy_models.images.files import ImageFile, ImageSource, read_files
 
-# With as many files ahead, 16 readers of 8 files: an actor that scores 820 images/s of
-# a core from disk then waits for 42 % of its time where answers come 20 ms late, so for
-# 15 %. On loopback neither waits for long, and more files ahead, 64 × 4, gain nothing.
-NUM_READERS = 64
-FILES_PER_READ = 2  # that a thread reads in turn
+# Where answers come 20 ms late, 16 threads read 700 images/s, 32 1,400 and 64 2,200; an
+# actor scores up to 900 of a core. From disk, 64 cost 0.04 ms of a core an image more
+# than 16, 32 0.01 (``tests/benchmarks/store_throughput.py``).
+NUM_READERS = 32
+FILES_PER_READ = 4  # that a thread reads in turn
 
 
 def prefetch_files(

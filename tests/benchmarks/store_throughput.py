@@ -104,6 +104,9 @@ class Benchmark(Given):
     seconds: float = 60.0
     """What a long run of scoring takes beyond a short one, at least (s)."""
 
+    plan: Literal["fused", "local"] = "fused"
+    """How ``jobs.score`` works; scoring only."""
+
     store_cores: int = 0
     """Cores that the store has for itself; 0: its CPU time is taken off scoring's."""
 
@@ -138,7 +141,7 @@ def put_into_store(images: Sequence[str], bucket: str) -> list[str]:
     return uris
 
 
-def read_by_pyarrow(uri: str, max_bytes: int | None = None) -> bytes:
+def read_by_pyarrow(uri: str, max_bytes: int | None, _: s3_settings.Settings) -> bytes:
     """Read an object through pyarrow: its size, then its bytes."""
 
     def read_all(store: fs.FileSystem, path: str) -> bytes:
@@ -228,8 +231,7 @@ class Scoring:
     sources: dict[Place, list[str]]
     model: str
     folder: Path
-    shares_cores: bool
-    """Whether the store works on the same cores."""
+    benchmark: Benchmark
 
     def run(self, place: Place, num_images: int) -> float:
         """Score galaxies; returns the command's seconds, without a shared server's.
@@ -246,12 +248,12 @@ class Scoring:
             catalog=folder / "catalog.parquet",
             output=folder / "predictions",
             device="cpu",
-            plan="fused",
+            plan=self.benchmark.plan,
         )
         started_s, served_s = time.perf_counter(), server_cpu_s()
         run_command(command, folder / "log")
         seconds = time.perf_counter() - started_s
-        if self.shares_cores:
+        if not self.benchmark.store_cores:
             seconds -= (server_cpu_s() - served_s) / num_cpus()
         check_rows(place, folder / "predictions", num_images)
         shutil.rmtree(folder)
@@ -311,8 +313,7 @@ def measure_stages(
         model = benchmark.model or train_model(
             folder, benchmark.network, benchmark.image_size
         )
-        shares_cores = not benchmark.store_cores
-        scoring = Scoring(sources, model_reference(model), folder, shares_cores)
+        scoring = Scoring(sources, model_reference(model), folder, benchmark)
         results = measure(
             scoring.run, list(PLACES), benchmark.rounds, benchmark.seconds
         )
