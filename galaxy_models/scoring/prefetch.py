@@ -10,9 +10,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from galaxy_models.images.files import ImageFile, ImageSource, read_files
 
-# Where answers come 20 ms late, 16 threads read 700 images/s, 32 1,400 and 64 2,200; an
-# actor scores up to 900 of a core. From disk, 64 cost 0.04 ms of a core an image more
-# than 16, 32 0.01 (``tests/benchmarks/store_throughput.py``).
+# Where answers come 20 ms late, 16 threads read 700 images/s, 32 1,400 and 64 2,200; a
+# core scored 820 from disk. There, 64 cost 0.04 ms of a core an image more than 16, 32
+# 0.01 (``tests/benchmarks/store_throughput.py``).
 NUM_READERS = 32
 FILES_PER_READ = 4  # that a thread reads in turn
 

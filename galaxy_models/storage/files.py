@@ -44,8 +44,6 @@ def absolute_uri(uri: str) -> str:
             password is.
     """
     scheme, separator, rest = uri.partition("://")
-    if uri.startswith("/"):
-        return str(Path(uri))
     if not separator:
         return str(Path(uri).expanduser().absolute())
     if scheme == "file":

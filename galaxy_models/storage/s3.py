@@ -280,14 +280,14 @@ def _find_bucket(bucket_uri: str, _endpoint_url: str | None) -> None:
 
 
 def read(
-    uri: str, max_bytes: int | None = None, known: s3_settings.Settings | None = None
+    uri: str, max_bytes: int | None = None, settings: s3_settings.Settings | None = None
 ) -> bytes:
     """Read a whole object.
 
     Args:
         uri: ``s3://bucket/key``.
         max_bytes: that it may have.
-        known: what ``s3_settings.current`` gave; None: look.
+        settings: what ``s3_settings.current`` gave; None: look.
 
     Raises:
         FileNotFoundError: there is no such object.
@@ -298,7 +298,7 @@ def read(
     bucket, key = f"s3://{_bucket(uri)}", _path(uri).partition("/")[2]
 
     def read_all() -> bytes:
-        store = _objects(bucket, s3_settings.current() if known is None else known)
+        store = _objects(bucket, settings or s3_settings.current())
         return get_object(store, key, max_bytes)
 
     try:

@@ -10,16 +10,13 @@ stages are measured, each in rounds in which disk and store take turns; medians 
               also as it would be with pyarrow, whose images cost two requests
     scoring   python -m jobs.score, whole, on all cores; catalog, model and predictions
               lie on disk in either case; the CPU time of the server, which works on
-              the same cores, is taken off, as if it were elsewhere. With
-              ``--store-cores 1`` the server has a core of its own, the rest is all
-              that scoring may use, from disk too, and nothing is taken off
+              the same cores, is taken off, as if it were elsewhere; with
+              ``--store-cores 1`` it has a core of its own, and scoring the others
 
-How many threads read, and how many files each in turn, are constants of
-``galaxy_models.scoring.prefetch``. Name several values, ``--num-readers 4 16 64
---files-per-read 1 8 32``, and the reading stage is measured with each pair.
+Name several values, ``--num-readers 4 16 64 --files-per-read 1 8 32``, and the reading
+stage is measured with each pair; its own are ``galaxy_models.scoring.prefetch``'s.
 
-A network's waiting is put between by ``--latencies-ms 0 1 20``: a proxy whose answers
-come so much later.
+``--latencies-ms 0 1 20`` puts a proxy between, whose answers come so much later.
 
 The rate of scoring is a difference quotient of a short and a long run, as in
 ``score_throughput.py``, so that start-up falls out. For figures to quote, name a
@@ -35,7 +32,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -327,19 +323,20 @@ def measure_stages(
 
 def main(benchmark: Benchmark) -> None:
     """Serve, measure, and say what came out."""
+    cores = sorted(os.sched_getaffinity(0))
+    mine = cores[: len(cores) - benchmark.store_cores]
+    if not mine:
+        raise SystemExit(f"--store-cores takes all of {len(cores)}: none would score")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         images = list_images(
             benchmark.images, folder / "survey", benchmark.num_galaxies, IMAGE_PX
         )
-        cores = sorted(os.sched_getaffinity(0))
-        mine = cores[: len(cores) - benchmark.store_cores]
-        if not mine:
-            raise SystemExit(f"all of {len(cores)} cores for the store: none scores")
-        with ExitStack() as stack:
-            with held_to(*(cores[len(mine) :] or cores)):
-                server = stack.enter_context(running_s3_server(folder / "store"))
-            stack.enter_context(held_to(*mine))
+        with (
+            held_to(*cores[-benchmark.store_cores :]),  # with 0 all of them
+            running_s3_server(folder / "store") as server,
+            held_to(*mine),
+        ):
             os.environ.update(server.environment)
             uris = put_into_store(images, server.make_bucket())
             say(f"{len(images)} images, {num_cpus()} core(s)")

@@ -1,7 +1,7 @@
 """Files come in order, none lost, while later ones are being read."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -54,18 +54,25 @@ def test_no_paths_give_no_batches(tmp_path: Path) -> None:
     assert list(prefetch_files([], str(tmp_path))) == []
 
 
-def test_later_files_are_read_before_they_are_asked_for(
-    monkeypatch: pytest.MonkeyPatch,
+def at_each_read(
+    monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]
 ) -> None:
-    started = threading.Semaphore(0)
+    """Read empty files, after something happened."""
 
     def read(
         paths: Sequence[ImageSource], image_root: str, allowed: Sequence[str]
     ) -> list[ImageFile]:
-        started.release()
+        happens()
         return [b""] * len(paths)
 
     monkeypatch.setattr(module, "read_files", read)
+
+
+def test_later_files_are_read_before_they_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started = threading.Semaphore(0)
+    at_each_read(monkeypatch, started.release)
     batches = prefetch_files(["galaxy"] * NUM_FILES, "/")
     next(batches)
     for _ in range(FILES_PER_READ + 10):  # all groups, though a batch was taken
@@ -75,15 +82,7 @@ def test_later_files_are_read_before_they_are_asked_for(
 def test_the_first_batch_is_read_by_all_readers_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    together = threading.Barrier(4, timeout=300)
-
-    def read(
-        paths: Sequence[ImageSource], image_root: str, allowed: Sequence[str]
-    ) -> list[ImageFile]:
-        together.wait()
-        return [b""] * len(paths)
-
-    monkeypatch.setattr(module, "read_files", read)
+    at_each_read(monkeypatch, threading.Barrier(4, timeout=300).wait)
     monkeypatch.setattr(module, "NUM_READERS", 4)
     monkeypatch.setattr(module, "FILES_PER_READ", 8)
     assert list(prefetch_files(["galaxy"] * 8, "/")) == [[b""] * 8]
