@@ -28,7 +28,7 @@ from galaxy_models.storage.output_folder import Marker
 
 logger = logging.getLogger(__name__)
 
-# Of each worker: 20 s (AMX) to 60 s (AVX2) with LiteRT at 96 px. Measuring takes 2 to 3
+# Of each worker: 20 s (AMX) to 60 s (AVX2) with LiteRT at 96 px. Measuring takes 3 to 4
 # s, and 5 more where OpenVINO first sees the model; the fastest was up to 1.3 times as
 # fast as LiteRT.
 MIN_MEASURED_PREDICTIONS = 20_000
@@ -135,7 +135,8 @@ def _troubles(name: EngineName, work: EngineWork) -> list[tuple[str, str]]:
 
 def _unusable(question: tuple[EngineName, EngineWork]) -> str | None:
     name, work = question
-    return unusable_because(name, work.model, work.card)
+    by_itself = work.asked == "auto"
+    return unusable_because(name, work.model, work.card, unless_it_agrees=by_itself)
 
 
 def _others(work: EngineWork) -> Hosts:

@@ -16,9 +16,12 @@ from galaxy_models.config.checks import (
 from galaxy_models.errors import FailureReason
 
 EngineName = Literal[
-    "litert-int8", "litert-float", "openvino-bf16", "openvino-float", "keras"
-]
-OPENVINO_ENGINES: tuple[EngineName, ...] = ("openvino-bf16", "openvino-float")
+    "litert-int8", "litert-float", "openvino-int8", "openvino-bf16", "openvino-float",
+    "keras",
+]  # fmt: skip
+OPENVINO_ENGINES: tuple[EngineName, ...] = (
+    "openvino-int8", "openvino-bf16", "openvino-float"
+)  # fmt: skip
 CPU_ENGINES: tuple[EngineName, ...] = (
     "litert-int8", "litert-float", *OPENVINO_ENGINES
 )  # fmt: skip

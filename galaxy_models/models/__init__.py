@@ -6,8 +6,9 @@
     folder.py              a model folder, read and checked
     keras_weights.py       model.keras -> a network of this project's
     litert.py              a LiteRT file -> probabilities, without TensorFlow
-    openvino_network.py    OpenVINO's graph and weights -> outputs, likewise
-    openvino_files.py      model.keras -> these, made once and cached
+    openvino_network.py    OpenVINO's graph -> outputs, likewise
+    openvino_int8.py       LiteRT's int8 file -> OpenVINO's graph
+    openvino_files.py      a model folder -> either, floats exported once and cached
     engines.py             all engines behind one interface
     engine_trials.py       how fast they are here, on made-up galaxies
     litert_outputs.py      a LiteRT file that also puts out the network's features

@@ -38,13 +38,17 @@ class EngineTrial:
     """Why it cannot be used; None if it can."""
 
 
-def unusable_because(name: EngineName, model: str, card: ModelCard) -> str | None:
+def unusable_because(
+    name: EngineName, model: str, card: ModelCard, *, unless_it_agrees: bool = False
+) -> str | None:
     """Say why an engine cannot be used on this machine; None if it can.
 
     Args:
         name: which engine.
         model: a ``model_reference``.
         card: the model's.
+        unless_it_agrees: compare it here, too: processors without integer dot products
+            may round otherwise.
     """
     if name not in OPENVINO_ENGINES:
         return None
@@ -53,9 +57,17 @@ def unusable_because(name: EngineName, model: str, card: ModelCard) -> str | Non
         if name == "openvino-bf16" and not has_bf16():
             return "its processor has no bfloat16 (AMX, or AVX-512 BF16)"
         load_engine(name, model, card, threads=1)
+        if unless_it_agrees:
+            return _disagreement(agreement_of(name, model, card))
     except InputError as error:
         return str(error)
     return None
+
+
+def _disagreement(agreement: float | None) -> str | None:
+    if agreement is None or agreement >= MIN_AGREEMENT:
+        return None
+    return f"it agrees on less than {100 * MIN_AGREEMENT:.0f} % of galaxies"
 
 
 def try_engines(
@@ -77,8 +89,7 @@ def _try(name: EngineName, model: str, card: ModelCard, threads: int) -> EngineT
     if trouble is not None:
         return EngineTrial(None, None, trouble)
     agreement = agreement_of(name, model, card)
-    if agreement is not None and agreement < MIN_AGREEMENT:
-        trouble = f"it agrees on less than {100 * MIN_AGREEMENT:.0f} % of galaxies"
+    if trouble := _disagreement(agreement):
         return EngineTrial(None, agreement, trouble)
     try:
         with stderr_unheard():  # LiteRT announces its first engine there

@@ -82,11 +82,11 @@ def choose_engine(
     """
     served = [name for name, file in LITERT_FILES.items() if file in card.litert]
     if asked != "auto":
-        if asked in LITERT_FILES and asked not in served:
+        file = INT8_NAME if asked == "openvino-int8" else LITERT_FILES.get(asked)
+        if file is not None and file not in card.litert:
             raise ModelFolderError(
-                f"--engine {asked}: the model folder has no {LITERT_FILES[asked]}; it "
-                f"can serve {', '.join([*served, 'keras'])}. Training it again adds "
-                "the file."
+                f"--engine {asked}: the model folder has no {file}; it can serve "
+                f"{', '.join([*served, 'keras'])}. Training it again adds the file."
             )
         if asked in OPENVINO_ENGINES:
             check_installed(f"--engine {asked}")
@@ -101,15 +101,18 @@ def choose_engine(
 def cpu_candidates(card: ModelCard) -> list[EngineName]:
     """Name the engines between which measuring may decide on CPUs.
 
-    Those of LiteRT whose files agree, and those of OpenVINO if it is installed.
-    Keras is none: it has never been the fastest there.
+    Those of LiteRT whose files agree, and those of OpenVINO if it is installed, the
+    integers likewise. Keras is none: it has never been the fastest there.
     """
     litert = [
         name
         for name, file in LITERT_FILES.items()
         if file in card.litert and card.litert[file].agrees
     ]
-    return [*litert, *(OPENVINO_ENGINES if is_installed() else ())]
+    openvino = set(OPENVINO_ENGINES if is_installed() else ())
+    if "litert-int8" not in litert:
+        openvino.discard("openvino-int8")
+    return [*litert, *(name for name in OPENVINO_ENGINES if name in openvino)]
 
 
 def explain_engine(
@@ -142,6 +145,7 @@ def agreement_of(name: EngineName, model: str, card: ModelCard) -> float | None:
         network.
 
     Raises:
+        ConfigError: OpenVINO is not installed.
         ModelFolderError: OpenVINO cannot take the network.
     """
     if name in LITERT_FILES:
@@ -193,7 +197,8 @@ def check_engine(name: EngineName, model: str, card: ModelCard) -> None:
     if name == "keras":
         read_model_file(model, card, MODEL_NAME)
     elif name in OPENVINO_ENGINES:
-        load_openvino(model, card, "openvino-float", threads=1)  # from the same files
+        same = "openvino-float" if name == "openvino-bf16" else name  # without a line
+        load_openvino(model, card, same, threads=1)
     else:
         load_litert(model, card, LITERT_FILES[name], threads=1, optimised=False)
     agreement = agreement_of(name, model, card)

@@ -16,7 +16,7 @@ module does not know Ray.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from galaxy_models import storage
 from galaxy_models.errors import ConfigError, ModelFolderError
@@ -46,6 +46,16 @@ FILE_NAMES = (
     CARD_NAME, MODEL_NAME, INT8_NAME, FLOAT_NAME, EMBEDDING_NAME, HISTORY_NAME,
     HISTORY_PLOT_NAME, CONFUSION_NAME, VALIDATION_NAME, VOTES_PLOT_NAME, TEST_NAME,
 )  # fmt: skip
+
+
+class Sized(Protocol):
+    """A network whose sizes are known."""
+
+    input_shape: tuple[int, ...]
+    """(images, height, width, 3)."""
+    num_outputs: int
+    num_features: int
+    """0 for a network without."""
 
 
 def write_card(folder_uri: str, card: ModelCard) -> None:
@@ -217,37 +227,34 @@ def load_litert(
         network = LiteRTNetwork(data, threads, optimised=optimised)
     except ModelFolderError as error:
         raise ModelFolderError(f"{file_name} in {folder_uri}: {error}") from error
-    shape, num_outputs = network.input_shape[1:], network.output_shape[1]
-    check_shapes(card, f"{file_name} in {folder_uri}", shape, num_outputs)
-    expected = card.embedding.num_features if card.embedding else network.num_features
-    if network.num_features != expected:
-        raise ModelFolderError(
-            f"{file_name} in {folder_uri} puts out {network.num_features} features, "
-            f"but {CARD_NAME} says {expected}; copy the folder again, whole."
-        )
+    check_shapes(card, f"{file_name} in {folder_uri}", network)
     return network
 
 
-def check_shapes(
-    card: ModelCard, file: str, image_shape: tuple[int, ...], num_outputs: int
-) -> None:
-    """Refuse a network of other images or outputs than its card says.
+def check_shapes(card: ModelCard, file: str, network: Sized) -> None:
+    """Refuse a network of other images, outputs or features than its card says.
 
     Args:
         card: the model's.
         file: and where it lies, for the message.
-        image_shape: (height, width, 3).
-        num_outputs: of the head.
+        network: what was made of it.
 
     Raises:
         ModelFolderError: they do not fit.
     """
     size, expected = card.decode_rule.image_size, len(card.head.output_names)
+    image_shape, num_outputs = network.input_shape[1:], network.num_outputs
     if (image_shape, num_outputs) != ((size, size, 3), expected):
         raise ModelFolderError(
             f"{file} takes images of shape {image_shape} and puts out {num_outputs} "
             f"values, but {CARD_NAME} says {size}×{size} px and {expected} "
             f"{card.head.kind}."
+        )
+    expected = card.embedding.num_features if card.embedding else network.num_features
+    if network.num_features != expected:
+        raise ModelFolderError(
+            f"{file} puts out {network.num_features} features, but {CARD_NAME} says "
+            f"{expected}; copy the folder again, whole."
         )
 
 

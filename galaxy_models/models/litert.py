@@ -51,8 +51,7 @@ class LiteRTNetwork:
         self._features_index: int | None = features[0]["index"] if features else None
         self.input_shape: tuple[int, ...] = tuple(images[0]["shape"].tolist())
         """(1, size, size, 3)."""
-        self.output_shape: tuple[int, ...] = tuple(probabilities["shape"].tolist())
-        """(1, classes)."""
+        self.num_outputs: int = int(probabilities["shape"].prod())
         self.num_features: int = int(features[0]["shape"].prod()) if features else 0
         """Values of the second output; 0 for a file without."""
 
@@ -65,7 +64,7 @@ class LiteRTNetwork:
         Returns:
             float32, shape (galaxies, classes); rows sum to 1.
         """
-        probabilities = np.empty((len(images), self.output_shape[1]), np.float32)
+        probabilities = np.empty((len(images), self.num_outputs), np.float32)
         for index in range(len(images)):
             self._predict_one(images[index : index + 1], probabilities[index])
         return probabilities
@@ -82,7 +81,7 @@ class LiteRTNetwork:
             What ``predict`` does; and the features, float32, shape (galaxies,
             num_features).
         """
-        probabilities = np.empty((len(images), self.output_shape[1]), np.float32)
+        probabilities = np.empty((len(images), self.num_outputs), np.float32)
         features = np.empty((len(images), self.num_features), np.float32)
         for index in range(len(images)):
             self._predict_one(images[index : index + 1], probabilities[index])

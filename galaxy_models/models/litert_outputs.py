@@ -8,7 +8,6 @@ bits and at the same speed afterwards; also one that was exported long ago.
 In memory only; runs nothing of the file.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -66,17 +65,16 @@ def _features_tensor(model: Any, graph: Any, schema: Any) -> int:
 
 def _serialised(model: Any, data: bytes) -> bytes:
     """Write a model: its graph, then the bytes of every buffer at an aligned place."""
-    contents = [_content(buffer, data) for buffer in model.buffers]
+    contents = [buffer_bytes(buffer, data) for buffer in model.buffers]
     for buffer, content in zip(model.buffers, contents, strict=True):
         buffer.data = None
         buffer.offset, buffer.size = (OUTSIDE, OUTSIDE) if content else (0, 0)
-    pack = _packer(model)
-    end = _aligned(len(pack()))  # which does not depend on the offsets
+    end = _aligned(len(packed(model)))  # which does not depend on the offsets
     for buffer, content in zip(model.buffers, contents, strict=True):
         if content:
             buffer.offset, buffer.size = end, len(content)
             end = _aligned(end + len(content))
-    file = pack()
+    file = bytearray(packed(model))
     for buffer, content in zip(model.buffers, contents, strict=True):
         if content:
             file.extend(bytes(buffer.offset - len(file)))
@@ -84,19 +82,26 @@ def _serialised(model: Any, data: bytes) -> bytes:
     return bytes(file)
 
 
-def _packer(model: Any) -> Callable[[], bytearray]:
+def packed(model: Any) -> bytes:
+    """Write a model's graph; bytes that are to lie behind it are the caller's.
+
+    Args:
+        model: a ``ModelT`` of LiteRT's schema.
+    """
     import flatbuffers
 
-    def pack() -> bytearray:
-        builder = flatbuffers.Builder()
-        builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
-        return bytearray(builder.Output())
-
-    return pack
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
+    return bytes(builder.Output())
 
 
-def _content(buffer: Any, data: bytes) -> bytes:
-    """Give a buffer's bytes, wherever they lie."""
+def buffer_bytes(buffer: Any, data: bytes) -> bytes:
+    """Give a buffer's bytes, wherever they lie.
+
+    Args:
+        buffer: of a model read from the file.
+        data: the file's bytes.
+    """
     if buffer.offset > OUTSIDE:
         return data[buffer.offset : buffer.offset + buffer.size]
     return b"" if buffer.data is None else bytes(buffer.data)

@@ -1,9 +1,10 @@
-"""A model folder -> OpenVINO's files of its network, made once and kept in a cache.
+"""A model folder -> OpenVINO's network of it, and how far that says what others say.
 
-OpenVINO reads neither ``model.keras`` nor LiteRT's int8, nor the float file as it is
-written here (its weights lie behind the graph). So Keras exports the network through
-its own OpenVINO backend, in a process that imports no TensorFlow (some seconds), and
-made-up galaxies show how far it says what the model's other engines say.
+In integers it is LiteRT's int8 file, as OpenVINO reads it (``openvino_int8``). For
+floats OpenVINO does not read ``model.keras``, and not every folder has LiteRT's float
+file. So Keras exports the network through its own OpenVINO backend, in a process that
+imports no TensorFlow (some seconds). Both are compared with the model's other engines
+on made-up galaxies. What was exported is kept in a cache, with its comparison.
 
 The cache is the user's, a file a model and version of OpenVINO; it may be deleted.
 """
@@ -34,12 +35,15 @@ from galaxy_models.models.card import (
     ModelCard,
 )
 from galaxy_models.models.folder import check_shapes, load_litert, read_model_file
+from galaxy_models.models.litert import LiteRTNetwork
 from galaxy_models.models.openvino_export import GRAPH_NAME, WEIGHTS_NAME
+from galaxy_models.models.openvino_int8 import openvino_int8
 from galaxy_models.models.openvino_network import (
     OpenVINONetwork,
     Precision,
     check_installed,
     has_bf16,
+    read_graph,
 )
 from galaxy_models.models.sample_galaxies import sample_galaxies
 from galaxy_models.models.shipped import model_folder_uri
@@ -47,10 +51,11 @@ from galaxy_models.models.shipped import model_folder_uri
 logger = logging.getLogger(__name__)
 
 PRECISIONS: dict[EngineName, Precision] = {
+    "openvino-int8": "f32",  # of what is not in integers
     "openvino-bf16": "bf16",
     "openvino-float": "f32",
 }
-FORMAT_VERSION = 1  # of the cache's files, and of what is exported and compared
+FORMAT_VERSION = 2  # of the cache's files, and of what is exported and compared
 NUM_COMPARED = 400  # galaxies: chance moves a share of 0.99 by 0.005
 AGREEMENTS_NAME = "agreements.json"  # in a file of the cache
 EXPORT_TIMEOUT_S = 600.0  # it takes 4 s; more where Python's files are far away
@@ -67,7 +72,7 @@ class OpenVINOFiles:
     agreements: dict[EngineName, float]
     """How far each engine that this processor can run says what the trained network
     says, 0 to 1, on made-up galaxies; see ``heads``. Of float32 against the folder's
-    LiteRT file, of bfloat16 against float32."""
+    LiteRT file, of the others against float32."""
 
 
 def load_openvino(
@@ -77,7 +82,7 @@ def load_openvino(
 
     Args:
         model: a ``model_reference``.
-        card: the model's.
+        card: the model's; for ``openvino-int8`` it has LiteRT's int8 file.
         name: one of ``PRECISIONS``.
         threads: CPU threads that it may use.
 
@@ -86,16 +91,30 @@ def load_openvino(
         ModelFolderError: the network cannot be read or exported.
     """
     check_installed(f"--engine {name}")
+    if name == "openvino-int8":
+        return _loaded_int8(model, card, threads)
     return _loaded(openvino_files(model, card), model, card, name, threads)
+
+
+def _loaded_int8(model: str, card: ModelCard, threads: int) -> OpenVINONetwork:
+    file = f"{INT8_NAME} in {model_folder_uri(model)}"
+    data = read_model_file(model, card, INT8_NAME)
+    try:
+        LiteRTNetwork(data, threads=1, optimised=False)  # which refuses what is none
+        graph = openvino_int8(data)
+    except ModelFolderError as error:
+        raise ModelFolderError(f"{file}: {error}") from error
+    network = OpenVINONetwork(graph, threads, PRECISIONS["openvino-int8"])
+    check_shapes(card, file, network)
+    return network
 
 
 def _loaded(
     files: OpenVINOFiles, model: str, card: ModelCard, name: EngineName, threads: int
 ) -> OpenVINONetwork:
-    graph, weights = files.graph, files.weights
-    network = OpenVINONetwork(graph, weights, threads, PRECISIONS[name])
-    file = f"{MODEL_NAME} in {model_folder_uri(model)}"
-    check_shapes(card, file, network.input_shape[1:], network.num_outputs)
+    graph = read_graph(files.graph, files.weights)
+    network = OpenVINONetwork(graph, threads, PRECISIONS[name])
+    check_shapes(card, f"{MODEL_NAME} in {model_folder_uri(model)}", network)
     return network
 
 
@@ -225,4 +244,7 @@ def _agreements(
         network = _loaded(files, model, card, "openvino-bf16", threads)
         found = network.predict(images)
         agreements["openvino-bf16"] = card.head.agreement(found, in_float)
+    if INT8_NAME in card.litert:
+        found = _loaded_int8(model, card, threads).predict(images)
+        agreements["openvino-int8"] = card.head.agreement(found, in_float)
     return agreements

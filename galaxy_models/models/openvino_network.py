@@ -1,11 +1,13 @@
 """An OpenVINO network in memory -> outputs and features, without TensorFlow.
 
-Knows neither folders nor cards, nor how the network came about (``openvino_files``).
-OpenVINO is an extra of this package; only functions here import it.
+Knows neither folders nor cards, nor how the network came about (``openvino_files``,
+``openvino_int8``). OpenVINO is an extra of this package; only functions import it.
 """
 
 import importlib.util
 import logging
+import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -48,12 +50,12 @@ def check_installed(asked: str) -> None:
 
 def has_bf16() -> bool:
     """Whether this processor computes in bfloat16 (AMX, or AVX-512 BF16)."""
-    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 @lru_cache(maxsize=1)
-def _core() -> Any:
-    """Give this process's OpenVINO.
+def core() -> Any:
+    """Give this process's OpenVINO, an ``openvino.Core``.
 
     Raises:
         ConfigError: it is installed, and does not run here.
@@ -68,13 +70,31 @@ def _core() -> Any:
         ) from error
 
 
+def read_graph(graph: bytes, weights: bytes) -> Any:
+    """Read OpenVINO's two files.
+
+    Args:
+        graph: OpenVINO's XML.
+        weights: its file of weights.
+
+    Returns:
+        An ``openvino.Model``.
+
+    Raises:
+        ModelFolderError: OpenVINO cannot read them.
+    """
+    try:
+        return core().read_model(graph, weights)
+    except RuntimeError as error:
+        raise ModelFolderError(f"OpenVINO cannot read it: {error}") from error
+
+
 class OpenVINONetwork:
     """An OpenVINO network, run ``BATCH_SIZE`` galaxies at a time.
 
     Args:
-        graph: OpenVINO's XML; it takes ``BATCH_SIZE`` uint8 images and puts out
-            float32 outputs and features.
-        weights: OpenVINO's file of weights.
+        model: an ``openvino.Model``: ``BATCH_SIZE`` uint8 images in; float32 outputs
+            out, and features if there is a second one.
         threads: CPU threads that it may use.
         precision: what it computes in; outputs are float32. Processors without
             bfloat16 compute in float32, which is said in the log.
@@ -83,9 +103,7 @@ class OpenVINONetwork:
         ModelFolderError: OpenVINO cannot load the network.
     """
 
-    def __init__(
-        self, graph: bytes, weights: bytes, threads: int, precision: Precision
-    ) -> None:
+    def __init__(self, model: Any, threads: int, precision: Precision) -> None:
         if precision == "bf16" and not has_bf16():
             logger.warning("this processor has no bfloat16: it computes in float32")
             precision = "f32"
@@ -97,20 +115,22 @@ class OpenVINONetwork:
             "ENABLE_CPU_PINNING": False,
         }
         try:
-            model = _core().read_model(graph, weights)
-            compiled = _core().compile_model(model, "CPU", settings)
+            compiled = core().compile_model(model, "CPU", settings)
         except RuntimeError as error:
             raise ModelFolderError(f"OpenVINO cannot load it: {error}") from error
         self._request = compiled.create_infer_request()
         self.input_shape: tuple[int, ...] = tuple(compiled.inputs[0].shape)
         """(``BATCH_SIZE``, size, size, 3)."""
-        self.num_outputs, self.num_features = (
-            int(output.shape[1]) for output in compiled.outputs
-        )
+        outputs, *features = (math.prod(one.shape[1:]) for one in compiled.outputs)
+        self.num_outputs: int = outputs
+        self.num_features: int = features[0] if features else 0
+        """Values of the second output; 0 for a network without."""
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Predict some galaxies: see ``engines.Engine``."""
-        return self.predict_with_features(images)[0]
+        outputs = np.empty((len(images), self.num_outputs), np.float32)
+        self._fill([outputs], images)
+        return outputs
 
     def predict_with_features(
         self, images: NDArray[np.uint8]
@@ -118,13 +138,20 @@ class OpenVINONetwork:
         """Predict some galaxies, and give their features: see ``engines.Engine``."""
         outputs = np.empty((len(images), self.num_outputs), np.float32)
         features = np.empty((len(images), self.num_features), np.float32)
+        self._fill([outputs, features], images)
+        return outputs, features
+
+    def _fill(
+        self, arrays: Sequence[NDArray[np.float32]], images: NDArray[np.uint8]
+    ) -> None:
+        """Write the first outputs of some galaxies into arrays."""
         for start in range(0, len(images), BATCH_SIZE):
             batch = images[start : start + BATCH_SIZE]
             self._request.infer([_filled(batch)], share_inputs=True)
-            for index, array in enumerate((outputs, features)):
+            for index, array in enumerate(arrays):
                 found = self._request.get_output_tensor(index).data
-                array[start : start + BATCH_SIZE] = found[: len(batch)]
-        return outputs, features
+                rows = found.reshape(BATCH_SIZE, -1)[: len(batch)]
+                array[start : start + BATCH_SIZE] = rows
 
 
 def _filled(images: NDArray[np.uint8]) -> NDArray[np.uint8]:

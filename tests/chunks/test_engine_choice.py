@@ -103,7 +103,7 @@ def test_an_engine_that_disagrees_is_not_timed(
     work: EngineWork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def agreement(name: EngineName, *_: object) -> float:
-        return 0.9 if name == "openvino-float" else 1.0
+        return 0.9 if name.startswith("openvino") else 1.0
 
     monkeypatch.setattr(engine_trials, "agreement_of", agreement)
     monkeypatch.setattr(engine_trials, "has_bf16", lambda: False)
@@ -137,6 +137,24 @@ def test_an_engine_that_another_host_cannot_use_gives_way_with_a_line(
     asked = dataclasses.replace(cluster, asked="openvino-float")
     with pytest.raises(ConfigError, match="openvino-float cannot be used on 10.0.0.3"):
         settle_engine(asked)
+
+
+def test_an_engine_that_disagrees_on_another_host_gives_way(
+    work: EngineWork, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answers(hosts: Any, look: Any, at: Any, _: float) -> list[tuple[str, Any]]:
+        return [(host, look(at)) for host in hosts.values()]
+
+    monkeypatch.setattr(engine_choice, "ask", answers)
+    monkeypatch.setattr(engine_choice, "other_hosts", lambda: {"b": "10.0.0.2"})
+    monkeypatch.setattr(engine_choice, "working_hosts", lambda: {"b": "10.0.0.2"})
+    monkeypatch.setattr(engine_trials, "agreement_of", lambda *_: 0.9)
+    tried(monkeypatch, litert_float=SLOW, openvino_int8=FAST)
+    cluster = dataclasses.replace(work, is_local=False)
+    assert settle_engine(cluster).name == "litert-float"
+    assert "openvino-int8 cannot be used on 10.0.0.2: it agrees on less" in caplog.text
+    asked = dataclasses.replace(cluster, asked="openvino-int8")
+    assert settle_engine(asked).name == "openvino-int8"  # by name: warned of elsewhere
 
 
 def test_a_host_that_is_lost_while_it_measures_leaves_the_rule(
@@ -207,14 +225,14 @@ def test_a_job_that_resumes_keeps_its_engine_and_what_was_measured(
     assert score(begun).engine == "openvino-float"  # it is finished: nothing to do
 
 
+@pytest.mark.parametrize("engine", ["openvino-float", "openvino-int8"])
 def test_one_and_two_workers_write_the_same_with_openvino(
-    unlabelled: Survey, model_folder: str, tmp_path: Path
+    engine: EngineName, unlabelled: Survey, model_folder: str, tmp_path: Path
 ) -> None:
     tables = []
     for num_workers in (1, 2):
         output = tmp_path / str(num_workers)
         config = config_for(unlabelled, model_folder, output, num_workers=num_workers)
-        engine: EngineName = "openvino-float"
         score(dataclasses.replace(config, plan="local", engine=engine))
         tables.append(pd.read_parquet(output))
     by_one, by_two = tables

@@ -13,6 +13,7 @@ from galaxy_models.config.decode_rule import DecodeRule
 from galaxy_models.errors import ConfigError, ModelFolderError
 from galaxy_models.models import engines, openvino_files, openvino_network
 from galaxy_models.models.card import (
+    FLOAT_NAME,
     INT8_NAME,
     MODEL_NAME,
     ModelCard,
@@ -20,8 +21,14 @@ from galaxy_models.models.card import (
     head_fields,
 )
 from galaxy_models.models.engine_trials import unusable_because
-from galaxy_models.models.engines import check_engine, choose_engine, load_engine
-from galaxy_models.models.folder import read_card
+from galaxy_models.models.engines import (
+    agreement_of,
+    check_engine,
+    choose_engine,
+    cpu_candidates,
+    load_engine,
+)
+from galaxy_models.models.folder import read_card, read_model_file
 from galaxy_models.models.heads import (
     Head,
     RegressionHead,
@@ -29,7 +36,8 @@ from galaxy_models.models.heads import (
     VotesHead,
 )
 from galaxy_models.models.openvino_files import OpenVINOFiles
-from galaxy_models.models.openvino_network import OpenVINONetwork
+from galaxy_models.models.openvino_int8 import openvino_int8
+from galaxy_models.models.openvino_network import OpenVINONetwork, read_graph
 from galaxy_models.models.sample_galaxies import sample_galaxies
 from galaxy_models.tables.vote_tables.decision_tree import make_tree
 
@@ -212,9 +220,96 @@ def test_an_engine_that_disagrees_is_warned_of(
         changed = dataclasses.replace(card, litert={INT8_NAME: record})
         assert warned(changed, "litert-int8") == (agreement < 0.99)
     assert not warned(card, "openvino-float")
-    doubtful = dataclasses.replace(files, agreements={"openvino-float": 0.5})
+    agreements: dict[EngineName, float] = {"openvino-float": 0.5, "openvino-int8": 0.6}
+    doubtful = dataclasses.replace(files, agreements=agreements)
     monkeypatch.setattr(engines, "openvino_files", lambda *_: doubtful)
-    assert warned(card, "openvino-float")
+    assert warned(card, "openvino-float") and warned(card, "openvino-int8")
+
+
+SHIPPED = ("galaxy-zoo", "galaxy-zoo-small", "galaxy-zoo-detect")
+
+
+@pytest.mark.parametrize("model", SHIPPED)
+def test_integers_say_what_those_of_the_litert_file_say(model: str) -> None:
+    card = read_card(model)
+    images = sample_galaxies(20, card.decode_rule.image_size)  # two batches and a half
+    expected = load_engine("litert-int8", model, card, threads=1)
+    found = load_engine("openvino-int8", model, card, threads=1)
+    ours, theirs = found.predict(images), expected.predict(images)
+    assert ours.dtype == np.float32
+    np.testing.assert_array_equal(ours.argmax(axis=1), theirs.argmax(axis=1))
+    np.testing.assert_allclose(ours, theirs, atol=0.15)
+    if card.embedding is not None:
+        outputs, features = found.predict_with_features(images)
+        np.testing.assert_array_equal(outputs, ours)
+        _, known = expected.predict_with_features(images)
+        lengths = np.linalg.norm(features, axis=1) * np.linalg.norm(known, axis=1)
+        assert ((features * known).sum(axis=1) / lengths > 0.97).all()
+
+
+def test_depthwise_convolutions_have_integers_to_compute_with() -> None:
+    card = read_card("galaxy-zoo-small")
+    model = openvino_int8(read_model_file("galaxy-zoo-small", card, INT8_NAME))
+    depthwise = [
+        operation
+        for operation in model.get_ops()
+        if operation.get_type_name() == "GroupConvolution"
+    ]
+    assert len(depthwise) == 17  # of MobileNet v2
+    for operation in depthwise:  # nothing between the scaled integers and their use
+        scaled = operation.input_value(1).get_node()
+        integers = scaled.input_value(0).get_node().input_value(0).get_node()
+        assert scaled.get_type_name() == "Multiply"
+        assert integers.get_element_type().get_type_name() == "i8"
+
+
+def test_in_integers_a_galaxy_s_outputs_do_not_depend_on_the_others() -> None:
+    card = read_card("galaxy-zoo-small")
+    engine = load_engine("openvino-int8", "galaxy-zoo-small", card, threads=1)
+    images = sample_galaxies(12, card.decode_rule.image_size)
+    alone = [engine.predict(images[i : i + 1]) for i in range(12)]
+    np.testing.assert_array_equal(np.concatenate(alone), engine.predict(images))
+
+
+def test_integers_are_compared_with_the_trained_network(cache: Path) -> None:
+    card = read_card("galaxy-zoo-small")
+    size = card.decode_rule.image_size
+    images = sample_galaxies(openvino_files.NUM_COMPARED, size)
+    ours, theirs = (
+        load_engine(name, "galaxy-zoo-small", card, threads=2).predict(images)
+        for name in ("openvino-int8", "openvino-float")
+    )
+    found = agreement_of("openvino-int8", "galaxy-zoo-small", card)
+    assert found == np.mean(ours.argmax(axis=1) == theirs.argmax(axis=1))
+    assert found is not None and found >= 0.98
+
+
+def test_integers_that_disagree_as_litert_s_are_no_candidate(card: ModelCard) -> None:
+    assert "openvino-int8" in cpu_candidates(card)
+    worse = dataclasses.replace(card.litert[INT8_NAME], agreement=0.5)
+    doubtful = dataclasses.replace(card, litert={INT8_NAME: worse})
+    assert "openvino-int8" not in cpu_candidates(doubtful)
+
+
+def test_integers_are_refused_of_a_folder_without_them(
+    model_folder: str, card: ModelCard
+) -> None:
+    floats = {FLOAT_NAME: card.litert[FLOAT_NAME]}
+    lacking = dataclasses.replace(card, litert=floats)
+    with pytest.raises(ModelFolderError, match="openvino-int8.* has no model_int8"):
+        choose_engine("openvino-int8", lacking, on_gpus=False)
+    assert "openvino-int8" not in cpu_candidates(lacking)
+
+
+def test_a_file_that_is_no_network_is_refused(
+    model_folder: str, card: ModelCard, tmp_path: Path
+) -> None:
+    (tmp_path / INT8_NAME).write_bytes(b"no network " * 9)
+    file_hash = hash_model((tmp_path / INT8_NAME).read_bytes())
+    record = dataclasses.replace(card.litert[INT8_NAME], file_hash=file_hash)
+    other = dataclasses.replace(card, litert={INT8_NAME: record})
+    with pytest.raises(ModelFolderError, match=rf"{INT8_NAME} in .*: LiteRT cannot"):
+        load_engine("openvino-int8", str(tmp_path), other, threads=1)
 
 
 TREE = make_tree({"smooth": {"yes": None, "no": None}}, "here")
@@ -241,7 +336,7 @@ def test_mobilenets_of_other_heads_are_exported_exactly(
     card = ModelCard(name, (), DecodeRule(32), model_hash)
     card = dataclasses.replace(card, **head_fields(head))
     graph, weights = openvino_files._exported(str(tmp_path), card)
-    engine = OpenVINONetwork(graph, weights, 1, "f32")
+    engine = OpenVINONetwork(read_graph(graph, weights), 1, "f32")
     expected = with_features_output(network).predict_on_batch(IMAGES)
     for ours, theirs in zip(
         engine.predict_with_features(IMAGES), expected, strict=True
