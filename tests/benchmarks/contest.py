@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -39,6 +39,9 @@ QUIET = {
 }
 
 
+Int8Engine = Literal["litert-int8", "openvino-int8"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Contest:
     """What every contestant is told."""
@@ -51,6 +54,9 @@ class Contest:
 
     output: str
     """Folder for the Parquet files; must not exist."""
+
+    engine: Int8Engine = "litert-int8"
+    """This project's, where it predicts."""
 
     @property
     def keras_model(self) -> str:

@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,6 @@ from numpy.typing import NDArray
 from galaxy_models.images.decode import decode_image
 from galaxy_models.models.engines import load_engine
 
-INT8_ENGINE: Final = "litert-int8"
 BATCH_SIZE = 32  # images; jobs.score's default, and Keras'
 IMAGES_IN_MEMORY = 512  # 300 MB of float32 at 224 px
 
@@ -127,7 +126,7 @@ def score_on_the_floor(contest: Contest) -> None:
 def score_share(contest: Contest, share: pa.Table) -> pa.Table:
     """One process's part of the floor."""
     card = contest.read_card()
-    engine = load_engine(INT8_ENGINE, contest.model, card, 1)
+    engine = load_engine(contest.engine, contest.model, card, 1)
     tables = []
     for batch in share.to_batches(max_chunksize=BATCH_SIZE):
         images = [

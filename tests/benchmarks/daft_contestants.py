@@ -7,7 +7,7 @@ from typing import Any
 
 import daft
 import numpy as np
-from contest import Contest, num_cpus
+from contest import Contest, Int8Engine, num_cpus
 from daft.functions import decode_image, download, resize
 from numpy.typing import NDArray
 
@@ -44,10 +44,11 @@ class Int8Rows:
     Args:
         model: model folder.
         rule: how bytes become pixels.
+        engine: one of integers.
     """
 
-    def __init__(self, model: str, rule: DecodeRule) -> None:
-        self._engine = load_engine("litert-int8", model, read_card(model), 1)
+    def __init__(self, model: str, rule: DecodeRule, engine: Int8Engine) -> None:
+        self._engine = load_engine(engine, model, read_card(model), 1)
         self._rule = rule
 
     @daft.method.batch(return_dtype=PROBABILITIES, batch_size=BATCH_SIZE)
@@ -92,4 +93,4 @@ def _predict_with_keras(contest: Contest, files: Any) -> Any:
 def _predict_with_int8(contest: Contest, files: Any) -> Any:
     a_core_each = daft.cls(Int8Rows, use_process=True, max_concurrency=num_cpus())
     rule = contest.read_card().decode_rule
-    return a_core_each(contest.model, rule).predict(files)
+    return a_core_each(contest.model, rule, contest.engine).predict(files)

@@ -42,6 +42,7 @@ from typing import Any, Literal, get_args
 import tyro
 from contest import (
     Given,
+    Int8Engine,
     check_rows,
     has_daft,
     list_images,
@@ -77,6 +78,9 @@ class Benchmark(Given):
     only: tuple[Name, ...] = NAMES
     """Contestants."""
 
+    engine: Int8Engine = "litert-int8"
+    """This project's, where it predicts."""
+
     daft_python: str = sys.executable
     """Python that has Daft and this package."""
 
@@ -92,6 +96,7 @@ class Course:
     model: str
     folder: Path
     daft_python: str
+    engine: Int8Engine
 
     def run(self, name: Name, num_images: int) -> float:
         """Let a contestant score galaxies; returns its seconds.
@@ -121,10 +126,10 @@ class Course:
 
     def _command(self, name: Name, catalog: Path, output: Path) -> list[str]:
         flags = ["--catalog", str(catalog), "--model", self.model]
-        flags += ["--output", str(output)]
+        flags += ["--output", str(output), "--engine", self.engine]
         if name == "ours":
-            engine = ["--engine", "litert-int8", "--device", "cpu", "--plan", "fused"]
-            return [sys.executable, "-m", "jobs.score", *flags, *engine]
+            plan = ["--device", "cpu", "--plan", "fused"]
+            return [sys.executable, "-m", "jobs.score", *flags, *plan]
         python = self.daft_python if name.startswith("daft") else sys.executable
         return [python, str(CONTESTANTS_SCRIPT), name, *flags]
 
@@ -201,7 +206,7 @@ def main(benchmark: Benchmark) -> None:
         )
         model = model_folder_uri(model_reference(model))
         say(describe(model, len(images)))
-        course = Course(images, model, folder, benchmark.daft_python)
+        course = Course(images, model, folder, benchmark.daft_python, benchmark.engine)
         results = measure(course.run, names, benchmark.rounds, benchmark.seconds)
     say(table(results))
     if benchmark.json:
