@@ -47,8 +47,8 @@ def unusable_because(
         name: which engine.
         model: a ``model_reference``.
         card: the model's.
-        unless_it_agrees: compare it here, too: processors without integer dot products
-            may round otherwise.
+        unless_it_agrees: compare it here, too; processors differ in how they compute
+            with integers.
     """
     if name not in OPENVINO_ENGINES:
         return None
