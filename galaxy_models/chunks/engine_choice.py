@@ -29,7 +29,7 @@ from galaxy_models.storage.output_folder import Marker
 logger = logging.getLogger(__name__)
 
 # Of each worker: 20 s (AMX) to 60 s (AVX2) with LiteRT at 96 px. Measuring takes 3 to 4
-# s, and 5 more where OpenVINO first sees the model; the fastest was up to 1.3 times as
+# s, and 4 more where OpenVINO first sees the model; the fastest was up to 1.3 times as
 # fast as LiteRT.
 MIN_MEASURED_PREDICTIONS = 20_000
 TRIALS_KEY = "engines that were timed"  # in the resume key; a resumed job keeps to it
