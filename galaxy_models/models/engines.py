@@ -33,6 +33,8 @@ LITERT_FILES: dict[EngineName, str] = {
     "litert-int8": INT8_NAME,
     "litert-float": FLOAT_NAME,
 }
+# Without which an engine has nothing to run.
+NEEDED_FILES: dict[EngineName, str] = {**LITERT_FILES, "openvino-int8": INT8_NAME}
 
 
 class Engine(Protocol):
@@ -82,7 +84,7 @@ def choose_engine(
     """
     served = [name for name, file in LITERT_FILES.items() if file in card.litert]
     if asked != "auto":
-        file = INT8_NAME if asked == "openvino-int8" else LITERT_FILES.get(asked)
+        file = NEEDED_FILES.get(asked)
         if file is not None and file not in card.litert:
             raise ModelFolderError(
                 f"--engine {asked}: the model folder has no {file}; it can serve "
@@ -104,15 +106,13 @@ def cpu_candidates(card: ModelCard) -> list[EngineName]:
     Those of LiteRT whose files agree, and those of OpenVINO if it is installed, the
     integers likewise. Keras is none: it has never been the fastest there.
     """
-    litert = [
-        name
-        for name, file in LITERT_FILES.items()
-        if file in card.litert and card.litert[file].agrees
-    ]
-    openvino = set(OPENVINO_ENGINES if is_installed() else ())
-    if "litert-int8" not in litert:
-        openvino.discard("openvino-int8")
-    return [*litert, *(name for name in OPENVINO_ENGINES if name in openvino)]
+
+    def may_serve(name: EngineName) -> bool:
+        file = NEEDED_FILES.get(name)
+        return file is None or (file in card.litert and card.litert[file].agrees)
+
+    openvino = OPENVINO_ENGINES if is_installed() else ()
+    return [name for name in (*LITERT_FILES, *openvino) if may_serve(name)]
 
 
 def explain_engine(

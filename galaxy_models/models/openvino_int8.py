@@ -61,14 +61,15 @@ def _readable(data: bytes) -> bytes:
     for code in model.operatorCodes:
         code.builtinCode = max(code.builtinCode, code.deprecatedBuiltinCode)
         code.deprecatedBuiltinCode = min(code.builtinCode, LAST_OLD_CODE)
-    (graph,) = model.subgraphs
-    for operator in graph.operators:
-        kind = model.operatorCodes[operator.opcodeIndex].builtinCode
-        if kind == schema.BuiltinOperator.RESHAPE:
-            shape = model.buffers[graph.tensors[operator.inputs[1]].buffer]
-            lengths = shape.data.view(np.int32).copy()
-            lengths[0] = AS_MANY
-            shape.data = lengths.view(np.uint8)
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            kind = model.operatorCodes[operator.opcodeIndex].builtinCode
+            if kind == schema.BuiltinOperator.RESHAPE:
+                shape = model.buffers[graph.tensors[operator.inputs[1]].buffer]
+                if shape.data is not None:  # None: computed, in a foreign file
+                    lengths = shape.data.view(np.int32).copy()
+                    lengths[0] = AS_MANY
+                    shape.data = lengths.view(np.uint8)
     return packed(model)
 
 

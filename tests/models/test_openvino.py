@@ -35,6 +35,7 @@ from galaxy_models.models.heads import (
     Target,
     VotesHead,
 )
+from galaxy_models.models.litert_outputs import buffer_bytes, packed
 from galaxy_models.models.openvino_files import OpenVINOFiles
 from galaxy_models.models.openvino_int8 import openvino_int8
 from galaxy_models.models.openvino_network import OpenVINONetwork, read_graph
@@ -263,6 +264,25 @@ def test_depthwise_convolutions_have_integers_to_compute_with() -> None:
         assert integers.get_element_type().get_type_name() == "i8"
 
 
+def test_a_file_with_a_second_graph_is_read() -> None:
+    from ai_edge_litert import schema_py_generated as schema
+
+    card = read_card("galaxy-zoo-detect")
+    data = read_model_file("galaxy-zoo-detect", card, INT8_NAME)
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
+    for buffer in model.buffers:
+        content = buffer_bytes(buffer, data)
+        buffer.data = np.frombuffer(content, np.uint8) if content else None
+        buffer.offset = buffer.size = 0
+    model.subgraphs *= 2
+    images = sample_galaxies(12, card.decode_rule.image_size)
+    one, two = (
+        OpenVINONetwork(openvino_int8(file), 1, "f32").predict(images)
+        for file in (data, packed(model))
+    )
+    np.testing.assert_array_equal(one, two)
+
+
 def test_in_integers_a_galaxy_s_outputs_do_not_depend_on_the_others() -> None:
     card = read_card("galaxy-zoo-small")
     engine = load_engine("openvino-int8", "galaxy-zoo-small", card, threads=1)
@@ -271,7 +291,7 @@ def test_in_integers_a_galaxy_s_outputs_do_not_depend_on_the_others() -> None:
     np.testing.assert_array_equal(np.concatenate(alone), engine.predict(images))
 
 
-def test_integers_are_compared_with_the_trained_network(cache: Path) -> None:
+def test_integers_are_compared_with_the_trained_network() -> None:
     card = read_card("galaxy-zoo-small")
     size = card.decode_rule.image_size
     images = sample_galaxies(openvino_files.NUM_COMPARED, size)
@@ -291,9 +311,7 @@ def test_integers_that_disagree_as_litert_s_are_no_candidate(card: ModelCard) ->
     assert "openvino-int8" not in cpu_candidates(doubtful)
 
 
-def test_integers_are_refused_of_a_folder_without_them(
-    model_folder: str, card: ModelCard
-) -> None:
+def test_integers_are_refused_of_a_folder_without_them(card: ModelCard) -> None:
     floats = {FLOAT_NAME: card.litert[FLOAT_NAME]}
     lacking = dataclasses.replace(card, litert=floats)
     with pytest.raises(ModelFolderError, match="openvino-int8.* has no model_int8"):
@@ -301,9 +319,7 @@ def test_integers_are_refused_of_a_folder_without_them(
     assert "openvino-int8" not in cpu_candidates(lacking)
 
 
-def test_a_file_that_is_no_network_is_refused(
-    model_folder: str, card: ModelCard, tmp_path: Path
-) -> None:
+def test_a_file_that_is_no_network_is_refused(card: ModelCard, tmp_path: Path) -> None:
     (tmp_path / INT8_NAME).write_bytes(b"no network " * 9)
     file_hash = hash_model((tmp_path / INT8_NAME).read_bytes())
     record = dataclasses.replace(card.litert[INT8_NAME], file_hash=file_hash)
