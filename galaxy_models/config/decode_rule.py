@@ -4,13 +4,14 @@ This module knows neither files nor pixels.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from galaxy_models.errors import ConfigError
 
 MAX_IMAGE_PIXELS = 64_000_000  # 8000 px squared: far above any cutout, far below a bomb
 MAX_IMAGE_BYTES = 4 * MAX_IMAGE_PIXELS  # the largest image in 32-bit floats
 FITS_BAND_COUNTS = (0, 1, 3)
+FITS_FIELDS = ("fits_bands", "fits_stretch", "fits_q")
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,26 @@ class DecodeRule:
             raise ConfigError(f"fits_stretch must be above 0, not {self}.")
         if not is_positive(self.fits_q):
             raise ConfigError(f"fits_q must be above 0, not {self}.")
+
+    def with_fits(
+        self,
+        bands: tuple[str, ...] | None,
+        stretch: float | None,
+        q: float | None,
+    ) -> "DecodeRule":
+        """Give the same rule for FITS images of other bands or another unit.
+
+        Args:
+            bands: None: as in this rule, as of the others.
+            stretch: flux, in the images' unit.
+            q: softening.
+        """
+        return replace(
+            self,
+            fits_bands=self.fits_bands if bands is None else bands,
+            fits_stretch=self.fits_stretch if stretch is None else stretch,
+            fits_q=self.fits_q if q is None else q,
+        )
 
 
 def are_fits_bands(names: tuple[str, ...]) -> bool:

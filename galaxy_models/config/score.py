@@ -62,13 +62,15 @@ class ScoreConfig(CatalogConfig):
     HATS catalog of them later."""
 
     fits_bands: tuple[str, ...] | None = None
-    """FITS: must be as in training, which is the default."""
+    """FITS: names or numbers (from 0) of three bands, red first, or of one; default: as
+    in training."""
 
     fits_stretch: float | None = None
-    """FITS: must be as in training, which is the default."""
+    """FITS: flux, in the image's unit, up to which brightness is linear; default: as in
+    training."""
 
     fits_q: float | None = None
-    """FITS: must be as in training, which is the default."""
+    """FITS: softening Q of the asinh stretch; default: as in training."""
 
     tta: TtaName = "none"
     """Test-time augmentation: average over the 4 mirror images of each galaxy (flips),

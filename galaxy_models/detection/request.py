@@ -12,7 +12,7 @@ from galaxy_models.chunks.ledger import OUTPUT_NAMES
 from galaxy_models.chunks.run_file import ENGINE_KEY, RUN_RECORD_NAME, VERSION_KEY
 from galaxy_models.cluster import shared_paths
 from galaxy_models.config import DetectConfig, EngineName
-from galaxy_models.config.decode_rule import DecodeRule
+from galaxy_models.config.decode_rule import FITS_FIELDS, DecodeRule
 from galaxy_models.detection.sidecars import Sidecars, open_sidecars
 from galaxy_models.detection.tile_list import TileList, list_tiles
 from galaxy_models.errors import ConfigError
@@ -33,7 +33,6 @@ OUTPUT = OutputKind(
     names=OUTPUT_NAMES,
     foreign_key="catalog_fingerprint",  # jobs.score's
 )
-FITS_FLAGS = ("fits_bands", "fits_stretch", "fits_q")
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ class Request:
             "the model's temperature": card.temperature,
             **{
                 f"--{name.replace('_', '-')}": getattr(self.rule, name)
-                for name in FITS_FLAGS
+                for name in FITS_FIELDS
             },
             "--wcs": self.sidecars and self.sidecars.folder,
             "--tile-size": self.config.tile_size,
@@ -130,7 +129,9 @@ def open_request(config: DetectConfig, staging_uri: str) -> Request:
         flag="--images",
         open_source=open_images,
     )
-    rule = _rule(config, card)
+    rule = card.decode_rule.with_fits(
+        config.fits_bands, config.fits_stretch, config.fits_q
+    )
     return Request(
         config=config,
         model=model_reference(config.model),
@@ -141,10 +142,3 @@ def open_request(config: DetectConfig, staging_uri: str) -> Request:
         tiles=list_tiles(catalog, rule, config.tile_size),
         sidecars=sidecars,
     )
-
-
-def _rule(config: DetectConfig, card: ModelCard) -> DecodeRule:
-    """Show FITS images to the model as the flags say: their units are their own."""
-    asked = {name: getattr(config, name) for name in FITS_FLAGS}
-    given = {name: value for name, value in asked.items() if value is not None}
-    return dataclasses.replace(card.decode_rule, **given)

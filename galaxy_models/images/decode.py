@@ -2,7 +2,7 @@
 
 One function serves training and scoring, so a network never sees at work what it
 did not see in its lessons. Plain JPEGs go a quick way (libjpeg-turbo, OpenCV), FITS
-goes to ``fits_images``; every other file, and every JPEG with a flaw, goes to Pillow,
+goes to ``fits``; every other file, and every JPEG with a flaw, goes to Pillow,
 which alone says what is wrong with it. A file is a stranger's: whatever it holds, it
 becomes pixels or an ``ImageDecodeError``. This module knows nothing of catalogs,
 networks or Ray.
@@ -116,12 +116,12 @@ def decode_image(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
     resize was, in grey levels, 0.21 in the mean and 13 at most at 224 px, 0.35 and 23
     at 160, 0.30 and 14 at 128; of all sizes from 24 px, whole or a crop of 0.55, 0.7
     and 43 was the worst. The bound that tests hold: 1.5 in an image's mean, 50 in any
-    pixel. FITS is ``fits_images``'; what else is an image, or has a flaw, is Pillow's.
+    pixel. FITS is ``fits``'; what else is an image, or has a flaw, is Pillow's.
 
     Args:
         data: a whole JPEG, PNG, TIFF or WebP, whose greyscale, palette, CMYK, 16-bit
             and EXIF-rotated images become upright 8-bit RGB; or FITS, for which see
-            ``fits_images.decode_fits``.
+            ``fits.decode_fits``.
         rule: crop and size.
 
     Returns:

@@ -8,6 +8,7 @@ Ray; astropy is imported with the first FITS file, since most catalogs have none
 import io
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -80,14 +81,15 @@ def decode_fits(data: bytes, rule: DecodeRule) -> NDArray[np.uint8]:
         ImageDecodeError: reason ``not_an_image`` (a table, say), ``truncated``,
             ``too_large`` or ``unreadable``.
     """
+    with _in_words(data):
+        return to_picture(read_planes(data, rule.fits_bands), rule)
+
+
+@contextmanager
+def _in_words(data: bytes) -> Iterator[None]:
+    """Turn whatever is raised of a file into an ``ImageDecodeError``."""
     try:
-        if data.startswith(GZIP_START):
-            data = gunzip(data, MAX_IMAGE_BYTES)
-        if not data.startswith(FITS_START):
-            raise ImageDecodeError("not_an_image", "gzip of something that is not FITS")
-        if len(data) < FITS_BLOCK_BYTES or HEADER_END not in data:
-            raise ImageDecodeError("truncated", f"FITS header of {len(data)} bytes")
-        return to_picture(_read_planes(data, rule.fits_bands), rule)
+        yield
     except ImageDecodeError:
         raise
     except Exception as error:  # astropy raises nearly every type there is
@@ -103,8 +105,30 @@ def fits_reason(error: Exception) -> FailureReason:
     return "truncated" if "missing END card" in str(error) else "unreadable"
 
 
+def read_planes(data: bytes, wanted: tuple[str, ...]) -> list[NDArray[Any]]:
+    """Read the pixels of a FITS image's bands.
+
+    Args:
+        data: as for ``decode_fits``.
+        wanted: names or numbers of bands; empty: those that ``decode_fits`` shows.
+
+    Returns:
+        Fluxes, each of shape (height, width), rows from the bottom; red first.
+
+    Raises:
+        ImageDecodeError: as for ``decode_fits``.
+    """
+    with _in_words(data):
+        if data.startswith(GZIP_START):
+            data = gunzip(data, MAX_IMAGE_BYTES)
+        if not data.startswith(FITS_START):
+            raise ImageDecodeError("not_an_image", "gzip of something that is not FITS")
+        if len(data) < FITS_BLOCK_BYTES or HEADER_END not in data:
+            raise ImageDecodeError("truncated", f"FITS header of {len(data)} bytes")
+        return _read_planes(data, wanted)
+
+
 def _read_planes(data: bytes, wanted: tuple[str, ...]) -> list[NDArray[Any]]:
-    """Read the pixels of the wanted bands, all of one shape, rows from the bottom."""
     from astropy.io import fits
 
     harden_astropy()

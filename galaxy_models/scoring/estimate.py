@@ -112,7 +112,7 @@ def _measured(plan: Plan) -> Estimate:
     sampled = sample_rows(request.rows, NUM_SAMPLED)
     rows = RowReader(sampled, request.columns).read(0, sampled.num_rows)
     predictor = Predictor(plan, Counts())
-    size = request.card.decode_rule.image_size
+    size = request.rule.image_size
     predictor.predict_views(np.zeros((1, size, size, 3), np.uint8))  # the first is slow
     started_s = time.monotonic()
     num_bytes, predictions = _predicted(rows, predictor)
@@ -153,7 +153,7 @@ def _predicted(rows: pa.Table, predictor: Predictor) -> tuple[int, pa.Table]:
     num_bytes, parts, errors = 0, [], []
     for files in batches:
         num_bytes += sum(len(file) for file in files if isinstance(file, bytes))
-        images, image_errors = decode_files(files, request.card.decode_rule)
+        images, image_errors = decode_files(files, request.rule)
         parts.append(predictor.predict_views(images))
         errors += image_errors
     table = prediction_rows(rows, join(parts), errors, request)

@@ -60,7 +60,7 @@ class Predictor:
         Returns:
             One row, a ``ChunkResult``.
         """
-        size = self.plan.request.card.decode_rule.image_size
+        size = self.plan.request.rule.image_size
         pixels = rows[PIXELS_COLUMN].combine_chunks()
         images = np.frombuffer(pixels.buffers()[1], np.uint8)
         images = images.reshape(-1, size, size, 3)
@@ -188,7 +188,7 @@ def decoded_batches(
     rows: pa.Table, plan: Plan, watch: Stopwatch
 ) -> Iterator[tuple[NDArray[np.uint8], list[str | None]]]:
     """Decode galaxies in batches, while the files of the next ones are read."""
-    catalog, rule = plan.request.catalog, plan.request.card.decode_rule
+    catalog, rule = plan.request.catalog, plan.request.rule
     sources = image_sources(rows[catalog.image_column])
     reads_per_batch = -(-plan.stages.batch_size // FILES_PER_READ)
     batches = prefetch_files(
@@ -220,7 +220,7 @@ def decode_chunk(chunks: pa.Table, *, plan: Plan) -> pa.Table:
     request = plan.request
     reader = _row_reader(request.rows, tuple(request.columns))
     rows = reader.read(*plan.ledger.rows_of(chunk))
-    size = request.card.decode_rule.image_size
+    size = request.rule.image_size
     images, errors = [], []
     for batch, batch_errors in decoded_batches(rows, plan, Stopwatch()):
         images.append(batch)

@@ -23,7 +23,7 @@ from galaxy_models.tables.prediction_schema import kept_field
 
 MUST_AGREE = (
     "the model's hash", "the model's temperature", "--keep", "--tta",
-    "the embedding's hash",
+    "the embedding's hash", "--fits-bands", "--fits-stretch", "--fits-q",
 )  # fmt: skip
 REMEDY = "or score all rows without --previous"
 

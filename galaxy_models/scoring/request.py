@@ -4,6 +4,7 @@ The first of the wing's three states: a ``Request`` stands in a ``plan.Plan``, a
 came out of that is a ``run_file.RunRecord``. Nothing is started here.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,7 @@ from galaxy_models.chunks.ledger import OUTPUT_NAMES
 from galaxy_models.chunks.run_file import ENGINE_KEY, RUN_RECORD_NAME
 from galaxy_models.cluster import shared_paths
 from galaxy_models.config import EngineName, ScoreConfig
+from galaxy_models.config.decode_rule import FITS_FIELDS, DecodeRule
 from galaxy_models.errors import CatalogError, ConfigError
 from galaxy_models.models.card import ModelCard
 from galaxy_models.models.folder import read_card, required_files
@@ -35,6 +37,8 @@ from galaxy_models.tables.prediction_schema import (
     probability_column,
     rows_schema,
 )
+
+logger = logging.getLogger(__name__)
 
 PREVIOUS_KEY = "the files of --previous"
 EMBEDDING_KEY = "the embedding's hash"
@@ -58,6 +62,9 @@ class Request:
 
     card: ModelCard
     """The model's, read once; actors load its files by it."""
+
+    rule: DecodeRule
+    """The model's, with the bands and the stretch of these images."""
 
     catalog: Catalog
     rows: NumberedRows
@@ -116,12 +123,23 @@ class Request:
             "the model's hash": card.model_hash,
             "the model's temperature": card.temperature,
             "--tta": self.config.tta,
+            **self._fits_key(),
             **self._columns_key(),
             "--rows-per-file": self.config.rows_per_file,
             **self._embedding_key(),
             **self._previous_key(),
         }
         return key if engine is None else {**key, ENGINE_KEY: engine}
+
+    def _fits_key(self) -> dict[str, Any]:
+        """Name what differs from training; None, as in older keys, where none does."""
+        trained = self.card.decode_rule
+        key: dict[str, Any] = {}
+        for name in FITS_FIELDS:
+            value = getattr(self.rule, name)
+            differs = value != getattr(trained, name)
+            key[f"--{name.replace('_', '-')}"] = value if differs else None
+        return key
 
     def _columns_key(self) -> dict[str, Any]:
         """Columns that are asked for and that earlier versions did not have."""
@@ -177,6 +195,7 @@ def open_request(config: ScoreConfig, staging_uri: str) -> Request:
     if check_files is not None:
         check_files("--model", required_files(config.model, card))
     _check_model(config, card)
+    rule = _decode_rule(config, card)
     catalog = open_catalog(
         config,
         staging_uri,
@@ -185,6 +204,7 @@ def open_request(config: ScoreConfig, staging_uri: str) -> Request:
         check_files=check_files,
         probe=config.previous is None,  # else carry_over does it, with new rows
         with_positions=config.hats is not None,
+        rule=rule,
     )
     named = (*map(catalog.column, config.keep), *(catalog.positions or ()))
     keep = tuple(dict.fromkeys(named))
@@ -193,6 +213,7 @@ def open_request(config: ScoreConfig, staging_uri: str) -> Request:
         config=config,
         model=model_reference(config.model),
         card=card,
+        rule=rule,
         catalog=catalog,
         rows=number_rows(catalog.table),
         keep=keep,
@@ -212,12 +233,10 @@ def _check_model(config: ScoreConfig, card: ModelCard) -> None:
     """Refuse what the model cannot do, whatever the catalog.
 
     Raises:
-        ConfigError: the flags would decode pixels differently than in training;
-            --tta needs mirror images that training did not use, or a class has the
-            name of the spread's column; or a column is asked of a model that has
-            none.
+        ConfigError: --tta needs mirror images that training did not use, or a class
+            has the name of the spread's column; or a column is asked of a model that
+            has none.
     """
-    _check_decode_rule(config, card)
     _check_embedding(config, card)
     if config.tta != "none":
         _check_views(config, card)
@@ -233,15 +252,21 @@ def _check_model(config: ScoreConfig, card: ModelCard) -> None:
         )
 
 
-def _check_decode_rule(config: ScoreConfig, card: ModelCard) -> None:
-    for name in ("fits_bands", "fits_stretch", "fits_q"):
-        asked, trained = getattr(config, name), getattr(card.decode_rule, name)
-        if asked is not None and asked != trained:
-            raise ConfigError(
-                f"--{name.replace('_', '-')} {_shown(asked)}: the model {config.model} "
-                f"was trained with {_shown(trained)}; leave the flag out, or train a "
-                "model with it."
+def _decode_rule(config: ScoreConfig, card: ModelCard) -> DecodeRule:
+    """Show FITS images to the model as the flags say: their unit is their own."""
+    trained = card.decode_rule
+    rule = trained.with_fits(config.fits_bands, config.fits_stretch, config.fits_q)
+    for name in FITS_FIELDS:
+        asked, before = getattr(rule, name), getattr(trained, name)
+        if asked != before:
+            logger.info(
+                "--%s %s: the card of the model says %s; right for FITS images of "
+                "another unit or other bands, or if it learned from pictures",
+                name.replace("_", "-"),
+                _shown(asked),
+                _shown(before),
             )
+    return rule
 
 
 def _check_embedding(config: ScoreConfig, card: ModelCard) -> None:

@@ -16,10 +16,15 @@ import pyarrow.parquet as pq
 
 from galaxy_models import storage
 from galaxy_models.config import CatalogConfig, DetectConfig, TrainConfig
+from galaxy_models.config.decode_rule import DecodeRule
 from galaxy_models.errors import CatalogError
 from galaxy_models.images.allowed_paths import allowed_folders
 from galaxy_models.tables.columns import find_column
-from galaxy_models.tables.first_images import first_images, probe_images
+from galaxy_models.tables.first_images import (
+    first_images,
+    probe_images,
+    warn_of_stretch,
+)
 from galaxy_models.tables.formats import ParquetTable, Table, open_parquet, open_table
 from galaxy_models.tables.object_ids import fingerprint_ids, plain_integers
 from galaxy_models.tables.positions import find_positions
@@ -94,6 +99,7 @@ def open_catalog(
     check_files: CheckFiles | None = None,
     probe: bool = True,
     with_positions: bool = False,
+    rule: DecodeRule | None = None,
     flag: str = "--catalog",
     open_source: Callable[[str, str], Table] = open_table,
 ) -> Catalog:
@@ -110,6 +116,8 @@ def open_catalog(
         probe: whether one of the first images must be there.
         with_positions: whether columns of positions must be there; they may be among
             the further ones.
+        rule: for which the first images are looked at, to warn of a stretch of FITS
+            that makes them white or black; None: they are not.
         flag: that named the catalog, for messages.
         open_source: opens it, given its URI and the flag.
 
@@ -132,6 +140,8 @@ def open_catalog(
         present = probe_images(head, source.uri, image_root, allowed_prefixes)
         if check_files is not None:
             check_files("the image", present)
+        if rule is not None:
+            warn_of_stretch(head, image_root, allowed_prefixes, rule)
     further = (*own_names.values(), *(positions or ()))
     needed = list(dict.fromkeys([id_column, image_column, *further]))
     if _serves_as_it_is(source, needed, for_ray):

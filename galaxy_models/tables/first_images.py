@@ -1,13 +1,12 @@
-"""Checks that at least one of a catalog's first images can be read.
+"""Checks a catalog's first images: is one there, do FITS fluxes suit the stretch?"""
 
-Looks at names and at whether files exist; pixels it does not know.
-"""
-
+import logging
 from collections.abc import Sequence
 
 import pyarrow as pa
 
 from galaxy_models import storage
+from galaxy_models.config.decode_rule import DecodeRule
 from galaxy_models.errors import (
     CatalogError,
     ImageDecodeError,
@@ -16,11 +15,16 @@ from galaxy_models.errors import (
     UnreachableStoreError,
 )
 from galaxy_models.images.allowed_paths import LOCAL_SCHEME, image_uri
-from galaxy_models.images.files import ImageSource
+from galaxy_models.images.files import ImageFile, ImageSource, read_files
+from galaxy_models.images.fits import is_fits
+from galaxy_models.images.fits_brightness import stretch_trouble
 from galaxy_models.tables.columns import image_sources
 from galaxy_models.tables.formats import Table
 
+logger = logging.getLogger(__name__)
+
 NUM_PROBED_IMAGES = 20
+NUM_READ_IMAGES = 8  # of FITS
 
 
 def _is_text(type_: pa.DataType) -> bool:
@@ -83,6 +87,32 @@ def probe_images(
             "give the folder that their paths start from with --image-root."
         )
     return [present]
+
+
+def warn_of_stretch(
+    head: Sequence[ImageSource],
+    image_root: str,
+    allowed_prefixes: tuple[str, ...],
+    rule: DecodeRule,
+) -> None:
+    """Warn where FITS images become white or black; reads no file after a picture.
+
+    Args:
+        head: the first images.
+        image_root: URI of the folder that relative paths start from.
+        allowed_prefixes: URIs of further folders whose images may be named.
+        rule: how their files are decoded.
+
+    Raises:
+        StorageError: an object store does not answer.
+    """
+    files: list[ImageFile] = []
+    for image in [image for image in head if image][:NUM_READ_IMAGES]:
+        files += read_files([image], image_root, allowed_prefixes)
+        if isinstance(files[-1], bytes) and not is_fits(files[-1]):
+            return
+    if trouble := stretch_trouble(files, rule):
+        logger.warning("%s", trouble)
 
 
 def _remedy_of_refusal(path: str) -> str:

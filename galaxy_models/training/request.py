@@ -132,6 +132,7 @@ def open_request(config: TrainConfig, output: str, resume: bool) -> Request:
         storage.join(output, output_folder.STAGING_NAME),
         columns=columns,
         check_files=shared_paths.check_inputs,
+        rule=config.decode_rule,
     )
     truth = read_truth(catalog, config, votes)
     logger.info("%s", "; ".join(f"{s}: {_listed(n)}" for s, n in truth.counts.items()))

@@ -1,5 +1,6 @@
-"""A model's images are decoded in scoring as they were in training."""
+"""FITS is decoded in scoring as in training, or as its own unit and bands need."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from astropy.io import fits
 
 from galaxy_models.config import ScoreConfig, TrainConfig
 from galaxy_models.config.decode_rule import DecodeRule
-from galaxy_models.errors import ConfigError
+from galaxy_models.errors import OutputError, PredictionsError
 from galaxy_models.models.folder import read_card
 from galaxy_models.scoring import score
 from galaxy_models.training import fit
@@ -65,24 +66,73 @@ def test_colours_of_fits_cutouts_are_learnt_and_found_again(
     assert (table["predicted_class"] == labels).mean() > 0.9
 
 
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        ({"fits_q": 8.0}, r"--fits-q 8\.0: the model .* was trained with 10\.0; leave"),
-        ({"fits_stretch": 2.0}, r"--fits-stretch 2\.0: .* was trained with 0\.5"),
-        ({"fits_bands": ("i", "r", "g")}, "--fits-bands i r g: .* trained with none"),
-    ],
-)
-def test_another_rule_than_in_training_is_refused_before_anything_is_begun(
-    flags: dict[str, Any], message: str, model_folder: str, tmp_path: Path
-) -> None:
-    config = ScoreConfig(
-        catalog="nowhere.csv", model=model_folder, output=f"{tmp_path}/out", **flags
-    )
+def in_another_unit(folder: Path, factor: float) -> str:
+    """The same cutouts with every flux multiplied."""
+    folder.mkdir()
+    catalog = write_cutouts(folder, 10)
+    for path in folder.glob("*.fits"):
+        with fits.open(path, mode="update") as hdus:
+            hdus[0].data *= np.float32(factor)
+    return str(catalog)
 
-    with pytest.raises(ConfigError, match=message):
-        score(config)
-    assert not (tmp_path / "out").exists()
+
+def scored(catalog: str, model: str, output: Path, **flags: Any) -> pd.DataFrame:
+    score(ScoreConfig(catalog=catalog, model=model, output=str(output), **flags))
+    return pd.read_parquet(output).set_index("object_id").sort_index()
+
+
+def probabilities(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.filter(like="probability_")
+
+
+def test_cutouts_of_another_unit_are_scored_with_their_own_stretch(
+    model_folder: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    plain = in_another_unit(tmp_path / "plain", 1)
+    counts = in_another_unit(tmp_path / "counts", 2**20)
+    expected = scored(plain, model_folder, tmp_path / "1")
+    assert "FITS images" not in caplog.text
+    white = scored(counts, model_folder, tmp_path / "2")
+    assert "become white pictures with --fits-stretch 0.5" in caplog.text
+    stretch = 0.5 * 2**20
+    found = scored(counts, model_folder, tmp_path / "3", fits_stretch=stretch)
+    assert f"--fits-stretch {stretch}: the card of the model says 0.5" in caplog.text
+
+    pd.testing.assert_frame_equal(probabilities(found), probabilities(expected))
+    assert not probabilities(white).equals(probabilities(expected))
+
+
+def test_predictions_of_two_stretches_are_not_mixed(
+    model_folder: str, tmp_path: Path
+) -> None:
+    catalog = in_another_unit(tmp_path / "cutouts", 1)
+    before = tmp_path / "before"
+    scored(catalog, model_folder, before, fits_stretch=3.0)
+    with pytest.raises(OutputError, match=r"--fits-stretch was 3\.0, now None"):
+        scored(catalog, model_folder, before)
+    with pytest.raises(PredictionsError, match=r"--fits-stretch was 3\.0, now 4\.0"):
+        scored(
+            catalog,
+            model_folder,
+            tmp_path / "after",
+            fits_stretch=4.0,
+            previous=str(before),
+        )
+
+
+def test_other_bands_can_be_shown_than_in_training(
+    model_folder: str, tmp_path: Path
+) -> None:
+    catalog = in_another_unit(tmp_path / "cutouts", 1)
+    bands = [("g", "r", "z"), ("2", "1", "0"), ("r",)]
+    found = [
+        scored(catalog, model_folder, tmp_path / "-".join(names), fits_bands=names)
+        for names in bands
+    ]
+    expected = scored(catalog, model_folder, tmp_path / "as_trained")
+    is_same = [probabilities(rows).equals(probabilities(expected)) for rows in found]
+    assert is_same == [False, True, False]
 
 
 def test_the_rule_of_training_may_be_said_again(

@@ -54,10 +54,12 @@ def plan_for(rows: pa.Table, folder: str = "/sky", keep: tuple[str, ...] = ()) -
         num_rows=rows.num_rows,
         fingerprint="0",
     )
+    card = ModelCard("lenet5", CLASSES, DecodeRule(16), model_hash="0")
     request = Request(
         config=ScoreConfig(catalog=uri, model="/model", output=f"{folder}/predictions"),
         model="/model",
-        card=ModelCard("lenet5", CLASSES, DecodeRule(16), model_hash="0"),
+        card=card,
+        rule=card.decode_rule,
         catalog=catalog,
         rows=NumberedRows(table, (rows.num_rows,), "0"),
         keep=keep,
