@@ -17,7 +17,9 @@ from galaxy_models import storage
 from galaxy_models.config import CatalogConfig, EvaluateConfig
 from galaxy_models.errors import CatalogError
 from galaxy_models.images.allowed_paths import allowed_folders
-from galaxy_models.images.decode import DecodeRule, read_images
+from galaxy_models.images.decode import decode_files
+from galaxy_models.images.files import read_files
+from galaxy_models.images.fits_brightness import rule_for_people
 from galaxy_models.tables.columns import find_column, image_sources
 from galaxy_models.tables.formats import Table, open_table
 
@@ -93,7 +95,7 @@ def _open(
 
 
 def read_cutouts(source: CutoutSource, object_ids: Collection[str]) -> Cutouts:
-    """Read and decode the images of some galaxies.
+    """Read and decode the images of some galaxies, FITS so that a person sees them.
 
     Args:
         source: names the images.
@@ -108,11 +110,11 @@ def read_cutouts(source: CutoutSource, object_ids: Collection[str]) -> Cutouts:
     cutouts: Cutouts = {}
     first_error = f"it has none of their ids in column {source.id_column!r}"
     for ids, images in find_images(source, object_ids):
-        pixels, errors = read_images(
-            images, source.image_root, DecodeRule(CUTOUT_SIZE_PX),
-            source.allowed_prefixes,
-        )  # fmt: skip
-        for object_id, image, error in zip(ids, pixels, errors, strict=True):
+        files = read_files(images, source.image_root, source.allowed_prefixes)
+        for object_id, file in zip(ids, files, strict=True):
+            (image,), (error,) = decode_files(
+                [file], rule_for_people(file, CUTOUT_SIZE_PX)
+            )
             if error is None:
                 jpeg = simplejpeg.encode_jpeg(image, quality=JPEG_QUALITY)
                 cutouts[object_id] = data_uri(jpeg, "image/jpeg")

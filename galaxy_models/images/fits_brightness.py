@@ -1,4 +1,4 @@
-"""Whether a stretch suits FITS fluxes, whose unit is each survey's own.
+"""Which stretch suits FITS fluxes, whose unit is each survey's own.
 
 Fluxes in another unit than a stretch is meant for become white pictures or black ones,
 which a network takes for galaxies all the same. This module knows nothing of catalogs.
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from galaxy_models.config.decode_rule import DecodeRule
+from galaxy_models.config.decode_rule import DecodeRule, is_positive
 from galaxy_models.errors import ImageDecodeError
 from galaxy_models.images.files import ImageFile
 from galaxy_models.images.fits import is_fits, read_planes
@@ -21,6 +21,7 @@ WHITE = 1.0
 MIN_PEAK = 16 / 255  # a picture whose brightest pixel is darker counts as black
 GOOD_CENTRE = 0.6  # a galaxy's centre: light grey
 PERCENTILES = (90, 99, 100)  # of a square's pixels
+SHOWN_BANDS = ((), ("2", "1", "0"), ("0",))  # to people: the first that a file has
 
 
 class Fluxes(NamedTuple):
@@ -59,6 +60,26 @@ def stretch_trouble(files: Sequence[ImageFile], rule: DecodeRule) -> str | None:
     )
 
 
+def rule_for_people(file: ImageFile, image_size: int) -> DecodeRule:
+    """Choose bands and stretch by an image itself, so that a person sees its galaxy.
+
+    Args:
+        file: any image file; only FITS asks for a choice.
+        image_size: side of the picture (px).
+
+    Returns:
+        A rule for the whole image. FITS cubes without three bands show their first
+        three, or the first alone.
+    """
+    for bands in SHOWN_BANDS:
+        rule = DecodeRule(image_size, fits_bands=bands)
+        fluxes = _fluxes(file, rule)
+        if fluxes is not None:
+            stretch = _suitable_stretch([fluxes], rule)
+            return rule.with_fits(None, stretch, None)
+    return DecodeRule(image_size)
+
+
 def _fluxes(file: ImageFile, rule: DecodeRule) -> Fluxes | None:
     """Look at the mean of the bands in the square that a network sees."""
     if isinstance(file, ImageDecodeError) or not is_fits(file):
@@ -86,8 +107,15 @@ def _flux_of(brightness: float, rule: DecodeRule) -> float:
 
 
 def _remedy(found: Sequence[Fluxes], rule: DecodeRule) -> str:
-    centre = float(np.median([fluxes.centre for fluxes in found]))
-    if centre <= 0:
+    stretch = _suitable_stretch(found, rule)
+    if stretch is None:
         return ""
-    stretch = float(f"{rule.fits_stretch * centre / _flux_of(GOOD_CENTRE, rule):.2g}")
-    return f"; --fits-stretch {stretch:g} shows their centres as light grey"
+    rounded = float(f"{stretch:.2g}")
+    return f"; --fits-stretch {rounded:g} shows their centres as light grey"
+
+
+def _suitable_stretch(found: Sequence[Fluxes], rule: DecodeRule) -> float | None:
+    """Give the stretch that shows galaxies well; None if their centres are negative."""
+    centre = float(np.median([fluxes.centre for fluxes in found]))
+    stretch = rule.fits_stretch * centre / _flux_of(GOOD_CENTRE, rule)
+    return stretch if is_positive(stretch) else None

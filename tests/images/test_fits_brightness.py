@@ -9,7 +9,7 @@ from image_files import encoded, fits_file, galaxy
 from galaxy_models.errors import ImageDecodeError
 from galaxy_models.images.decode import DecodeRule, decode_image
 from galaxy_models.images.files import ImageFile
-from galaxy_models.images.fits_brightness import stretch_trouble
+from galaxy_models.images.fits_brightness import rule_for_people, stretch_trouble
 
 RULE = DecodeRule(32, crop_fraction=0.55)
 
@@ -20,6 +20,12 @@ def cutout(unit: float = 1.0, sky: float = 0.0) -> bytes:
     flux = 8 * np.exp(-np.hypot(x, y / 0.7) / 4)
     flux += np.random.default_rng(1).normal(0, 0.02, flux.shape)
     return fits_file((flux * unit + sky).astype(np.float32))
+
+
+def cube(num_bands: int) -> bytes:
+    """Even bands, each brighter than the one before it."""
+    fluxes = np.arange(1, num_bands + 1, dtype=np.float32)
+    return fits_file(np.tile(fluxes[:, None, None], (1, 8, 8)))
 
 
 def test_fluxes_that_suit_the_stretch_are_no_trouble() -> None:
@@ -59,6 +65,32 @@ def test_what_is_no_readable_fits_does_not_count() -> None:
     others: list[ImageFile] = [picture, missing, cutout()[:3000], nothing]
     assert stretch_trouble(others, RULE) is None
     assert stretch_trouble([*others, cutout(1e-9)], RULE) is not None
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 3e4])
+def test_people_see_a_galaxy_in_any_unit(unit: float) -> None:
+    picture = decode_image(cutout(unit), rule_for_people(cutout(unit), 32))
+    assert 120 < np.percentile(picture, 99) < 200 and np.median(picture) < 60
+
+
+def test_people_see_the_first_three_bands_of_a_cube_of_many() -> None:
+    rule = rule_for_people(cube(5), 8)
+    assert rule.fits_bands == ("2", "1", "0")
+    red, green, blue = decode_image(cube(5), rule)[4, 4].tolist()
+    assert red > green > blue > 0
+
+
+def test_people_see_the_first_band_of_two_in_grey() -> None:
+    rule = rule_for_people(cube(2), 8)
+    assert rule.fits_bands == ("0",)
+    red, green, blue = decode_image(cube(2), rule)[4, 4].tolist()
+    assert red == green == blue > 0
+
+
+def test_people_see_pictures_as_they_are() -> None:
+    assert rule_for_people(encoded(galaxy(), "JPEG"), 32) == DecodeRule(32)
+    assert rule_for_people(b"SIMPLE", 32) == DecodeRule(32)
+    assert rule_for_people(cutout(sky=-100), 32) == DecodeRule(32)
 
 
 def test_a_few_dark_images_say_nothing_of_the_others() -> None:
