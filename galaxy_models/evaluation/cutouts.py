@@ -102,13 +102,13 @@ def read_cutouts(source: CutoutSource, object_ids: Collection[str]) -> Cutouts:
         object_ids: whose images, as texts.
 
     Returns:
-        Those that could be read.
+        Those that could be read; the log says how many could not.
 
     Raises:
         CatalogError: none could, and the user asked for them.
     """
     cutouts: Cutouts = {}
-    first_error = f"it has none of their ids in column {source.id_column!r}"
+    first_error: str | None = None
     for ids, images in find_images(source, object_ids):
         files = read_files(images, source.image_root, source.allowed_prefixes)
         for object_id, file in zip(ids, files, strict=True):
@@ -118,16 +118,23 @@ def read_cutouts(source: CutoutSource, object_ids: Collection[str]) -> Cutouts:
             if error is None:
                 jpeg = simplejpeg.encode_jpeg(image, quality=JPEG_QUALITY)
                 cutouts[object_id] = data_uri(jpeg, "image/jpeg")
-            elif not cutouts:
+            elif first_error is None:
                 first_error = error
+    num_missing = len(object_ids) - len(cutouts)
+    reason = first_error or f"it has none of their ids in column {source.id_column!r}"
     if object_ids and not cutouts:
         message = (
             f"no image of a galaxy to show could be read by {source.table.uri} "
-            f"({first_error}); check --id-column, --image-column and --image-root."
+            f"({reason}); check --id-column, --image-column and --image-root."
         )
         if source.is_asked_for:
             raise CatalogError(message)
         logger.warning("the report has no galleries: %s", message)
+    elif num_missing:
+        logger.warning(
+            "%d of the %d galaxies to show have no image that %s could read (%s)",
+            num_missing, len(object_ids), source.table.uri, reason,
+        )  # fmt: skip
     return cutouts
 
 
