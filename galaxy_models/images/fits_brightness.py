@@ -17,6 +17,7 @@ from galaxy_models.images.files import ImageFile
 from galaxy_models.images.fits import is_fits, read_planes
 
 LINEAR_SHARE = 0.1  # of the scale from black to white, in astropy's stretch
+MIN_Q, MAX_Q = 1e-7, 1e10  # beyond, astropy's stretch hardly changes
 WHITE = 1.0
 MIN_PEAK = 16 / 255  # a picture whose brightest pixel is darker counts as black
 GOOD_CENTRE = 0.6  # a galaxy's centre: light grey
@@ -93,7 +94,8 @@ def _fluxes(file: ImageFile, rule: DecodeRule) -> Fluxes | None:
     side = max(1, round(min(height, width) * rule.crop_fraction))
     top, left = (height - side) // 2, (width - side) // 2
     square = [plane[top : top + side, left : left + side] for plane in planes]
-    flux = np.mean(np.stack(square), axis=0, dtype=np.float64)
+    with np.errstate(all="ignore"):  # infinite fluxes
+        flux = np.mean(np.stack(square), axis=0, dtype=np.float64)
     flux = np.asarray(flux)[np.isfinite(flux)]
     if not flux.size:
         return None
@@ -102,8 +104,9 @@ def _fluxes(file: ImageFile, rule: DecodeRule) -> Fluxes | None:
 
 def _flux_of(brightness: float, rule: DecodeRule) -> float:
     """Invert astropy's stretch: the flux that has a brightness, 0 to ``WHITE``."""
-    slope = LINEAR_SHARE / math.asinh(LINEAR_SHARE * rule.fits_q)
-    return rule.fits_stretch / rule.fits_q * math.sinh(brightness / slope)
+    q = min(max(rule.fits_q, MIN_Q), MAX_Q)
+    slope = LINEAR_SHARE / math.asinh(LINEAR_SHARE * q)
+    return rule.fits_stretch / q * math.sinh(brightness / slope)
 
 
 def _remedy(found: Sequence[Fluxes], rule: DecodeRule) -> str:

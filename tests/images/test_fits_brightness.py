@@ -48,6 +48,20 @@ def test_fluxes_of_another_unit_are_said_with_a_stretch_that_suits(
     assert 120 < np.percentile(decode_image(cutout(unit), better), 99) < 200
 
 
+@pytest.mark.parametrize("q", [1e-320, 0.01, 30.0])
+def test_any_softening_has_a_stretch_that_suits(q: float) -> None:
+    rule = RULE.with_fits(None, 1e-20, q)
+    trouble = stretch_trouble([cutout()], rule)
+    assert trouble is not None and "white" in trouble
+    (stretch,) = re.findall(r"--fits-stretch (\S+) shows", trouble)
+    picture = decode_image(cutout(), rule.with_fits(None, float(stretch), None))
+    assert 120 < np.percentile(picture, 99) < 200
+
+
+def test_the_strongest_softening_shows_any_unit() -> None:
+    assert stretch_trouble([cutout(1e4)], RULE.with_fits(None, None, 1e300)) is None
+
+
 def test_a_sky_that_was_not_subtracted_is_said() -> None:
     trouble = stretch_trouble([cutout(sky=1000)], RULE)
     assert trouble is not None and "the sky's is not subtracted" in trouble
