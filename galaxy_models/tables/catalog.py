@@ -116,8 +116,8 @@ def open_catalog(
         probe: whether one of the first images must be there.
         with_positions: whether columns of positions must be there; they may be among
             the further ones.
-        rule: for which the first images are looked at, to warn of a stretch of FITS
-            that makes them white or black; None: they are not.
+        rule: with ``probe``, for which the first images are looked at, to warn of a
+            stretch of FITS that makes them white or black; None: they are not.
         flag: that named the catalog, for messages.
         open_source: opens it, given its URI and the flag.
 

@@ -28,16 +28,14 @@ from galaxy_models.models.engines import (
     cpu_candidates,
     load_engine,
 )
-from galaxy_models.models.folder import read_card, read_model_file
+from galaxy_models.models.folder import read_card
 from galaxy_models.models.heads import (
     Head,
     RegressionHead,
     Target,
     VotesHead,
 )
-from galaxy_models.models.litert_outputs import buffer_bytes, packed
 from galaxy_models.models.openvino_files import OpenVINOFiles
-from galaxy_models.models.openvino_int8 import openvino_int8
 from galaxy_models.models.openvino_network import OpenVINONetwork, read_graph
 from galaxy_models.models.sample_galaxies import sample_galaxies
 from galaxy_models.tables.vote_tables.decision_tree import make_tree
@@ -227,70 +225,6 @@ def test_an_engine_that_disagrees_is_warned_of(
     assert warned(card, "openvino-float") and warned(card, "openvino-int8")
 
 
-SHIPPED = ("galaxy-zoo", "galaxy-zoo-small", "galaxy-zoo-detect")
-
-
-@pytest.mark.parametrize("model", SHIPPED)
-def test_integers_say_what_those_of_the_litert_file_say(model: str) -> None:
-    card = read_card(model)
-    images = sample_galaxies(20, card.decode_rule.image_size)  # two batches and a half
-    expected = load_engine("litert-int8", model, card, threads=1)
-    found = load_engine("openvino-int8", model, card, threads=1)
-    ours, theirs = found.predict(images), expected.predict(images)
-    assert ours.dtype == np.float32
-    np.testing.assert_array_equal(ours.argmax(axis=1), theirs.argmax(axis=1))
-    np.testing.assert_allclose(ours, theirs, atol=0.15)
-    if card.embedding is not None:
-        outputs, features = found.predict_with_features(images)
-        np.testing.assert_array_equal(outputs, ours)
-        _, known = expected.predict_with_features(images)
-        lengths = np.linalg.norm(features, axis=1) * np.linalg.norm(known, axis=1)
-        assert ((features * known).sum(axis=1) / lengths > 0.97).all()
-
-
-def test_depthwise_convolutions_have_integers_to_compute_with() -> None:
-    card = read_card("galaxy-zoo-small")
-    model = openvino_int8(read_model_file("galaxy-zoo-small", card, INT8_NAME))
-    depthwise = [
-        operation
-        for operation in model.get_ops()
-        if operation.get_type_name() == "GroupConvolution"
-    ]
-    assert len(depthwise) == 17  # of MobileNet v2
-    for operation in depthwise:  # nothing between the scaled integers and their use
-        scaled = operation.input_value(1).get_node()
-        integers = scaled.input_value(0).get_node().input_value(0).get_node()
-        assert scaled.get_type_name() == "Multiply"
-        assert integers.get_element_type().get_type_name() == "i8"
-
-
-def test_a_file_with_a_second_graph_is_read() -> None:
-    from ai_edge_litert import schema_py_generated as schema
-
-    card = read_card("galaxy-zoo-detect")
-    data = read_model_file("galaxy-zoo-detect", card, INT8_NAME)
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
-    for buffer in model.buffers:
-        content = buffer_bytes(buffer, data)
-        buffer.data = np.frombuffer(content, np.uint8) if content else None
-        buffer.offset = buffer.size = 0
-    model.subgraphs *= 2
-    images = sample_galaxies(12, card.decode_rule.image_size)
-    one, two = (
-        OpenVINONetwork(openvino_int8(file), 1, "f32").predict(images)
-        for file in (data, packed(model))
-    )
-    np.testing.assert_array_equal(one, two)
-
-
-def test_in_integers_a_galaxy_s_outputs_do_not_depend_on_the_others() -> None:
-    card = read_card("galaxy-zoo-small")
-    engine = load_engine("openvino-int8", "galaxy-zoo-small", card, threads=1)
-    images = sample_galaxies(12, card.decode_rule.image_size)
-    alone = [engine.predict(images[i : i + 1]) for i in range(12)]
-    np.testing.assert_array_equal(np.concatenate(alone), engine.predict(images))
-
-
 def test_integers_are_compared_with_the_trained_network() -> None:
     card = read_card("galaxy-zoo-small")
     size = card.decode_rule.image_size
@@ -317,15 +251,6 @@ def test_integers_are_refused_of_a_folder_without_them(card: ModelCard) -> None:
     with pytest.raises(ModelFolderError, match="openvino-int8.* has no model_int8"):
         choose_engine("openvino-int8", lacking, on_gpus=False)
     assert "openvino-int8" not in cpu_candidates(lacking)
-
-
-def test_a_file_that_is_no_network_is_refused(card: ModelCard, tmp_path: Path) -> None:
-    (tmp_path / INT8_NAME).write_bytes(b"no network " * 9)
-    file_hash = hash_model((tmp_path / INT8_NAME).read_bytes())
-    record = dataclasses.replace(card.litert[INT8_NAME], file_hash=file_hash)
-    other = dataclasses.replace(card, litert={INT8_NAME: record})
-    with pytest.raises(ModelFolderError, match=rf"{INT8_NAME} in .*: LiteRT cannot"):
-        load_engine("openvino-int8", str(tmp_path), other, threads=1)
 
 
 TREE = make_tree({"smooth": {"yes": None, "no": None}}, "here")
